@@ -1,0 +1,61 @@
+"""Errors and warnings: what is wrong, what was found, what to do about it."""
+
+from collections.abc import Iterable, Sequence
+
+
+class MmmError(ValueError):
+    """Base of every error that a user can mend; the message ends with the cure."""
+
+
+class InputError(MmmError):
+    """A table holds something that cannot be used as it stands."""
+
+
+class SourceError(MmmError):
+    """A file, sheet, query or database cannot be read."""
+
+
+class ConfigError(MmmError):
+    """A setting is unknown, missing or out of range."""
+
+
+class MissingLibraryError(MmmError, ImportError):
+    """An optional library is needed; the message holds the ``pip install`` line."""
+
+
+class MmmWarning(UserWarning):
+    """Base of every warning: the answer stands, but the reader has to know this."""
+
+
+class DataWarning(MmmWarning):
+    """The data limit what the answer can carry (short window, cut history, no null journeys)."""
+
+
+def quoted(names: Iterable[object], limit: int = 8) -> str:
+    """Join names as quoted text, shortened after `limit`.
+
+    Examples
+    --------
+    >>> quoted(["a", "b"])
+    "'a', 'b'"
+    """
+    items = list(names)
+    shown = ", ".join(repr(str(item)) for item in items[:limit])
+    return shown if len(items) <= limit else f"{shown} and {len(items) - limit} more"
+
+
+def name_rows(positions: Sequence[int], limit: int = 5) -> str:
+    """Name table rows for a message, the first data row being row 1.
+
+    Examples
+    --------
+    >>> name_rows([0])
+    'row 1'
+    >>> name_rows([0, 4, 7], limit=2)
+    'rows 1, 5 and 1 more'
+    """
+    shown = ", ".join(str(int(position) + 1) for position in positions[:limit])
+    if len(positions) == 1:
+        return f"row {shown}"
+    rest = len(positions) - limit
+    return f"rows {shown} and {rest} more" if rest > 0 else f"rows {shown}"

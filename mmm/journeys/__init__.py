@@ -1,0 +1,5 @@
+"""Journeys: ordered touches up to a close, as columns, and how to build them."""
+
+from mmm.journeys.columnar import STAGES, UNATTRIBUTED, Journeys, Unattributed
+
+__all__ = ["STAGES", "UNATTRIBUTED", "Journeys", "Unattributed"]
