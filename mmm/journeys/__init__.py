@@ -1,5 +1,6 @@
 """Journeys: ordered touches up to a close, as columns, and how to build them."""
 
+from mmm.journeys.build import build_journeys
 from mmm.journeys.columnar import STAGES, UNATTRIBUTED, Journeys, Unattributed
 
-__all__ = ["STAGES", "UNATTRIBUTED", "Journeys", "Unattributed"]
+__all__ = ["STAGES", "UNATTRIBUTED", "Journeys", "Unattributed", "build_journeys"]

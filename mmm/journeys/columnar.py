@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -195,7 +195,7 @@ class Journeys:
         touches = np.repeat(keep, lengths)
         new_position = np.concatenate([np.cumsum(touches) - 1, [-1]])
 
-        def rows(column: npt.NDArray[np.generic] | None) -> npt.NDArray[np.generic] | None:
+        def rows(column: Any) -> Any:
             return None if column is None else column[keep]
 
         return replace(

@@ -182,7 +182,4 @@ STAGES = TableSpec(
     not_future=("entered_at",),
 )
 
-SPECS = {
-    spec.name: spec
-    for spec in (TOUCHES, DEALS, LEADS, SPEND, COSTS, CONTACTS, ROLES, STAGES)
-}
+SPECS = {spec.name: spec for spec in (TOUCHES, DEALS, LEADS, SPEND, COSTS, CONTACTS, ROLES, STAGES)}

@@ -1,0 +1,365 @@
+"""`build_journeys`: touches and deals become journeys."""
+
+import warnings
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from mmm.channels import ChannelMap
+from mmm.errors import ConfigError, DataWarning, InputError
+from mmm.journeys.columnar import STAGES, Integers, Journeys, Unattributed
+from mmm.journeys.expression import run
+from mmm.journeys.inputs import (
+    DAY,
+    NEVER,
+    Coded,
+    encode,
+    label_touches,
+    microseconds,
+    time_deals,
+    touches_of_leads,
+)
+from mmm.tables import read_contacts, read_deals, read_leads, read_roles, read_touches
+from mmm.tables.read import check_choice
+
+
+def build_journeys(
+    touches: object | None,
+    deals: object,
+    *,
+    leads: object | None = None,
+    roles: object | None = None,
+    contacts: object | None = None,
+    by: Literal["person", "account"] = "person",
+    dimension: str = "channel",
+    lookback_days: float = 180,
+    maturity_days: float | None = None,
+    touch_sharing: Literal["next_deal", "all_open"] = "next_deal",
+    expected: Mapping[str, Any] | None = None,
+    as_of: object | None = None,
+    engine: Any | None = None,
+    channels: ChannelMap | None = None,
+) -> Journeys:
+    """Build journeys: for each deal the touches that may have led to it.
+
+    A deal may be served by the people in its roles; else, by account, by all people of its
+    account; else by its person (by person: first its person, else its account). Its window runs
+    from `lookback_days` before its creation to its close; without a creation date, from
+    `lookback_days` before its close. A won deal is a conversion, a lost deal a null journey, an
+    open deal is censored unless `expected` gives it a value. A person or account with touches and
+    no deal is a null journey once its last touch is older than `maturity_days`. Touches of one
+    label in the same minute of a journey count once. Touches at one instant are ordered by label,
+    by code point.
+
+    Parameters
+    ----------
+    touches : frame, path or None
+        Whatever `read_touches` takes. None: the source of each lead at its creation is its touch.
+    deals : frame or path
+        Whatever `read_deals` takes.
+    leads, roles, contacts : frame or path, optional
+        Leads give the anchors lead, mql and sql, and the accounts of people; roles name the people
+        on a deal; contacts the account of a person.
+    by : {"person", "account"}
+        Whose journeys these are.
+    dimension : str, default "channel"
+        Column of touches to credit. "channel" is derived from source, medium and campaign where
+        the column is missing.
+    lookback_days : float, default 180
+        Days before the creation of the deal.
+    maturity_days : float, optional
+        Age from which silence counts as a lost journey. None: the 90th percentile of the time
+        from a touch to the creation of its deal (to the close where creation is unknown).
+    touch_sharing : {"next_deal", "all_open"}
+        Whether a touch serves only the first deal that closes after it and whose window holds it,
+        or every deal whose window holds it. The credit of a deal sums to its value in both.
+    expected : mapping of deal_id to number, optional
+        Expected value (value times probability) of open deals that are to count.
+    as_of : instant, optional
+        Nothing later is used, a deal closed later is open. None: the latest instant in touches and
+        deals.
+    engine : ibis.BaseBackend, optional
+        Where the expression runs. None: DuckDB in this process.
+    channels : ChannelMap, optional
+        Rules that name channels. None: the defaults.
+
+    Returns
+    -------
+    Journeys
+        Won deals first in order of close, then lost ones, then persons or accounts without a
+        deal. ``about`` states the settings, the counts and what was left out.
+
+    Raises
+    ------
+    InputError, ConfigError
+        As the readers; for an unknown option; for `expected` of deals that are not open.
+
+    Warns
+    -----
+    DataWarning
+        If the touches span less than `lookback_days`, or deals have no creation date and the
+        known cycle is longer than half of `lookback_days`.
+
+    Examples
+    --------
+    >>> touches = pd.DataFrame({"person_id": ["p1", "p1", "p2"], "channel": ["Email", "Events"] * 1
+    ...     + ["Email"], "touched_at": ["2024-01-10", "2024-02-20", "2023-06-01"]})
+    >>> deals = pd.DataFrame({"deal_id": ["d1"], "person_id": ["p1"], "created_at": ["2024-03-01"],
+    ...     "closed_at": ["2024-06-01"], "won": [True], "value": ["1000.00"]})
+    >>> build_journeys(touches, deals)
+    Journeys(2 journeys, 3 touches, 2 channels, 1 conversions, 1 nulls, 0 unattributed)
+    """
+    check_choice("by", by, ("person", "account"))
+    check_choice("touch_sharing", touch_sharing, ("next_deal", "all_open"))
+    _check_days(lookback_days, maturity_days)
+    channels = channels or ChannelMap()
+    deal_table = read_deals(deals)
+    lead_table = None if leads is None else read_leads(leads)
+    touch_table, notes = _touch_table(touches, lead_table, channels)
+    cutoff = _as_of(as_of, touch_table, deal_table)
+    touch_table, late = _until(touch_table, cutoff)
+    timed = time_deals(deal_table, lookback_days, cutoff, expected)
+    coded = encode(
+        touch_table,
+        label_touches(touch_table, dimension, channels),
+        timed,
+        None if roles is None else read_roles(roles),
+        None if contacts is None else read_contacts(contacts),
+        lead_table,
+        by,
+    )
+    _warn_short_window(coded, lookback_days)
+    about: dict[str, Any] = {
+        "by": by,
+        "dimension": dimension,
+        "lookback_days": lookback_days,
+        "maturity_days": maturity_days,
+        "touch_sharing": touch_sharing,
+        "as_of": pd.Timestamp(cutoff, unit="us", tz="UTC"),
+        "touches_after_as_of": late,
+        "touches_without_person_or_account": len(touch_table) - len(coded.touches),
+        "deals_without_creation": int((timed["created"] == NEVER).sum()),
+        "notes": tuple([*deal_table.attrs["notes"], *notes]),
+    }
+    return assemble(coded, run(coded, touch_sharing, engine), cutoff, about, has_value(deal_table))
+
+
+def has_value(deals: pd.DataFrame) -> bool:
+    """Tell whether deals come with values."""
+    return "value" in deals.columns and bool(deals["value"].notna().any())
+
+
+def _check_days(lookback_days: float, maturity_days: float | None) -> None:
+    for name, days in (("lookback_days", lookback_days), ("maturity_days", maturity_days)):
+        if days is not None and not 0 < days < 36_500:
+            raise ConfigError(f"{name}={days!r} is not a number of days. Use for example 180.")
+
+
+def _touch_table(
+    touches: object | None, leads: pd.DataFrame | None, channels: ChannelMap
+) -> tuple[pd.DataFrame, list[str]]:
+    if touches is not None:
+        table = read_touches(touches)
+        return table, list(table.attrs["notes"])
+    if leads is None:
+        raise InputError("there are no touches and no leads. Pass touches=, or leads= with source.")
+    table, without = touches_of_leads(leads, channels)
+    return table, [
+        "touches: none given, the source of each lead at its creation is its one touch",
+        f"leads: {without} have no source",
+        *leads.attrs["notes"],
+    ]
+
+
+def _as_of(given: object | None, touches: pd.DataFrame, deals: pd.DataFrame) -> int:
+    if given is not None:
+        try:
+            stamp = pd.Timestamp(given)  # type: ignore[arg-type]
+        except (ValueError, TypeError) as error:
+            raise ConfigError(
+                f"as_of={given!r} is not a date. Use for example 2025-06-30."
+            ) from error
+        stamp = stamp.tz_localize("UTC") if stamp.tz is None else stamp.tz_convert("UTC")
+        return int(microseconds(pd.Series([stamp]))[0])
+    columns = [touches["touched_at"], deals["closed_at"]]
+    if "created_at" in deals.columns:
+        columns.append(deals["created_at"])
+    known = np.concatenate([microseconds(column) for column in columns])
+    known = known[known != NEVER]
+    if len(known) == 0:
+        raise InputError("touches and deals hold no date at all. Check touched_at and closed_at.")
+    return int(known.max())
+
+
+def _until(touches: pd.DataFrame, cutoff: int) -> tuple[pd.DataFrame, int]:
+    keep = microseconds(touches["touched_at"]) <= cutoff
+    return touches[keep].reset_index(drop=True), int((~keep).sum())
+
+
+def _warn_short_window(coded: Coded, lookback_days: float) -> None:
+    at = coded.touches["at"].to_numpy(dtype=np.int64)
+    if len(at) and at.max() - at.min() < lookback_days * DAY:
+        span = (at.max() - at.min()) / DAY
+        warnings.warn(
+            f"touches span {span:.0f} days, less than lookback_days={lookback_days:g}: the first "
+            "journeys are cut short. Pass a longer log or fewer days.",
+            DataWarning,
+            stacklevel=3,
+        )
+    deals = coded.deals
+    ended = deals["closed"] != NEVER
+    without = ended & (deals["created"] == NEVER)
+    if not without.any():
+        return
+    known = deals[ended & (deals["created"] != NEVER)]
+    cycle = (known["closed"] - known["created"]) / DAY
+    if cycle.empty:
+        leads = coded.lead_dates.merge(coded.deal_keys, on="key").sort_values("lead")
+        leads = leads[leads["lead"] <= leads["ends"]].drop_duplicates("rank")
+        cycle = (leads["ends"] - leads["lead"]) / DAY
+    if len(cycle) and cycle.median() > lookback_days / 2:
+        warnings.warn(
+            f"{int(without.sum())} deals have no created_at, so their window opens "
+            f"{lookback_days:g} days before the close, while the median cycle is "
+            f"{cycle.median():.0f} days: early touches are lost. Map created_at, or raise "
+            "lookback_days.",
+            DataWarning,
+            stacklevel=3,
+        )
+
+
+def assemble(
+    coded: Coded, rows: dict[str, Any], cutoff: int, about: dict[str, Any], has_value: bool
+) -> Journeys:
+    """Turn the rows of the expression into columns of journeys."""
+    collapsed = int((rows["repeat"] > 0).sum())
+    rows = {name: column[rows["repeat"] == 0] for name, column in rows.items()}
+    about["maturity_days"] = about["maturity_days"] or default_maturity(coded, rows, about)
+    first = np.flatnonzero(_changes(rows["rank"]) | _changes(rows["unit_key"]))
+    end = np.append(first[1:], len(rows["rank"]))
+    rank = rows["rank"][first]
+    last_at = rows["at"][end - 1] if len(end) and len(first) else np.empty(0, np.int64)
+    young = (rank < 0) & (last_at > cutoff - about["maturity_days"] * DAY)
+    weight = coded.deals["weight"].to_numpy(dtype=np.float64)
+    won_first = np.where(rank < 0, 2, np.where(np.append(weight, 0.0)[rank] > 0, 0, 1))
+    order = np.argsort(won_first, kind="stable")
+    order = order[~young[order]]
+    lengths = (end - first)[order]
+    start = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    source = np.repeat(first[order] - start[:-1], lengths) + np.arange(start[-1])
+    parts = {name: column[source] for name, column in rows.items()}
+    about["counts"] = _counts(coded, rows, rank, young, collapsed)
+    return _journeys(coded, parts, start, rank[order], about, has_value)
+
+
+def default_maturity(coded: Coded, rows: dict[str, Any], about: dict[str, Any]) -> float:
+    """Return the 90th percentile of days from a touch to its deal; the lookback without deals."""
+    rank = rows["rank"][rows["rank"] >= 0]
+    deals = coded.deals
+    created, closed = deals["created"].to_numpy(), deals["closed"].to_numpy()
+    reference = np.where(created == NEVER, closed, created)[rank]
+    wait = (reference - rows["at"][rows["rank"] >= 0])[reference != NEVER]
+    wait = wait[wait >= 0]
+    return float(np.quantile(wait, 0.9) / DAY) if len(wait) else float(about["lookback_days"])
+
+
+def _changes(codes: Integers) -> Any:
+    return np.concatenate([[True], codes[1:] != codes[:-1]])[: len(codes)]
+
+
+def _counts(
+    coded: Coded, rows: dict[str, Any], rank: Integers, young: Any, collapsed: int
+) -> dict[str, int]:
+    deals = coded.deals
+    with_touch = np.zeros(len(deals), dtype=bool)
+    with_touch[rank[rank >= 0]] = True
+    won = (deals["won"] == True).to_numpy(dtype=bool, na_value=False)  # noqa: E712
+    lost = (deals["won"] == False).to_numpy(dtype=bool, na_value=False)  # noqa: E712
+    used = len(rows["rank"]) + collapsed
+    return {
+        "won": int(won.sum()),
+        "won_without_touch": int((won & ~with_touch).sum()),
+        "lost": int(lost.sum()),
+        "lost_without_touch": int((lost & ~with_touch).sum()),
+        "open": int(deals["won"].isna().sum()),
+        "without_deal": int(((rank < 0) & ~young).sum()),
+        "without_deal_too_young": int(young.sum()),
+        "touches": len(coded.touches),
+        "touches_collapsed": collapsed,
+        "touches_outside_windows": max(0, len(coded.touches) - used),
+    }
+
+
+def _journeys(
+    coded: Coded,
+    parts: dict[str, Any],
+    start: Integers,
+    rank: Integers,
+    about: dict[str, Any],
+    has_value: bool,
+) -> Journeys:
+    deals = coded.deals
+    is_deal = rank >= 0
+    weight = np.append(deals["weight"].to_numpy(dtype=np.float64), 0.0)
+    worth = np.append([float(value or 0) for value in deals["value"]], 0.0)
+    conversions = np.where(is_deal, weight[rank], 0.0)
+    ids = np.array([*deals["deal_id"], None], dtype=object)
+    kinds = np.array([*deals["kind"].where(deals["kind"].notna(), None), None], dtype=object)
+    clusters = np.append(deals["cluster_key"].fillna(-1).to_numpy(dtype=np.int64), -1)
+    closed = np.append(deals["closed"].to_numpy(dtype=np.int64), NEVER)[rank]
+    own_cluster = parts["cluster_key"][start[:-1]] if len(rank) else np.empty(0, np.int64)
+    unattributed, total = _unattributed(deals, rank)
+    return Journeys(
+        channels=coded.labels,
+        touch=parts["label"].astype(np.int32),
+        start=start,
+        conversions=conversions,
+        value=np.where(is_deal & (conversions > 0), worth[rank], 0.0),
+        nulls=np.where(is_deal, 1.0 - weight[rank], 1.0),
+        unattributed=unattributed,
+        has_value=has_value,
+        total_value=total if has_value else None,
+        anchors=_anchors(coded, parts["at"], start, rank),
+        kind=kinds[rank],
+        cluster=np.where(is_deal, clusters[rank], own_cluster),
+        deal_id=ids[rank],
+        touched_at=parts["at"].astype("datetime64[us]"),
+        closed_at=np.where(closed == NEVER, np.iinfo(np.int64).min, closed).astype(
+            "datetime64[us]"
+        ),
+        about=about,
+    )
+
+
+def _unattributed(deals: pd.DataFrame, rank: Integers) -> tuple[Unattributed, Decimal]:
+    """Return what no journey carries, and the exact closed-won (and expected) value."""
+    counted = deals["weight"].fillna(0).to_numpy(dtype=np.float64)
+    exact = [value or Decimal(0) for value in deals["value"]]
+    total = sum((v for v, w in zip(exact, counted, strict=True) if w > 0), Decimal(0))
+    bare = counted > 0
+    bare[rank[rank >= 0]] = False
+    value = sum((v for v, b in zip(exact, bare, strict=True) if b), Decimal(0))
+    return Unattributed(float(counted[bare].sum()), float(value)), total
+
+
+def _anchors(coded: Coded, at: Integers, start: Integers, rank: Integers) -> dict[str, Integers]:
+    """Find the last touch at or before each CRM date of a deal; -1 where there is none."""
+    dates = {stage: np.full(len(coded.deals) + 1, NEVER) for stage in STAGES}
+    dates["opportunity"][:-1] = coded.deals["created"].to_numpy()
+    found = coded.lead_dates.merge(coded.deal_keys, on="key")
+    inside = found[(found["lead"] >= found["opens"]) & (found["lead"] <= found["ends"])]
+    for stage in ("lead", "mql", "sql"):
+        earliest = inside[inside[stage] <= inside["ends"]].groupby("rank")[stage].min()
+        dates[stage][earliest.index.to_numpy(dtype=np.int64)] = earliest.to_numpy(dtype=np.int64)
+    if len(rank) == 0:
+        return {stage: np.empty(0, np.int64) for stage in STAGES}
+    lengths = np.diff(start)
+    anchors = {}
+    for stage, when in dates.items():
+        limit = when[rank]  # rank -1 reads the last entry, which is NEVER
+        before = np.add.reduceat((at <= np.repeat(limit, lengths)).astype(np.int64), start[:-1])
+        anchors[stage] = np.where((limit != NEVER) & (before > 0), start[:-1] + before - 1, -1)
+    return anchors

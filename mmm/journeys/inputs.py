@@ -1,0 +1,315 @@
+"""What the journey expression runs on: tables with every name replaced by a sorted integer code."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mmm.channels import UNMATCHED, ChannelMap
+from mmm.errors import ConfigError, InputError, quoted
+from mmm.journeys.columnar import UNATTRIBUTED
+
+NOT_SET = "(not set)"
+DAY = 86_400_000_000  # microseconds
+NEVER = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True)
+class Coded:
+    """Touches and deals in codes.
+
+    Attributes
+    ----------
+    labels : tuple of str
+        Sorted by code point, so that codes order as binary collation does.
+    touches : pandas.DataFrame
+        touch (number), person_key, account_key, unit_key, cluster_key, at (microseconds), label.
+    deals : pandas.DataFrame
+        In order of close: deal_id, won, value, weight, kind, created, closed, opens, ends,
+        cluster_key.
+    deal_keys : pandas.DataFrame
+        key, rank (position in `deals`), opens, ends: whose touches may serve which deal.
+    dealt_keys : pandas.DataFrame
+        key: persons and accounts that have a deal, open ones included.
+    lead_dates : pandas.DataFrame
+        key, lead, mql, sql in microseconds.
+    """
+
+    labels: tuple[str, ...]
+    touches: pd.DataFrame
+    deals: pd.DataFrame
+    deal_keys: pd.DataFrame
+    dealt_keys: pd.DataFrame
+    lead_dates: pd.DataFrame
+
+
+def touches_of_leads(leads: pd.DataFrame, channels: ChannelMap) -> tuple[pd.DataFrame, int]:
+    """Take the source of each lead at its creation as its one touch.
+
+    Returns
+    -------
+    pandas.DataFrame, int
+        Touches, and the number of leads whose source is missing.
+    """
+    touches = pd.DataFrame(
+        {
+            "person_id": _column(leads, "person_id"),
+            "account_id": _column(leads, "account_id"),
+            "touched_at": leads["created_at"],
+        }
+    )
+    nobody = touches["person_id"].isna() & touches["account_id"].isna()
+    touches["person_id"] = touches["person_id"].mask(nobody, leads["lead_id"])
+    present = [c for c in ("channel", "source", "medium", "campaign") if c in leads.columns]
+    if not present:
+        raise InputError(
+            "leads has no column 'source'; without touches it is the one touch of a lead. "
+            "Pass touches=, or columns={'source': 'your name'} to read_leads."
+        )
+    for name in present:
+        touches[name] = leads[name]
+    named = channels.assign(touches).notna()
+    return touches[named.to_numpy()].reset_index(drop=True), int((~named).sum())
+
+
+def label_touches(touches: pd.DataFrame, dimension: str, channels: ChannelMap) -> "pd.Series[str]":
+    """Return what each touch is counted as: its channel, or any other column.
+
+    Raises
+    ------
+    ConfigError
+        If touches lack that column.
+    InputError
+        If a touch is called "(unattributed)", which is the name of a result.
+    """
+    if dimension == "channel":
+        labels = channels.assign(touches).fillna(UNMATCHED)
+    elif dimension in touches.columns:
+        labels = touches[dimension].astype("str").fillna(NOT_SET)
+    else:
+        raise ConfigError(
+            f"dimension={dimension!r} is not a column of touches; found {quoted(touches.columns)}. "
+            "Use 'channel' or one of those."
+        )
+    if bool((labels == UNATTRIBUTED).any()):
+        raise InputError(
+            f"touches hold the {dimension} {UNATTRIBUTED!r}, which names the deals without a "
+            "touch in every result. Rename it."
+        )
+    return labels
+
+
+def encode(
+    touches: pd.DataFrame,
+    labels: "pd.Series[str]",
+    deals: pd.DataFrame,
+    roles: pd.DataFrame | None,
+    contacts: pd.DataFrame | None,
+    leads: pd.DataFrame | None,
+    by: str,
+) -> Coded:
+    """Replace persons, accounts and labels by codes and say who may serve which deal."""
+    account_of = _account_of_person(contacts, leads, touches, deals)
+    touch_person = _column(touches, "person_id")
+    touch_account = _with_account(_column(touches, "account_id"), touch_person, account_of)
+    deal_account = _with_account(deals["account_id"], deals["person_id"], account_of)
+    people = _index([touch_person, deals["person_id"], _column(roles, "person_id")])
+    accounts = _index([touch_account, deal_account])
+    person_key = _codes(people, touch_person, 0)
+    account_key = _codes(accounts, touch_account, len(people))
+    names = tuple(sorted(labels.unique()))
+    first, second = (account_key, person_key) if by == "account" else (person_key, account_key)
+    coded = pd.DataFrame(
+        {
+            "touch": np.arange(len(touches), dtype=np.int64),
+            "person_key": person_key,
+            "account_key": account_key,
+            "unit_key": first.fillna(second),
+            "cluster_key": account_key.fillna(person_key),
+            "at": microseconds(touches["touched_at"]),
+            "label": _codes(pd.Index(names), labels, 0),
+        }
+    )
+    deal_person_key = _codes(people, deals["person_id"], 0)
+    deal_account_key = _codes(accounts, deal_account, len(people))
+    deals = deals.assign(cluster_key=deal_account_key.fillna(deal_person_key))
+    role_keys = _role_keys(deals, roles, people)
+    keys = _deal_keys(deals, deal_person_key, deal_account_key, role_keys, by)
+    # An open deal without expected value is censored: it takes no touches from the others.
+    usable = deals["weight"].notna().to_numpy()
+    dealt = [keys["key"], role_keys["key"], deal_person_key]
+    if by == "account":
+        dealt.append(deal_account_key)
+    return Coded(
+        labels=names,
+        touches=coded[coded["unit_key"].notna()].reset_index(drop=True),
+        deals=deals,
+        deal_keys=keys[usable[keys["rank"].to_numpy(dtype=np.int64)]].reset_index(drop=True),
+        dealt_keys=pd.DataFrame({"key": pd.concat(dealt).dropna().unique()}),
+        lead_dates=_lead_dates(leads, people, accounts, account_of),
+    )
+
+
+def microseconds(instants: "pd.Series[Any]") -> Any:
+    """Return microseconds since 1970 as int64, `NEVER` where missing."""
+    plain = instants.dt.tz_convert("UTC").dt.tz_localize(None).astype("datetime64[us]")
+    return plain.astype("int64").where(plain.notna(), NEVER).to_numpy(dtype=np.int64)
+
+
+def time_deals(
+    deals: pd.DataFrame, lookback_days: float, as_of: int, expected: Mapping[str, Any] | None
+) -> pd.DataFrame:
+    """Sort deals by close and give each its window, weight and value.
+
+    Parameters
+    ----------
+    deals : pandas.DataFrame
+        Typed deals.
+    lookback_days : float
+        Before the creation of the deal; before its close where the creation is unknown.
+    as_of : int
+        Microseconds; a deal closed later is open, one created later is not there yet.
+    expected : mapping of deal_id to expected value, or None
+        Open deals that count with what they are expected to bring.
+    """
+    created = microseconds(_instants(deals, "created_at"))
+    closed = microseconds(deals["closed_at"])
+    frame = pd.DataFrame(
+        {
+            "deal_id": deals["deal_id"],
+            "person_id": _column(deals, "person_id"),
+            "account_id": _column(deals, "account_id"),
+            "kind": _column(deals, "kind").astype(object),
+            "won": deals["won"].where(closed <= as_of),
+            "created": created,
+            "closed": np.where(closed <= as_of, closed, NEVER),
+            "value": _decimals(deals),
+        }
+    )
+    frame = frame[(created <= as_of) | (created == NEVER)]
+    frame = _with_expected(frame, expected or {})
+    frame["ends"] = np.where(frame["closed"] == NEVER, as_of, frame["closed"])
+    base = np.where(frame["created"] == NEVER, frame["ends"], frame["created"])
+    frame["opens"] = np.minimum(base, frame["ends"]) - int(lookback_days * DAY)
+    return frame.sort_values(["closed", "created", "deal_id"], ignore_index=True)
+
+
+def _with_expected(frame: pd.DataFrame, expected: Mapping[str, Any]) -> pd.DataFrame:
+    open_ids = set(frame.loc[frame["won"].isna(), "deal_id"])
+    foreign = [deal for deal in expected if deal not in open_ids]
+    if foreign:
+        raise InputError(
+            f"expected= names {quoted(foreign)}, which are not open deals on that date. "
+            "Pass {deal_id: expected value} for open deals only."
+        )
+    weight = frame["won"].map({True: 1.0, False: 0.0}).astype("float64").fillna(np.nan)
+    values = list(frame["value"])
+    for row, deal in enumerate(frame["deal_id"]):
+        if deal in expected:
+            worth, full = Decimal(str(expected[deal])), values[row]
+            if not full or not 0 <= worth <= full:
+                raise InputError(
+                    f"expected= gives deal {deal!r} {worth}, which does not lie between 0 and its "
+                    f"value ({full}). Pass value times probability of winning."
+                )
+            weight.iloc[row], values[row] = float(worth / full), worth
+    return frame.assign(weight=weight, value=pd.Series(values, index=frame.index, dtype=object))
+
+
+def _decimals(deals: pd.DataFrame) -> "pd.Series[Any]":
+    if "value" not in deals.columns:
+        return pd.Series([None] * len(deals), index=deals.index, dtype=object)
+    exact = [amount if isinstance(amount, Decimal) else None for amount in deals["value"]]
+    return pd.Series(exact, index=deals.index, dtype=object)
+
+
+def _instants(frame: pd.DataFrame, name: str) -> "pd.Series[Any]":
+    if name in frame.columns:
+        return frame[name]
+    return pd.Series(pd.NaT, index=frame.index, dtype="datetime64[us, UTC]")
+
+
+def _column(frame: pd.DataFrame | None, name: str) -> "pd.Series[str]":
+    if frame is None:
+        return pd.Series(dtype="str")
+    if name in frame.columns:
+        return frame[name].astype("str")
+    return pd.Series(pd.NA, index=frame.index, dtype="str")
+
+
+def _account_of_person(*tables: pd.DataFrame | None) -> "pd.Series[str]":
+    """Map each person to an account: the first table that knows it, then the smallest id."""
+    found = []
+    for order, table in enumerate(tables):
+        pairs = pd.DataFrame(
+            {"person": _column(table, "person_id"), "account": _column(table, "account_id")}
+        ).dropna()
+        found.append(pairs.drop_duplicates().assign(order=order))
+    pairs = pd.concat(found).sort_values(["person", "order", "account"])
+    return pairs.drop_duplicates("person").set_index("person")["account"].astype("str")
+
+
+def _with_account(
+    account: "pd.Series[str]", person: "pd.Series[str]", account_of: "pd.Series[str]"
+) -> "pd.Series[str]":
+    return account.fillna(person.map(account_of).astype("str"))
+
+
+def _index(columns: list["pd.Series[str]"]) -> pd.Index:
+    return pd.Index(sorted(set(pd.concat([c.dropna() for c in columns], ignore_index=True))))
+
+
+def _codes(index: pd.Index, values: "pd.Series[str]", offset: int) -> "pd.Series[Any]":
+    positions = pd.Series(index.get_indexer(pd.Index(values)), index=values.index, dtype="Int64")
+    return (positions + offset).mask(positions < 0)
+
+
+def _role_keys(deals: pd.DataFrame, roles: pd.DataFrame | None, people: pd.Index) -> pd.DataFrame:
+    if roles is None:
+        return pd.DataFrame({"rank": pd.Series(dtype="int64"), "key": pd.Series(dtype="Int64")})
+    rank = pd.Series(np.arange(len(deals)), index=deals["deal_id"])
+    known = roles[roles["deal_id"].isin(deals["deal_id"])].reset_index(drop=True)
+    return pd.DataFrame(
+        {
+            "rank": known["deal_id"].map(rank).astype("int64"),
+            "key": _codes(people, known["person_id"], 0),
+        }
+    ).drop_duplicates()
+
+
+def _deal_keys(
+    deals: pd.DataFrame,
+    person_key: "pd.Series[Any]",
+    account_key: "pd.Series[Any]",
+    role_keys: pd.DataFrame,
+    by: str,
+) -> pd.DataFrame:
+    """Say whose touches may serve each deal: roles, else account or person as `by` asks."""
+    first, second = (account_key, person_key) if by == "account" else (person_key, account_key)
+    own = pd.DataFrame({"rank": np.arange(len(deals)), "key": first.fillna(second)})
+    own = own[~own["rank"].isin(role_keys["rank"])].dropna()
+    keys: pd.DataFrame = pd.concat([role_keys, own], ignore_index=True)
+    rank = keys["rank"].to_numpy(dtype=np.int64)
+    keys["opens"] = deals["opens"].to_numpy()[rank]
+    keys["ends"] = deals["ends"].to_numpy()[rank]
+    return keys
+
+
+def _lead_dates(
+    leads: pd.DataFrame | None, people: pd.Index, accounts: pd.Index, account_of: "pd.Series[str]"
+) -> pd.DataFrame:
+    if leads is None:
+        return pd.DataFrame(columns=["key", "lead", "mql", "sql"], dtype="int64")
+    person = _column(leads, "person_id")
+    account = _with_account(_column(leads, "account_id"), person, account_of)
+    dates = {
+        "lead": microseconds(leads["created_at"]),
+        "mql": microseconds(_instants(leads, "mql_at")),
+        "sql": microseconds(_instants(leads, "sql_at")),
+    }
+    sides = [_codes(people, person, 0), _codes(accounts, account, len(people))]
+    both = pd.concat([pd.DataFrame({"key": side, **dates}) for side in sides])
+    return both.dropna(subset=["key"]).reset_index(drop=True)

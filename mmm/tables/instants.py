@@ -1,0 +1,244 @@
+"""Instants and dates: read with certainty or refused, and stored in UTC.
+
+Policy for local times that a clock change makes odd: a time that happens twice (autumn) is read as
+the first of the two, a time that is skipped (spring) as the first instant after the gap; both are
+counted in the notes.
+"""
+
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mmm.errors import ConfigError, InputError, name_rows, quoted
+from mmm.tables.parse import Context, flat, is_text, to_text, true_rows
+
+_CLOCK = (
+    r"(?:[T ,]+(?P<hour>\d{1,2})[:.](?P<minute>\d{2})(?:[:.](?P<second>\d{2})(?P<frac>\.\d+)?)?)?"
+    r"(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?(?: ?(?P<zone>Z|UTC|[+-]\d{2}:?\d{2}|[+-]\d{2}))?$"
+)
+_YEAR_FIRST = r"^(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})" + _CLOCK
+_YEAR_LAST = r"^(?P<first>\d{1,2})[-/.](?P<second_part>\d{1,2})[-/.](?P<year>\d{4})" + _CLOCK
+_INSTANT = pa.timestamp("us", "UTC")
+
+
+def check_tz(tz: str) -> None:
+    """Raise unless `tz` names a time zone."""
+    try:
+        ZoneInfo(tz)
+    except (ZoneInfoNotFoundError, ValueError, IsADirectoryError) as error:
+        raise ConfigError(
+            f"tz {tz!r} is not a time zone. Use a name such as 'UTC' or 'Europe/Rome'."
+        ) from error
+
+
+def to_instant(column: Any, context: Context) -> Any:
+    """Turn a column into UTC timestamps.
+
+    Parameters
+    ----------
+    column : pyarrow array
+        Timestamps, dates or text; ISO 8601, or day and month in the order of the locale.
+    context : Context
+        Naive values are read in ``context.tz``; a date alone is its midnight there.
+
+    Returns
+    -------
+    pyarrow.Array
+        ``timestamp[us, UTC]``.
+
+    Raises
+    ------
+    InputError
+        For text that is no date or can be read in two ways, and for mixed time zones.
+
+    Examples
+    --------
+    >>> to_instant(pa.array(["2024-07-01 10:00"]), Context("touches", tz="Europe/Rome"))[0].as_py()
+    datetime.datetime(2024, 7, 1, 8, 0, tzinfo=zoneinfo.ZoneInfo(key='UTC'))
+    """
+    array = flat(column)
+    if pa.types.is_null(array.type):
+        return pa.nulls(len(array), _INSTANT)
+    if pa.types.is_timestamp(array.type):
+        array = array.cast(pa.timestamp("us", array.type.tz), safe=False)
+        return array.cast(_INSTANT) if array.type.tz else _localised(array, context)
+    if pa.types.is_date(array.type):
+        return _localised(array.cast(pa.timestamp("us")), context)
+    if not is_text(array):
+        raise InputError(
+            f"{context.where} holds {array.type} values, not dates. "
+            "Turn epoch or serial numbers into timestamps first."
+        )
+    return _from_text(to_text(array, context), context)
+
+
+def to_date(column: Any, context: Context) -> Any:
+    """Turn a column into calendar dates (``date32``), those of ``context.tz`` for instants."""
+    array = flat(column)
+    if pa.types.is_date(array.type):
+        return array.cast(pa.date32())
+    if pa.types.is_timestamp(array.type) and array.type.tz is None:
+        return array.cast(pa.date32(), safe=False)
+    naive = Context(context.where, context.locale, "UTC", None, [])
+    if is_text(array):
+        words = to_text(array, context)
+        array = pc.replace_substring_regex(words, r"[T ].*$", "")
+        return to_instant(array, naive).cast(pa.date32(), safe=False)
+    instants = to_instant(array, naive)
+    local = pc.local_timestamp(instants.cast(pa.timestamp("us", context.tz)))
+    return local.cast(pa.date32(), safe=False)
+
+
+def _localised(naive: Any, context: Context) -> Any:
+    context.notes.append(f"{context.where}: no time zone given, read as {context.tz}")
+    try:
+        return pc.assume_timezone(naive, context.tz).cast(_INSTANT)
+    except pa.ArrowInvalid:
+        early = pc.assume_timezone(naive, context.tz, ambiguous="earliest", nonexistent="earliest")
+        late = pc.assume_timezone(naive, context.tz, ambiguous="latest", nonexistent="latest")
+        chosen = pc.assume_timezone(naive, context.tz, ambiguous="earliest", nonexistent="latest")
+        odd = pc.sum(pc.not_equal(early, late)).as_py()
+        context.notes.append(
+            f"{context.where}: {odd} local times fall in a clock change; doubled hours are read as "
+            "the first, skipped ones as the end of the gap"
+        )
+        return chosen.cast(_INSTANT)
+
+
+def _from_text(words: Any, context: Context) -> Any:
+    quick = _iso_utc(words)
+    if quick is not None:
+        return quick
+    parts = _parts(words, context)
+    stamps = _stamps(parts, words, context)
+    zone = parts["zone"]
+    zoned, filled = pc.is_valid(zone), pc.is_valid(words)
+    if not pc.any(zoned).as_py():
+        return _localised(stamps, context)
+    naive_rows = true_rows(pc.and_(filled, pc.invert(zoned)))
+    if naive_rows:
+        raise InputError(
+            f"{context.where} mixes time zones: {name_rows(naive_rows)} name none, "
+            f"{name_rows(true_rows(zoned))} do. Write all of them in UTC (…Z)."
+        )
+    return _from_offsets(stamps, zone, context)
+
+
+def _iso_utc(words: Any) -> Any | None:
+    """Read the commonest form, ISO with Z, in one pass; None where a value is in another."""
+    ends = pc.all(pc.fill_null(pc.match_substring_regex(words, r"\d{2}:\d{2}.*Z$"), True)).as_py()
+    if not ends:
+        return None
+    try:
+        return words.cast(_INSTANT)
+    except pa.ArrowInvalid:
+        return None
+
+
+def _from_offsets(stamps: Any, zone: Any, context: Context) -> Any:
+    names = [name for name in pc.unique(zone).to_pylist() if name is not None]
+    minutes = {name: _offset_minutes(name) for name in names}
+    shift = pa.array([None if z is None else minutes[z] * 60_000_000 for z in zone.to_pylist()])
+    utc = pc.subtract(stamps, shift.cast(pa.int64()).cast(pa.duration("us")))
+    instants = pc.assume_timezone(utc, "UTC")
+    if len(set(minutes.values())) > 1:
+        local = pc.local_timestamp(instants.cast(pa.timestamp("us", context.tz)))
+        if not pc.all(pc.fill_null(pc.equal(local, stamps), True)).as_py():
+            raise InputError(
+                f"{context.where} mixes time zones: offsets {quoted(sorted(names))}. Write all of "
+                "them in UTC (…Z), or pass tz= where one zone has all these offsets."
+            )
+    return instants.cast(_INSTANT)
+
+
+def _offset_minutes(name: str) -> int:
+    if name in {"Z", "UTC"}:
+        return 0
+    digits = name[1:].replace(":", "").ljust(4, "0")
+    total = int(digits[:2]) * 60 + int(digits[2:])
+    return -total if name[0] == "-" else total
+
+
+def _parts(words: Any, context: Context) -> dict[str, Any]:
+    """Split every value into year, month, day, clock and zone; refuse what has another form."""
+    parts = pc.extract_regex(words, _YEAR_FIRST)
+    year_first = pc.is_valid(parts)
+    other = pc.extract_regex(words, _YEAR_LAST)
+    bad = pc.and_(pc.is_valid(words), pc.invert(pc.or_(year_first, pc.is_valid(other))))
+    if pc.any(bad).as_py():
+        cure = "Write 2024-03-31 or 2024-03-31T14:05:00Z, or pass locale= for 31/03/2024."
+        context.refuse(bad, "is not a date", cure, words)
+    if pc.all(pc.or_(year_first, pc.is_null(words))).as_py():
+        return _fields(parts, ("year", "month", "day"))
+    late = _fields(other, ("first", "second_part"))
+    day_first = _day_first(late, context, words)
+    late["day"], late["month"] = (
+        (late["first"], late["second_part"]) if day_first else (late["second_part"], late["first"])
+    )
+    early = _fields(parts, ("year", "month", "day"))
+    late["year"] = pc.struct_field(other, "year")
+    return {name: pc.coalesce(early[name], late[name]) for name in early}
+
+
+_CLOCK_FIELDS = ("hour", "minute", "second", "frac", "half", "zone")
+
+
+def _fields(parts: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    empty = pa.scalar(None, pa.string())
+    fields = {}
+    for name in (*names, *_CLOCK_FIELDS):
+        value = pc.struct_field(parts, name)
+        fields[name] = pc.if_else(pc.equal(value, ""), empty, value)
+    return fields
+
+
+def _day_first(late: dict[str, Any], context: Context, words: Any) -> bool:
+    if context.locale is not None and context.locale.day_first is not None:
+        return context.locale.day_first
+    first_over = pc.greater(late["first"].cast(pa.int64()), 12)
+    second_over = pc.greater(late["second_part"].cast(pa.int64()), 12)
+    day, month = bool(pc.any(first_over).as_py()), bool(pc.any(second_over).as_py())
+    if day == month:
+        shown = pc.filter(words, pc.is_valid(late["first"]))[0].as_py()
+        reason = "rows disagree on which comes first" if day else "no day is over 12"
+        raise InputError(
+            f"{context.where} can be read in two ways: {shown!r} is day/month or month/day, and "
+            f"{reason}. Pass locale='it' or 'en_GB' (day first), or 'en_US' (month first)."
+        )
+    order = "day first" if day else "month first"
+    proof = true_rows(first_over if day else second_over)
+    context.notes.append(f"{context.where}: dates are {order}, as {name_rows(proof[:1])} shows")
+    return day
+
+
+def _stamps(parts: dict[str, Any], words: Any, context: Context) -> Any:
+    """Compose naive timestamps, refusing days and times that do not exist."""
+    number = {
+        name: pc.fill_null(parts[name].cast(pa.int64()), 0).to_numpy()
+        for name in ("year", "month", "day", "hour", "minute", "second")
+    }
+    filled = pc.is_valid(words).to_numpy(zero_copy_only=False)
+    half = pc.fill_null(pc.utf8_lower(parts["half"]), "").to_numpy(zero_copy_only=False)
+    hour = np.where(half == "", number["hour"], number["hour"] % 12 + 12 * (half == "p"))
+    year = np.where(filled, number["year"], 1970)
+    first = ((year - 1970) * 12 + np.clip(number["month"], 1, 12) - 1).astype("datetime64[M]")
+    days = first.astype("datetime64[D]")
+    length = ((first + 1).astype("datetime64[D]") - days).astype(np.int64)
+    bad = (
+        (number["month"] < 1) | (number["month"] > 12)
+        | (number["day"] < 1) | (number["day"] > length)
+        | (hour > 23) | (number["minute"] > 59) | (number["second"] > 59)
+        | ((half != "") & ((number["hour"] < 1) | (number["hour"] > 12)))
+    ) & filled  # fmt: skip
+    if bad.any():
+        cure = "Correct it; if day and month are swapped, pass locale=."
+        context.refuse(bad, "is a day or time that does not exist", cure, words)
+    fraction = pc.fill_null(parts["frac"], "0").cast(pa.float64()).to_numpy()
+    seconds = (hour * 60 + number["minute"]) * 60 + number["second"]
+    micros = seconds * 1_000_000 + np.rint(fraction * 1e6).astype(np.int64)
+    midnight = (days + (number["day"] - 1)).astype("datetime64[us]")
+    stamps = midnight + micros.astype("timedelta64[us]")
+    return pa.array(stamps, pa.timestamp("us"), mask=~filled)

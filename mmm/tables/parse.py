@@ -1,0 +1,132 @@
+"""Parsing: a column of any type becomes text or flags; what all parsers share.
+
+Every function takes one Arrow column, returns one of the same length, and raises when a value
+cannot be read with certainty.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mmm.errors import InputError, name_rows, quoted
+from mmm.tables.locales import Locale
+
+MISSING_WORDS = ("", "NULL", "null", "None", "NaN", "nan", "N/A", "#N/A", "#N/D", "NaT", "<NA>")
+_WORDS: dict[bool | None, str] = {
+    True: "true t yes y 1 won win closed-won si sì vero vinto vinta chiuso-vinto chiusa-vinta",
+    False: "false f no n 0 lost lose closed-lost falso perso persa chiuso-perso chiusa-persa",
+    None: "open aperto aperta in-corso in-progress in-trattativa",
+}
+FLAG_WORDS = {word: flag for flag, words in _WORDS.items() for word in words.split()}
+
+
+@dataclass
+class Context:
+    """What a parser needs to know, and where it leaves what has to be said.
+
+    Attributes
+    ----------
+    where : str
+        Table and column, for messages.
+    locale : Locale or None
+    tz : str
+        Zone of instants that name none.
+    flags : mapping of str to bool, optional
+        Words that mean won (true) or lost (false); all others mean open.
+    notes : list of str
+    """
+
+    where: str
+    locale: Locale | None = None
+    tz: str = "UTC"
+    flags: Mapping[str, bool] | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def refuse(self, mask: Any, problem: str, cure: str, values: Any = None) -> NoReturn:
+        """Raise for the rows where `mask` is true, showing the first value."""
+        rows = true_rows(mask)
+        shown = "" if values is None else f" ({values[rows[0]].as_py()!r})"
+        raise InputError(f"{self.where} {problem} in {name_rows(rows)}{shown}. {cure}")
+
+
+def true_rows(mask: Any) -> list[int]:
+    """Return the positions where an Arrow or NumPy mask is true."""
+    if not isinstance(mask, np.ndarray):
+        mask = pc.fill_null(mask, False).to_numpy(zero_copy_only=False)
+    return [int(row) for row in np.flatnonzero(mask)]
+
+
+def flat(column: Any) -> Any:
+    """Return one contiguous array, dictionaries and views decoded."""
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if isinstance(array, pa.ChunkedArray):
+        array = pa.concat_arrays(array.chunks)
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if pa.types.is_large_string(array.type) or pa.types.is_string_view(array.type):
+        array = array.cast(pa.string())
+    return array
+
+
+def is_text(array: Any) -> bool:
+    """Tell whether an Arrow array holds strings."""
+    return bool(pa.types.is_string(array.type))
+
+
+def to_text(column: Any, context: Context) -> Any:
+    """Turn a column into trimmed, NFC-normalised text; whole numbers lose their ``.0``."""
+    array = flat(column)
+    if pa.types.is_floating(array.type):
+        finite = pc.if_else(pc.is_finite(array), array, None)
+        whole = pc.fill_null(pc.equal(finite, pc.round(finite)), True)
+        if bool(pc.all(whole).as_py() in (True, None)):
+            array = finite.cast(pa.int64(), safe=False)
+    if not is_text(array):
+        try:
+            array = array.cast(pa.string())
+        except pa.ArrowNotImplementedError:
+            raise InputError(
+                f"{context.where} holds {array.type} values, not text. Flatten the column first."
+            ) from None
+    array = pc.utf8_trim_whitespace(pc.utf8_normalize(array, form="NFC"))
+    return pc.if_else(pc.is_in(array, pa.array(MISSING_WORDS)), pa.scalar(None, pa.string()), array)
+
+
+def to_flag(column: Any, context: Context) -> Any:
+    """Turn a column into true (won), false (lost) or missing (open)."""
+    array = flat(column)
+    if pa.types.is_boolean(array.type):
+        return array
+    words = to_text(array, context)
+    if context.flags is not None:
+        return _declared_flags(words, context.flags, context)
+    plain = pc.replace_substring_regex(pc.utf8_lower(words), r"[\s/_-]+", "-")
+    unknown = sorted(
+        {w for w in pc.unique(plain).to_pylist() if w is not None and w not in FLAG_WORDS}
+    )
+    if unknown:
+        raise InputError(
+            f"{context.where} has values that are neither won, lost nor open: {quoted(unknown)}. "
+            "Pass won_values={'Closed Won': True, 'Closed Lost': False}; all others count as open."
+        )
+    return pa.array([None if w is None else FLAG_WORDS[w] for w in plain.to_pylist()], pa.bool_())
+
+
+def _declared_flags(words: Any, flags: Mapping[str, bool], context: Context) -> Any:
+    found = set(pc.unique(words).to_pylist())
+    absent = [word for word in flags if word not in found]
+    if len(absent) == len(flags):
+        raise InputError(
+            f"{context.where} holds none of the won_values {quoted(flags)}; found "
+            f"{quoted(sorted(w for w in found if w is not None))}. Correct the spelling."
+        )
+    read = [flags.get(word) if word is not None else None for word in words.to_pylist()]
+    context.notes.append(
+        f"{context.where}: {read.count(True)} won, {read.count(False)} lost, "
+        f"{read.count(None)} open (every value not in won_values)"
+    )
+    return pa.array(read, pa.bool_())

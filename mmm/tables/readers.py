@@ -1,0 +1,200 @@
+"""The readers: one function a table."""
+
+import warnings
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import pandas as pd
+
+from mmm.errors import DataWarning, InputError, name_rows
+from mmm.tables.currency import one_currency
+from mmm.tables.parse import true_rows
+from mmm.tables.read import Columns, drop_duplicates, read, with_note
+from mmm.tables.schema import SPECS
+
+Keep = Literal["error", "first", "last"]
+
+
+def read_touches(
+    source: object,
+    columns: Columns | None = None,
+    locale: str | None = None,
+    tz: str = "UTC",
+    table: str | None = None,
+    *,
+    on_duplicate: Keep = "error",
+) -> pd.DataFrame:
+    """Read touches: recorded contacts of a person or account with a channel.
+
+    Parameters
+    ----------
+    source : path, database URL, or pandas, Polars or pyarrow frame
+        Needs touched_at, one of person_id and account_id, and channel or some of source, medium
+        and campaign.
+    columns : mapping, optional
+        Our name to the source's name, for example ``{"touched_at": "Data contatto"}``.
+    locale : {"it", "en", "en_GB", "en_US"}, optional
+        How numbers and dates are written. None reads what can be read in one way only.
+    tz : str, default "UTC"
+        Zone of instants that name none.
+    table : str, optional
+        Table of a database, sheet of a workbook.
+    on_duplicate : {"error", "first", "last"}
+        What to do with a repeated touch_id.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Typed columns; ``attrs["notes"]`` lists what was found and decided.
+
+    Raises
+    ------
+    InputError, SourceError, ConfigError
+        With the rows concerned and the cure.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = {"person_id": ["p1"], "touched_at": ["2024-03-05T09:30:00Z"], "channel": ["Email"]}
+    >>> read_touches(pd.DataFrame(rows))["touched_at"].iloc[0]
+    Timestamp('2024-03-05 09:30:00+0000', tz='UTC')
+    """
+    spec = SPECS["touches"]
+    frame = drop_duplicates(read(spec, source, columns, locale, tz, table), spec, on_duplicate)
+    if {"person_id", "account_id"} <= set(frame.columns):
+        return frame
+    missing = "person_id" if "person_id" not in frame.columns else "account_id"
+    frame.insert(1, missing, pd.Series(pd.NA, index=frame.index, dtype="str"))
+    return frame
+
+
+def read_deals(
+    source: object,
+    columns: Columns | None = None,
+    locale: str | None = None,
+    tz: str = "UTC",
+    table: str | None = None,
+    *,
+    won_values: Mapping[str, bool] | None = None,
+    on_duplicate: Keep = "error",
+    currency: str | None = None,
+    rates: Mapping[str, Any] | None = None,
+) -> pd.DataFrame:
+    """Read deals: won, lost and open opportunities.
+
+    Parameters
+    ----------
+    source, columns, locale, tz, table, on_duplicate
+        As in `read_touches`; needs deal_id, closed_at and won. ``columns={"won": True}`` declares
+        that every row is a won deal.
+    won_values : mapping of str to bool, optional
+        Words of the won column: ``{"Closed Won": True, "Closed Lost": False}``; others are open.
+    currency : str, optional
+        Currency of the values, or the one to convert to.
+    rates : mapping of str to number, optional
+        Price of one unit of each other currency in `currency`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        won is true, false or missing (open); value is an exact decimal.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = {"deal_id": ["d1"], "closed_at": ["2024-06-01"], "won": ["Chiuso vinto"],
+    ...         "value": ["1.234,56"]}
+    >>> read_deals(pd.DataFrame(rows), locale="it")["value"].iloc[0]
+    Decimal('1234.56')
+    """
+    spec = SPECS["deals"]
+    frame = read(spec, source, columns, locale, tz, table, won_values)
+    frame = drop_duplicates(frame, spec, on_duplicate)
+    ended, closed = frame["won"].notna(), frame["closed_at"].notna()
+    if (ended & ~closed).any():
+        rows = true_rows((ended & ~closed).to_numpy(dtype=bool))
+        raise InputError(
+            f"deals are won or lost and have no closed_at in {name_rows(rows)}. "
+            "Fill in the date, or leave won empty for open deals."
+        )
+    frame = _expected_closes(frame, ~ended & closed)
+    if "created_at" in frame.columns:
+        late = (ended & (frame["created_at"] > frame["closed_at"])).to_numpy(dtype=bool)
+        if late.any():
+            problem = f"deals: closed before it was created in {name_rows(true_rows(late))}"
+            warnings.warn(f"{problem}. Check those dates.", DataWarning, stacklevel=2)
+            frame = with_note(frame, problem)
+    return one_currency(frame, spec, currency, rates)
+
+
+def _expected_closes(frame: pd.DataFrame, expected: "pd.Series[bool]") -> pd.DataFrame:
+    """Move the close of an open deal to expected_on: it has not happened."""
+    if not expected.any():
+        return frame
+    days = frame["closed_at"].dt.tz_localize(None).dt.normalize()
+    known = frame["expected_on"] if "expected_on" in frame.columns else pd.NaT
+    frame["expected_on"] = days.where(expected, pd.NaT).where(pd.isna(known), known)
+    frame["closed_at"] = frame["closed_at"].mask(expected)
+    return with_note(frame, f"deals: closed_at of {int(expected.sum())} open deals is expected_on")
+
+
+def read_leads(
+    source: object,
+    columns: Columns | None = None,
+    locale: str | None = None,
+    tz: str = "UTC",
+    table: str | None = None,
+    *,
+    on_duplicate: Keep = "error",
+) -> pd.DataFrame:
+    """Read leads: people or companies before the deal.
+
+    Parameters are those of `read_touches`; needs lead_id and created_at. Columns that the package
+    does not know are kept: they are the features of a lead.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"id": ["l1"], "created_at": ["2024-01-31"], "employees": [12]})
+    >>> list(read_leads(frame, columns={"lead_id": "id"}).columns)
+    ['lead_id', 'created_at', 'employees']
+    """
+    spec = SPECS["leads"]
+    return drop_duplicates(read(spec, source, columns, locale, tz, table), spec, on_duplicate)
+
+
+def read_contacts(
+    source: object,
+    columns: Columns | None = None,
+    locale: str | None = None,
+    table: str | None = None,
+    *,
+    on_duplicate: Keep = "error",
+) -> pd.DataFrame:
+    """Read contacts: which person belongs to which account. Needs person_id."""
+    spec = SPECS["contacts"]
+    return drop_duplicates(read(spec, source, columns, locale, "UTC", table), spec, on_duplicate)
+
+
+def read_roles(
+    source: object,
+    columns: Columns | None = None,
+    locale: str | None = None,
+    table: str | None = None,
+    *,
+    on_duplicate: Keep = "first",
+) -> pd.DataFrame:
+    """Read roles: the people on each deal. Needs deal_id and person_id."""
+    spec = SPECS["roles"]
+    return drop_duplicates(read(spec, source, columns, locale, "UTC", table), spec, on_duplicate)
+
+
+def read_stages(
+    source: object,
+    columns: Columns | None = None,
+    locale: str | None = None,
+    tz: str = "UTC",
+    table: str | None = None,
+) -> pd.DataFrame:
+    """Read the stage history. Needs stage, entered_at and one of lead_id and deal_id."""
+    return read(SPECS["stages"], source, columns, locale, tz, table)
