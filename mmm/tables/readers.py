@@ -132,8 +132,9 @@ def _expected_closes(frame: pd.DataFrame, expected: "pd.Series[bool]") -> pd.Dat
     if not expected.any():
         return frame
     days = frame["closed_at"].dt.tz_localize(None).dt.normalize()
-    known = frame["expected_on"] if "expected_on" in frame.columns else pd.NaT
-    frame["expected_on"] = days.where(expected, pd.NaT).where(pd.isna(known), known)
+    days = days.where(expected)
+    known = frame["expected_on"] if "expected_on" in frame.columns else days
+    frame["expected_on"] = known.fillna(days)
     frame["closed_at"] = frame["closed_at"].mask(expected)
     return with_note(frame, f"deals: closed_at of {int(expected.sum())} open deals is expected_on")
 

@@ -216,8 +216,7 @@ def _missing_rows(frame: pd.DataFrame, calendar: pd.DatetimeIndex) -> pd.DataFra
 def _filled(frame: pd.DataFrame, fill: str) -> pd.DataFrame:
     kind: Any = frame["spend"].dtype
     if fill == "zero":
-        zero = pa.scalar(0, pa.int64()).cast(kind.pyarrow_dtype).as_py()
-        frame["spend"] = frame["spend"].fillna(zero)
+        frame["spend"] = frame["spend"].fillna(0)
         return frame
     if fill != "interpolate":
         raise ConfigError(f"fill={fill!r} is unknown. Use {quoted(('zero', 'interpolate'))}.")

@@ -1,0 +1,262 @@
+"""Amounts, instants and flags: read with certainty, or refused with both readings."""
+
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmm.errors import ConfigError, DataWarning, InputError, MmmError
+from mmm.tables import read_costs, read_deals, read_leads, read_spend, read_touches
+
+
+def deals(**columns):
+    n = len(next(iter(columns.values())))
+    base = {
+        "deal_id": [f"d{i}" for i in range(n)],
+        "closed_at": ["2024-06-01T00:00:00Z"] * n,
+        "won": [True] * n,
+    }
+    return pd.DataFrame(base | columns)
+
+
+def values(amounts, **options):
+    return read_deals(deals(value=amounts), **options)["value"].tolist()
+
+
+def instants(texts, **options):
+    frame = pd.DataFrame({"lead_id": [f"l{i}" for i in range(len(texts))], "created_at": texts})
+    return read_leads(frame, **options)
+
+
+cents = st.integers(-(10**17), 10**17)
+
+
+@given(st.lists(cents, min_size=1, max_size=8))
+def test_money_survives_every_way_of_writing_it(amounts):
+    exact = [Decimal(c).scaleb(-2) for c in amounts]
+    italian = [f"{d:,.2f}".translate(str.maketrans(",.", ".,")) for d in exact]
+    assert values([f"{d:.2f}" for d in exact]) == exact
+    assert values(italian, locale="it") == exact
+    assert values([f"{d:,.2f}" for d in exact], locale="en") == exact
+    assert values(exact) == exact
+
+
+@given(st.lists(st.integers(-(10**12), 10**12), min_size=1, max_size=8))
+def test_money_in_floats_is_exact_to_the_cent(amounts):
+    assert values([c / 100 for c in amounts]) == [Decimal(c).scaleb(-2) for c in amounts]
+
+
+def test_bad_input_21_large_amounts_are_exact_or_refused():
+    text = ["92233720368547758.07", "-92233720368547758.08", "0.01"]
+    assert values(text) == [Decimal(t) for t in text]
+    assert sum(values(["90071992547409.93", "0.01"])) == Decimal("90071992547409.94")
+    with pytest.raises(InputError, match="too large for a float to carry its cents"):
+        values([1e15, 2.0])
+    assert values([2**53 + 1]) == [Decimal(2**53 + 1)]
+
+
+def test_finer_amounts_than_cents_are_kept():
+    assert values(["0.244", "1.5975"]) == [Decimal("0.2440"), Decimal("1.5975")]
+    assert values([0.244, 1.5975]) == [Decimal("0.2440"), Decimal("1.5975")]
+    with pytest.raises(InputError, match="more than 9 decimals"):
+        values(["0.0000000001"])
+
+
+def test_bad_input_2_infinite_values():
+    with pytest.raises(InputError, match="'value' is infinite in row 2"):
+        values([1.0, np.inf])
+
+
+def test_bad_input_31_decimal_commas():
+    assert values(["1.234,56", "1.000"], locale="it") == [Decimal("1234.56"), Decimal(1000)]
+    assert values(["1.234,56", "1.000"]) == [Decimal("1234.56"), Decimal(1000)]  # one settles both
+    assert values(["1,234.56", "1,000"]) == [Decimal("1234.56"), Decimal(1000)]
+    with pytest.raises(InputError, match=r"two ways: '1.000' is 1000 or 1.000.*locale='it'"):
+        values(["1.000", "12"])
+    with pytest.raises(InputError, match=r"two ways: '2,500' is 2500 or 2.500"):
+        values(["2,500"])
+    with pytest.raises(InputError, match="decimal comma and elsewhere a decimal point"):
+        values(["1,5", "1.5"])
+    with pytest.raises(InputError, match=r"is not a number in row 1 \('12.5'\)"):
+        values(["12.5"], locale="it")
+
+
+def test_currency_symbols_are_taken_off_and_never_mixed():
+    assert values(["€ 1.234,56", "10,00 €"], locale="it") == [Decimal("1234.56"), Decimal(10)]
+    with pytest.raises(InputError, match="mixes the currencies"):
+        values(["€ 1.50", "$ 2.50"])
+
+
+def test_bad_input_22_mixed_currencies():
+    frame = deals(value=["100.00", "10.01"], currency=["EUR", "usd"])
+    with pytest.raises(InputError, match="mixes the currencies 'EUR', 'USD'"):
+        read_deals(frame)
+    with pytest.raises(InputError, match="no rate to 'EUR'"):
+        read_deals(frame, currency="EUR")
+    read = read_deals(frame, currency="EUR", rates={"USD": "0.925"})
+    assert read["value"].tolist() == [Decimal("100.00"), Decimal("9.26")]
+    assert read["currency"].tolist() == ["EUR", "EUR"]
+    assert read_deals(read)["value"].tolist() == read["value"].tolist()
+    with pytest.raises(InputError, match="has no currency in row 2"):
+        read_deals(deals(value=["1.00", "2.00"], currency=["EUR", None]))
+
+
+def test_bad_input_32_day_and_month():
+    assert (
+        str(instants(["31/01/2024", "05/06/2024"])["created_at"][1]) == "2024-06-05 00:00:00+00:00"
+    )
+    assert instants(["01/31/2024", "05/06/2024"])["created_at"][1].month == 5
+    assert instants(["05/06/2024"], locale="it")["created_at"][0].month == 6
+    assert instants(["05/06/2024"], locale="en_US")["created_at"][0].month == 5
+    with pytest.raises(InputError, match="'05/06/2024' is day/month or month/day"):
+        instants(["05/06/2024"])
+    with pytest.raises(InputError, match="rows disagree"):
+        instants(["13/01/2024", "01/13/2024"])
+    with pytest.raises(InputError, match=r"does not exist in row 1 \('01/31/2024'\)"):
+        instants(["01/31/2024"], locale="it")
+
+
+@pytest.mark.parametrize("text", ["2024-02-30", "2023-02-29", "2024-13-01", "2024-01-01 24:00"])
+def test_days_that_do_not_exist_are_refused(text):
+    with pytest.raises(InputError, match="does not exist"):
+        instants([text])
+
+
+@given(st.datetimes(min_value=pd.Timestamp("1990-01-01"), max_value=pd.Timestamp("2025-12-31")))
+def test_instants_survive_every_way_of_writing_them(moment):
+    moment = moment.replace(second=0, microsecond=0)
+    for pattern, locale in [
+        ("%Y-%m-%dT%H:%M:%SZ", None),
+        ("%Y-%m-%d %H:%M", None),
+        ("%d/%m/%Y %H:%M", "it"),
+        ("%d-%m-%Y %H.%M", "it"),
+        ("%m/%d/%Y %I:%M %p", "en_US"),
+    ]:
+        read = instants([moment.strftime(pattern)], locale=locale)["created_at"][0]
+        assert read == pd.Timestamp(moment, tz="UTC"), pattern
+
+
+def test_bad_input_6_time_zones():
+    naive = instants(["2024-07-01 10:00"], tz="Europe/Rome")
+    assert naive["created_at"][0] == pd.Timestamp("2024-07-01T08:00Z")
+    assert "read as Europe/Rome" in naive.attrs["notes"][0]
+    with pytest.raises(InputError, match="mixes time zones: row 1 name none"):
+        instants(["2024-07-01 10:00", "2024-07-01T10:00:00Z"])
+    with pytest.raises(InputError, match="mixes time zones: offsets"):
+        instants(["2024-07-01T10:00:00+02:00", "2024-07-01T10:00:00-05:00"])
+    seasons = ["2024-07-01T10:00:00+02:00", "2024-01-01T10:00:00+01:00"]
+    read = instants(seasons, tz="Europe/Rome")["created_at"]
+    assert read.dt.hour.tolist() == [8, 9]
+    with pytest.raises(ConfigError, match="is not a time zone"):
+        instants(["2024-07-01"], tz="Rome")
+
+
+def test_bad_input_7_clock_changes_follow_the_stated_policy():
+    read = instants(["2024-10-27 02:30", "2024-03-31 02:30"], tz="Europe/Rome")
+    assert read["created_at"].tolist() == [
+        pd.Timestamp("2024-10-27T00:30Z"),  # the first of the two half past two
+        pd.Timestamp("2024-03-31T01:00Z"),  # three o'clock, when the gap ends
+    ]
+    assert any("2 local times fall in a clock change" in note for note in read.attrs["notes"])
+
+
+def test_bad_input_36_the_future():
+    with pytest.raises(InputError, match="'created_at' lies in the future in row 2"):
+        instants(["2024-01-01", "2099-01-01"])
+    with pytest.raises(InputError, match="'closed_at' lies in the future"):
+        read_deals(deals(closed_at=["2099-01-01"]))
+    expected = read_deals(deals(closed_at=["2099-01-01"], won=["open"]))
+    assert expected["closed_at"].isna().all()
+    assert expected["expected_on"].tolist() == [pd.Timestamp("2099-01-01")]
+    touches = pd.DataFrame({"person_id": ["p"], "channel": ["x"], "touched_at": ["2099-01-01"]})
+    with pytest.raises(InputError, match="'touched_at' lies in the future"):
+        read_touches(touches)
+    plan = pd.DataFrame({"date": ["2099-01-05"], "channel": ["x"], "spend": ["1.00"]})
+    assert len(read_spend(plan)) == 1
+
+
+def test_won_speaks_english_italian_and_the_companys_words():
+    words = ["Closed Won", "closed lost", "Vinto", "chiuso perso", "", "si", "0", "In trattativa"]
+    read = read_deals(deals(won=words).assign(closed_at="2024-06-01"))
+    assert read["won"].tolist() == [True, False, True, False, pd.NA, True, False, pd.NA]
+    with pytest.raises(InputError, match="neither won, lost nor open: 'negoziazione'"):
+        read_deals(deals(won=["won", "Negoziazione"]))
+    read = read_deals(
+        deals(won=["Firma", "Persa", "Offerta"]), won_values={"Firma": True, "Persa": False}
+    )
+    assert read["won"].tolist() == [True, False, pd.NA]
+    frame = deals(value=["1.00"]).drop(columns="won")
+    with pytest.raises(InputError, match=r"pass columns=\{'won': True\}"):
+        read_deals(frame)
+    assert read_deals(frame, columns={"won": True})["won"].tolist() == [True]
+
+
+def test_won_deals_need_a_close_and_impossible_orders_warn():
+    with pytest.raises(InputError, match="have no closed_at in row 1"):
+        read_deals(deals(closed_at=["", "2024-01-01"]))
+    with pytest.warns(DataWarning, match="closed before it was created in row 1"):
+        read_deals(deals(created_at=["2024-07-01"]))
+
+
+def spend(**columns):
+    base = {
+        "date": ["2024-01-01", "2024-01-08", "2024-01-15"],
+        "channel": ["Events"] * 3,
+        "spend": ["10.00", "20.00", "30.00"],
+    }
+    return pd.DataFrame(base | columns)
+
+
+def test_bad_input_1_missing_spend_names_the_rows_and_offers_fill():
+    frame = spend(spend=["10.00", None, "30.00"])
+    with pytest.raises(InputError, match=r"'spend' is missing in row 2.*fill='zero'"):
+        read_spend(frame)
+    assert read_spend(frame, fill="zero")["spend"].sum() == Decimal("40.00")
+    filled = read_spend(frame, fill="interpolate")
+    assert filled["spend"].tolist() == [Decimal(10), Decimal(20), Decimal(30)]
+    assert "1 missing amounts" in filled.attrs["notes"][-1]
+    with pytest.raises(InputError, match="cannot be interpolated"):
+        read_spend(spend(spend=[None, "2.00", "3.00"]), fill="interpolate")
+
+
+def test_bad_input_3_negative_spend_needs_declared_refunds():
+    frame = spend(spend=["10.00", "-5.00", "30.00"])
+    with pytest.raises(InputError, match=r"negative in row 2 \(-5.00\).*refunds=True"):
+        read_spend(frame)
+    assert read_spend(frame, refunds=True)["spend"].sum() == Decimal("35.00")
+
+
+def test_bad_input_4_the_same_week_twice():
+    frame = spend(date=["2024-01-01", "2024-01-01", "2024-01-08"])
+    with pytest.raises(InputError, match=r"the same date .* in rows 1, 2 .*on_duplicate='sum'"):
+        read_spend(frame)
+    added = read_spend(frame, on_duplicate="sum")
+    assert added["spend"].tolist() == [Decimal("30.00"), Decimal("30.00")]
+
+
+def test_bad_input_5_missing_weeks():
+    frame = spend(date=["2024-01-01", "2024-01-08", "2024-01-29"])
+    with pytest.raises(InputError, match=r"spend misses 2 weeks .*2024-01-15.*fill='interpolate'"):
+        read_spend(frame)
+    zero = read_spend(frame, fill="zero")
+    assert zero["spend"].tolist() == [10, 20, 0, 0, 30]
+    line = read_spend(frame, fill="interpolate")
+    assert line["spend"].tolist() == [Decimal(v) for v in ("10", "20", "23.33", "26.67", "30")]
+    months = spend(date=["2024-01-01", "2024-02-01", "2024-03-01"])
+    assert read_spend(months).attrs["every"] == "month"
+
+
+def test_costs_are_read_and_their_gaps_refused():
+    frame = pd.DataFrame({"date": ["2024-01-01"], "kind": ["tools"], "cost": ["9,90"]})
+    assert read_costs(frame)["cost"].tolist() == [Decimal("9.90")]
+    with pytest.raises(InputError, match="'cost' is missing in row 1"):
+        read_costs(frame.assign(cost=[None]).astype({"cost": "str"}))
+
+
+@pytest.mark.parametrize("option", [{"locale": "fr"}, {"on_duplicate": "keep"}])
+def test_unknown_options_list_the_choices(option):
+    with pytest.raises(MmmError, match="Use one of"):
+        read_deals(deals(value=["1.00"]), **option)
