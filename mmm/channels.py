@@ -140,6 +140,8 @@ class ChannelMap:
     >>> own = ChannelMap.from_rules([{"channel": "Events", "campaign": "mecspe*"}])
     >>> own.name(source="newsletter", medium="email", campaign="MECSPE 2025")
     'Events'
+    >>> ChannelMap().name(source="google / organic")
+    'Organic search'
     >>> ChannelMap().name(source="xyz") is None
     True
     """
@@ -188,6 +190,8 @@ class ChannelMap:
         if given:
             unified = {old.lower(): new for old, new in (self.names or {}).items()}
             return str(unified.get(given.lower(), given))
+        if source and not _filled(medium) and " / " in source:  # "google / cpc", as Analytics shows
+            source, medium = source.split(" / ", 1)
         fields = [_filled(value).lower() for value in (source, medium, campaign)]
         rules: tuple[ChannelRule, ...] = self.rules + (DEFAULT_RULES if self.defaults else ())
         for rule in rules:

@@ -96,6 +96,32 @@ def to_text(column: Any, context: Context) -> Any:
     return pc.if_else(pc.is_in(array, pa.array(MISSING_WORDS)), pa.scalar(None, pa.string()), array)
 
 
+def to_feature(column: Any, context: Context) -> Any:
+    """Type a column the package does not know: text that is all numbers becomes numbers.
+
+    Codes with leading zeros stay text, and so does a column whose decimals can be read as
+    thousands (1.500) unless a locale says which they are.
+    """
+    array = flat(column)
+    if not is_text(array):
+        return array
+    words = to_text(array, context)
+    comma = context.locale is not None and context.locale.decimal == ","
+    plain = pc.replace_substring(pc.replace_substring(words, ".", ""), ",", ".") if comma else words
+    if words.null_count == len(words) or not _all_match(plain, r"^[+-]?(0|[1-9]\d{0,14})(\.\d+)?$"):
+        return words
+    if _all_match(plain, r"^[^.]*$"):
+        return plain.cast(pa.int64())
+    if context.locale is None and _all_match(words, r"^[+-]?[1-9]\d{0,2}(\.\d{3})?$"):
+        context.notes.append(f"{context.where}: left as text, 1.500 may be 1500; pass locale=")
+        return words
+    return plain.cast(pa.float64())
+
+
+def _all_match(words: Any, pattern: str) -> bool:
+    return bool(pc.all(pc.fill_null(pc.match_substring_regex(words, pattern), True)).as_py())
+
+
 def to_flag(column: Any, context: Context) -> Any:
     """Turn a column into true (won), false (lost) or missing (open)."""
     array = flat(column)

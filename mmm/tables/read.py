@@ -12,7 +12,7 @@ from mmm.errors import ConfigError, InputError, name_rows, quoted
 from mmm.tables.instants import check_tz, to_date, to_instant
 from mmm.tables.locales import find_locale
 from mmm.tables.money import to_money
-from mmm.tables.parse import Context, to_flag, to_text, true_rows
+from mmm.tables.parse import Context, to_feature, to_flag, to_text, true_rows
 from mmm.tables.schema import TableSpec
 from mmm.tables.sources import Raw, load
 
@@ -64,7 +64,11 @@ def read(
                 missing = pc.is_null(typed[column.name])
                 context.refuse(missing, "is missing", "Fill it in, or drop those rows.")
     _check_future(spec, typed)
-    extras = {name: values for name, values in renamed.items() if name not in typed}
+    extras = {
+        name: to_feature(values, Context(f"{spec.name} column {name!r}", profile, tz, notes=notes))
+        for name, values in renamed.items()
+        if name not in typed
+    }
     frame = _to_pandas(typed, extras)
     _note_unlabelled(spec, frame, notes)
     frame.attrs.update(_previous(source) | {"table": spec.name})
@@ -90,7 +94,8 @@ def _to_pandas(typed: dict[str, Any], extras: dict[str, Any]) -> pd.DataFrame:
         else:
             data[name] = values.to_pandas()
     for name, values in extras.items():
-        data[name] = values.to_pandas()
+        whole = pa.types.is_integer(values.type) and values.null_count > 0
+        data[name] = pd.Series(values, dtype="Int64") if whole else values.to_pandas()
     return pd.DataFrame(data)
 
 

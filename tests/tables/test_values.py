@@ -260,3 +260,22 @@ def test_costs_are_read_and_their_gaps_refused():
 def test_unknown_options_list_the_choices(option):
     with pytest.raises(MmmError, match="Use one of"):
         read_deals(deals(value=["1.00"]), **option)
+
+
+def test_features_are_typed_without_guessing(tmp_path):
+    path = tmp_path / "leads.csv"
+    path.write_text(
+        "lead_id,created_at,employees,rate,code,unsure,note\n"
+        "1,2024-01-31,12,0.5,007,1.500,\n"
+        "2,2024-01-31,,2,010,2.250,NULL\n"
+    )
+    leads = read_leads(path)
+    assert leads["employees"].tolist() == [12, pd.NA]
+    assert leads["rate"].tolist() == [0.5, 2.0]
+    assert leads["code"].tolist() == ["007", "010"]
+    assert leads["unsure"].tolist() == ["1.500", "2.250"]
+    assert any("1.500 may be 1500" in note for note in leads.attrs["notes"])
+    assert leads["note"].isna().all()
+    italian = tmp_path / "it.csv"
+    italian.write_text("lead_id;created_at;employees\n1;31/01/2024;1.500\n2;31/01/2024;2,5\n")
+    assert read_leads(italian, locale="it")["employees"].tolist() == [1500.0, 2.5]

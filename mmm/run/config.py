@@ -1,0 +1,251 @@
+"""`mmm.toml`: what to read and how, validated with the line and key of every mistake."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from mmm.channels import ChannelMap
+from mmm.errors import ConfigError, quoted
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CompanySection(_Section):
+    """Whose numbers these are."""
+
+    name: str = "Company"
+    currency: str = Field(default="EUR", pattern="^[A-Z]{3}$")
+    language: Literal["en", "it"] = "en"
+
+
+class TableSection(_Section):
+    """Where a table lies and how it is written."""
+
+    source: str
+    table: str | None = None
+    columns: dict[str, str | bool] = {}
+    locale: str | None = None
+
+    def options(self) -> dict[str, Any]:
+        """Return the arguments of the reader, source left out."""
+        given = {name: getattr(self, name) for name in self.model_fields_set - {"source"}}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+class TimedSection(TableSection):
+    """A table with instants."""
+
+    tz: str = "UTC"
+    on_duplicate: Literal["error", "first", "last"] = "error"
+
+
+class DealsSection(TimedSection):
+    """The deals."""
+
+    won_values: dict[str, bool] | None = None
+    currency: str | None = None
+    rates: dict[str, str | float] | None = None
+
+
+class SpendSection(TableSection):
+    """The spend."""
+
+    tz: str = "UTC"
+    on_duplicate: Literal["error", "sum"] = "error"
+    fill: Literal["zero", "interpolate"] | None = None
+    refunds: bool = False
+    currency: str | None = None
+    rates: dict[str, str | float] | None = None
+
+
+class CostsSection(TableSection):
+    """Tools, people and other costs."""
+
+    tz: str = "UTC"
+    refunds: bool = False
+    currency: str | None = None
+    rates: dict[str, str | float] | None = None
+
+
+class JourneySection(_Section):
+    """How touches become journeys."""
+
+    by: Literal["person", "account"] = "person"
+    dimension: str = "channel"
+    lookback_days: float = Field(default=180, gt=0)
+    maturity_days: float | None = Field(default=None, gt=0)
+    touch_sharing: Literal["next_deal", "all_open"] = "next_deal"
+    as_of: str | None = None
+
+
+class AttributionSection(_Section):
+    """Which models answer, and which of them leads the page."""
+
+    models: tuple[str, ...] = ("first_touch", "last_touch", "linear", "markov")
+    headline: str = "markov"
+    level: float = Field(default=0.9, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _headline_is_asked_for(self) -> Self:
+        if self.headline not in self.models:
+            raise ValueError(f"headline {self.headline!r} is not among models {self.models}")
+        return self
+
+
+class ChannelSection(_Section):
+    """The company's own channel names."""
+
+    rules: tuple[dict[str, str], ...] = ()
+    names: dict[str, str] = {}
+    defaults: bool = True
+
+    def to_map(self) -> ChannelMap:
+        """Return the rules as a `ChannelMap`."""
+        return ChannelMap.from_rules(self.rules, self.names, self.defaults)
+
+
+class OutputSection(_Section):
+    """Where results go."""
+
+    folder: str = "out"
+
+
+class Config(_Section):
+    """A whole ``mmm.toml``.
+
+    Attributes
+    ----------
+    company, deals, touches, leads, spend, costs, contacts, roles, journeys, attribution,
+    channels, output
+        One section each; only deals, and touches or leads, have to be there.
+    """
+
+    company: CompanySection = CompanySection()
+    deals: DealsSection
+    touches: TimedSection | None = None
+    leads: TimedSection | None = None
+    spend: SpendSection | None = None
+    costs: CostsSection | None = None
+    contacts: TableSection | None = None
+    roles: TableSection | None = None
+    journeys: JourneySection = JourneySection()
+    attribution: AttributionSection = AttributionSection()
+    channels: ChannelSection = ChannelSection()
+    output: OutputSection = OutputSection()
+
+    @model_validator(mode="after")
+    def _somebody_was_touched(self) -> Self:
+        if self.touches is None and self.leads is None:
+            raise ValueError("there is neither a section [touches] nor [leads]; one is needed")
+        return self
+
+
+def load_config(path: str | Path) -> Config:
+    r"""Read and validate a configuration file.
+
+    Parameters
+    ----------
+    path : str or Path
+        Relative sources in the file are relative to its folder.
+
+    Returns
+    -------
+    Config
+        With every file source made absolute.
+
+    Raises
+    ------
+    ConfigError
+        Names the line and the key of each mistake.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> text = '[deals]\nsource = "deals.csv"\n[journeys]\nby = "x"\n'
+    >>> _ = (folder / "mmm.toml").write_text(text)
+    >>> load_config(folder / "mmm.toml")
+    Traceback (most recent call last):
+    ...
+    mmm.errors.ConfigError: mmm.toml, line 4: journeys.by = 'x': input should be 'person' or ...
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise ConfigError(f"there is no configuration {file}. Correct the path, or write one.")
+    text = file.read_text(encoding="utf-8-sig")
+    try:
+        config = Config.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file.name} is not valid TOML: {error}. Correct that line.") from error
+    except ValidationError as error:
+        raise ConfigError("; ".join(_mistakes(error, text, file.name))) from None
+    return _absolute(config, file.parent)
+
+
+def _absolute(config: Config, folder: Path) -> Config:
+    changes = {}
+    for name in ("deals", "touches", "leads", "spend", "costs", "contacts", "roles"):
+        section: TableSection | None = getattr(config, name)
+        if section is not None and "://" not in section.source:
+            source = str((folder / section.source).resolve())
+            changes[name] = section.model_copy(update={"source": source})
+    output = config.output.model_copy(update={"folder": str(folder / config.output.folder)})
+    return config.model_copy(update={**changes, "output": output})
+
+
+def _mistakes(error: ValidationError, text: str, file: str) -> list[str]:
+    sentences = []
+    for mistake in error.errors():
+        keys = [str(key) for key in mistake["loc"] if not _is_type_tag(str(key))]
+        where = f"{file}, line {line_of(text, keys)}" if keys else file
+        name = ".".join(keys)
+        if mistake["type"] == "extra_forbidden":
+            known = quoted(_allowed(keys[:-1]), 20)
+            sentences.append(f"{where}: {name} is not a setting. Use one of {known}.")
+        elif mistake["type"] == "missing":
+            sentences.append(f"{where}: {name} is missing. Add it.")
+        else:
+            message = mistake["msg"].removeprefix("Value error, ")
+            given = f" = {mistake['input']!r}" if len(keys) > 1 else ""
+            message = message[0].lower() + message[1:]
+            sentences.append(f"{where}: {name}{given}: {message}. Correct it." if name else message)
+    return sentences
+
+
+def _is_type_tag(key: str) -> bool:
+    """Tell whether pydantic put the key in to name a branch of a union."""
+    return key in {"str", "bool", "float"}
+
+
+def _allowed(keys: list[str]) -> list[str]:
+    section: Any = Config
+    for key in keys:
+        kind = section.model_fields[key].annotation
+        section = next((k for k in getattr(kind, "__args__", ()) if isinstance(k, type)), kind)
+    return list(section.model_fields)
+
+
+def line_of(text: str, keys: list[str]) -> int:
+    r"""Return the line (from 1) of a key in TOML text; of its section where the key is missing.
+
+    Examples
+    --------
+    >>> line_of("[deals]\nsource = 'a'\n", ["deals", "source"])
+    2
+    """
+    best, section = 1, ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line):
+            section = header[1].replace('"', "")
+        for depth in range(1, len(keys) + 1):
+            head, last = ".".join(keys[: depth - 1]), keys[depth - 1]
+            if header and section == ".".join(keys[:depth]):
+                best = number
+            if section == head and re.match(rf"\s*[\"']?{re.escape(last)}[\"']?\s*=", line):
+                return number
+    return best

@@ -1,0 +1,207 @@
+"""The pipeline: tables become results, the same for `mmm run`, the demo and a notebook."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mmm import tables as readers
+from mmm.attribution import Comparison, compare
+from mmm.channels import UNMATCHED, ChannelMap
+from mmm.funnel import channel_costs
+from mmm.journeys import Journeys, build_journeys
+from mmm.run.config import Config
+
+READERS: Mapping[str, Callable[..., pd.DataFrame]] = {
+    "touches": readers.read_touches,
+    "deals": readers.read_deals,
+    "leads": readers.read_leads,
+    "spend": readers.read_spend,
+    "costs": readers.read_costs,
+    "contacts": readers.read_contacts,
+    "roles": readers.read_roles,
+}
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class RunResult:
+    """Everything a run found.
+
+    Attributes
+    ----------
+    tables : dict of str to DataFrame
+        The tables as read.
+    journeys : Journeys
+    deals : Comparison
+        Models side by side, measured in deals.
+    value : Comparison or None
+        The same in money; None where no deal has a value.
+    economics : DataFrame or None
+        Spend, customers and cost of a customer a channel; None without spend.
+    spend_period : tuple of (date, date) or None
+        First and last day of the spend, over which `economics` counts customers.
+    unmatched : dict of str to DataFrame
+        What no channel rule matches, a table.
+    missing : tuple of str
+        Tables that were not given and would answer more.
+    manifest : dict
+        Version, inputs with rows and SHA-256, settings.
+    """
+
+    tables: Mapping[str, pd.DataFrame]
+    journeys: Journeys
+    deals: Comparison
+    value: Comparison | None
+    economics: pd.DataFrame | None
+    spend_period: tuple[date, date] | None
+    unmatched: Mapping[str, pd.DataFrame]
+    missing: tuple[str, ...]
+    manifest: Mapping[str, Any]
+
+    @property
+    def period(self) -> tuple[date, date]:
+        """First and last day on which deals were won; the last day of the data without any."""
+        deals = self.tables["deals"]
+        closed = deals.loc[deals["won"].fillna(False), "closed_at"]
+        last = pd.Timestamp(str(self.journeys.about["as_of"]))
+        closed = closed[closed <= last]
+        return (closed.min().date(), closed.max().date()) if len(closed) else (last.date(),) * 2
+
+
+def _silent(_: str) -> None:
+    """Report nothing."""
+
+
+def read_tables(config: Config, progress: Progress = _silent) -> dict[str, pd.DataFrame]:
+    """Read every table that the configuration names.
+
+    Raises
+    ------
+    InputError, SourceError
+        As the readers.
+    """
+    found = {}
+    for name, reader in READERS.items():
+        section = getattr(config, name)
+        if section is not None:
+            progress(f"reading {name}")
+            found[name] = reader(section.source, **section.options())
+    return found
+
+
+def run(config: Config, progress: Progress = _silent) -> RunResult:
+    """Read the tables, build the journeys, run the models, put spend beside them.
+
+    Parameters
+    ----------
+    config : Config
+    progress : callable, optional
+        Called with a few words before each step.
+
+    Returns
+    -------
+    RunResult
+    """
+    tables = read_tables(config, progress)
+    channels = config.channels.to_map()
+    progress("building journeys")
+    journeys = build_journeys(
+        tables.get("touches"),
+        tables["deals"],
+        leads=tables.get("leads"),
+        roles=tables.get("roles"),
+        contacts=tables.get("contacts"),
+        channels=channels,
+        **config.journeys.model_dump(),
+    )
+    progress("crediting channels")
+    models, level = config.attribution.models, config.attribution.level
+    deals = compare(journeys, models, measure="conversions", level=level)
+    value = compare(journeys, models, measure="value", level=level) if journeys.has_value else None
+    economics, spend_period = None, None
+    if "spend" in tables and config.journeys.dimension == "channel":
+        spend_period = period_of_spend(tables["spend"])
+        economics = customer_costs(journeys, tables["spend"], channels, config)
+    return RunResult(
+        tables=tables,
+        journeys=journeys,
+        deals=deals,
+        value=value,
+        economics=economics,
+        spend_period=spend_period,
+        unmatched=unmatched(tables, channels),
+        missing=tuple(name for name in ("touches", "leads", "spend") if name not in tables),
+        manifest=manifest(config, tables),
+    )
+
+
+def period_of_spend(spend: pd.DataFrame) -> tuple[date, date]:
+    """Return the first and the last day that the spend covers, the last period included."""
+    days = {"day": 1, "week": 7}
+    last = spend["date"].max()
+    every = str(spend.attrs["every"])
+    end = last + (pd.Timedelta(days=days[every]) if every in days else pd.DateOffset(months=1))
+    return spend["date"].min().date(), (end - pd.Timedelta(days=1)).date()
+
+
+def customer_costs(
+    journeys: Journeys, spend: pd.DataFrame, channels: ChannelMap, config: Config
+) -> pd.DataFrame:
+    """Credit the new customers won in the period of the spend, and divide the spend by them."""
+    first, last = period_of_spend(spend)
+    inside = np.ones(len(journeys), dtype=bool)
+    if journeys.closed_at is not None and journeys.kind is not None:
+        day = journeys.closed_at.astype("datetime64[D]")
+        within = (day >= np.datetime64(first)) & (day <= np.datetime64(last))
+        new = np.array([kind in (None, "new") for kind in journeys.kind], dtype=bool)
+        inside = (journeys.conversions == 0) | (within & new)
+    settings = config.attribution
+    result = compare(
+        journeys.select(inside), [settings.headline], measure="conversions", level=settings.level
+    )
+    labelled = spend.assign(channel=channels.assign(spend).fillna(UNMATCHED))
+    return channel_costs(result.to_frame(), labelled)
+
+
+def unmatched(tables: Mapping[str, pd.DataFrame], channels: ChannelMap) -> dict[str, pd.DataFrame]:
+    """List, a table, what no channel rule matches."""
+    found = {}
+    for name in ("touches", "leads", "spend"):
+        table = tables.get(name)
+        if table is None or not {"channel", "source", "medium", "campaign"} & set(table.columns):
+            continue
+        rows = channels.unmatched(table)
+        if len(rows):
+            found[name] = rows
+    return found
+
+
+def manifest(config: Config, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+    """State what was read and how, so that a run can be repeated."""
+    inputs = []
+    for name, table in tables.items():
+        source = getattr(config, name).source
+        is_file = "://" not in source
+        inputs.append(
+            {
+                "name": name,
+                "source": Path(source).name if is_file else source.partition("://")[0],
+                "rows": len(table),
+                "sha256": _digest(Path(source)) if is_file else "",
+            }
+        )
+    settings = config.journeys.model_dump(exclude_none=True) | config.attribution.model_dump()
+    return {"version": version("mmm-research"), "inputs": inputs, "settings": settings}
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
