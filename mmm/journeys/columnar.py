@@ -1,5 +1,6 @@
 """`Journeys`: ordered touches up to a close, held as columns."""
 
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -158,7 +159,7 @@ class Journeys:
         ('Email', 'Events')
         """
         sequences = [tuple(p.split(sep)) if isinstance(p, str) else tuple(p) for p in paths]
-        sequences = [tuple(name.strip() for name in s) for s in sequences]
+        sequences = [tuple(_channel_name(name) for name in s) for s in sequences]
         bad = [i for i, s in enumerate(sequences) if not s or not all(s)]
         if bad:
             raise InputError(
@@ -214,6 +215,10 @@ class Journeys:
             touched_at=None if self.touched_at is None else self.touched_at[touches],
             closed_at=rows(self.closed_at),
         )
+
+
+def _channel_name(name: str) -> str:
+    return unicodedata.normalize("NFC", name).strip()
 
 
 def _weights(name: str, given: Iterable[float] | None, n: int, default: float) -> Floats:

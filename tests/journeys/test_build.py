@@ -280,7 +280,12 @@ def companies(draw):
         account = owner[person] if person else draw(st.sampled_from(["a1", "a2"]))
         at = EPOCH + timedelta(minutes=draw(minutes), seconds=draw(st.sampled_from([0, 20])))
         touches.append(
-            {"person": person, "account": account, "at": at, "channel": draw(st.sampled_from("xyz"))}
+            {
+                "person": person,
+                "account": account,
+                "at": at,
+                "channel": draw(st.sampled_from("xyz")),
+            }
         )
     deals = []
     for number in range(draw(st.integers(1, 5))):
@@ -336,9 +341,7 @@ def test_journeys_equal_a_plain_loop_over_the_definition(company, by, touch_shar
         **options,
     )
     assert by_deal(journeys) == {deal: tuple(path) for deal, path in served.items()}
-    found = [
-        p for d, p in zip(journeys.deal_id, journeys.paths(), strict=True) if d is None
-    ]
+    found = [p for d, p in zip(journeys.deal_id, journeys.paths(), strict=True) if d is None]
     assert Counter(found) == Counter(tuple(path) for path in nulls.values())
     won = sum(d["won"] is True for d in deals)
     assert journeys.conversions.sum() + journeys.unattributed.deals == won

@@ -1,0 +1,211 @@
+"""What a model shares out, and sums over journeys that every model needs."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+import numpy as np
+import numpy.typing as npt
+
+from mmm.errors import ConfigError, InputError
+from mmm.journeys import Journeys
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+MEASURES = ("value", "conversions")
+# Sums of floats and an exact total agree to rounding; more than this is a different total.
+SAME_TOTAL = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What a model shares out.
+
+    Attributes
+    ----------
+    measure : str
+        "value" (currency of the deals) or "conversions" (won deals).
+    amount : ndarray of float64, shape (n_journeys,)
+        Value or conversions of each journey.
+    unattributed : float
+        The same of won deals without a touch.
+    total : Decimal or float
+        All of it; exact where the deals gave exact values.
+    notes : tuple of str
+        What the reader has to know about the total.
+    """
+
+    measure: str
+    amount: Floats
+    unattributed: float
+    total: Decimal | float
+    notes: tuple[str, ...] = ()
+
+    @property
+    def attributed(self) -> float:
+        """Sum over the journeys, which is what channels can be credited with."""
+        return float(self.amount.sum())
+
+    @property
+    def whole(self) -> float:
+        """Denominator of the shares: attributed and unattributed, as the models add them up."""
+        return self.attributed + self.unattributed
+
+
+def measured(journeys: Journeys, measure: str | None) -> Measured:
+    """Choose what to share out, and add it up.
+
+    Parameters
+    ----------
+    journeys : Journeys
+    measure : {"value", "conversions"} or None
+        None: value where the journeys have it, conversions otherwise.
+
+    Returns
+    -------
+    Measured
+
+    Raises
+    ------
+    ConfigError
+        If the measure is unknown.
+    InputError
+        If values are asked for and missing, or `journeys` is something else.
+
+    Examples
+    --------
+    >>> measured(Journeys.from_paths(["Email"], value=[5.0]), None).measure
+    'value'
+    """
+    if not isinstance(journeys, Journeys):
+        raise InputError(
+            f"journeys is a {type(journeys).__name__}. "
+            "Build journeys with mmm.build_journeys or Journeys.from_paths."
+        )
+    if measure is None:
+        measure = "value" if journeys.has_value else "conversions"
+    if measure not in MEASURES:
+        raise ConfigError(f"measure is {measure!r}. Choose one of {', '.join(MEASURES)}.")
+    if measure == "conversions":
+        rest = float(journeys.unattributed.deals)
+        amount = journeys.conversions
+        return Measured(measure, amount, rest, float(amount.sum()) + rest)
+    if not journeys.has_value:
+        raise InputError(
+            "measure is 'value', but these journeys have no values. "
+            "Pass value= with the journeys, or measure='conversions'."
+        )
+    return _measured_value(journeys)
+
+
+def _measured_value(journeys: Journeys) -> Measured:
+    rest = float(journeys.unattributed.value)
+    added = float(journeys.value.sum()) + rest
+    exact = journeys.total_value
+    if exact is None:
+        return Measured("value", journeys.value, rest, added)
+    if abs(float(exact) - added) <= SAME_TOTAL * abs(added):
+        return Measured("value", journeys.value, rest, exact)
+    note = (
+        f"The values of the journeys add up to {added:.2f}, not to the closed-won {exact}; "
+        "credit shares out the former."
+    )
+    return Measured("value", journeys.value, rest, added, (note,))
+
+
+def check_level(level: float) -> float:
+    """Return `level` as a float, or say that it is not a coverage.
+
+    Raises
+    ------
+    ConfigError
+        If it does not lie between 0 and 1.
+
+    Examples
+    --------
+    >>> check_level(0.9)
+    0.9
+    """
+    # Written so that NaN fails too.
+    if not (isinstance(level, int | float | np.number) and 0 < level < 1):
+        raise ConfigError(f"level is {level!r}. Pass a coverage between 0 and 1, such as 0.9.")
+    return float(level)
+
+
+def touched_by(journeys: Journeys) -> tuple[Integers, Integers]:
+    """Return each pair of won journey and channel that occurs, once, journey by journey.
+
+    Returns
+    -------
+    journey, channel : ndarray of int64, shape (n_pairs,)
+
+    Examples
+    --------
+    >>> pairs = touched_by(Journeys.from_paths(["b > a > b", "a"], conversions=[1, 0]))
+    >>> pairs[0].tolist(), pairs[1].tolist()
+    ([0, 0], [0, 1])
+    """
+    n_channels = max(len(journeys.channels), 1)
+    journey = journeys.journey_of_touch
+    won = journeys.conversions[journey] > 0
+    # Nearly in order already, which the stable sort uses; np.unique would hash.
+    pairs = np.sort(journey[won] * n_channels + journeys.touch[won], kind="stable")
+    pairs = pairs[np.append(True, pairs[1:] != pairs[:-1])[: len(pairs)]]
+    return pairs // n_channels, pairs % n_channels
+
+
+def deals_touched(journeys: Journeys) -> Floats:
+    """Count won deals with a touch of each channel.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_channels,)
+
+    Examples
+    --------
+    >>> deals_touched(Journeys.from_paths(["a > b > a", "b"], conversions=[2, 1])).tolist()
+    [2.0, 3.0]
+    """
+    journey, channel = touched_by(journeys)
+    return add_up(channel, journeys.conversions[journey], len(journeys.channels))
+
+
+def add_up(
+    codes: npt.NDArray[np.integer], weights: npt.NDArray[np.generic], n_codes: int
+) -> Floats:
+    """Sum weights by code.
+
+    Parameters
+    ----------
+    codes : ndarray of int, shape (n,)
+        From 0 to n_codes - 1.
+    weights : ndarray, shape (n,)
+    n_codes : int
+
+    Returns
+    -------
+    ndarray of float64, shape (n_codes,)
+
+    Examples
+    --------
+    >>> add_up(np.array([0, 2, 0]), np.array([1.0, 5.0, 2.0]), 4).tolist()
+    [3.0, 0.0, 5.0, 0.0]
+    """
+    return np.bincount(codes, weights=weights, minlength=n_codes).astype(np.float64, copy=False)
+
+
+def per_conversion(journeys: Journeys, of: Measured) -> Floats:
+    """Return the amount of one conversion of each row, 0 where there is none.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_journeys,)
+
+    Examples
+    --------
+    >>> journeys = Journeys.from_paths(["a", "b"], conversions=[2, 0], value=[30.0, 0.0])
+    >>> per_conversion(journeys, measured(journeys, None)).tolist()
+    [15.0, 0.0]
+    """
+    some = journeys.conversions > 0
+    return np.divide(of.amount, journeys.conversions, out=np.zeros(len(journeys)), where=some)

@@ -1,0 +1,285 @@
+"""What every attribution model answers with, and how it prints cents that add up."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from mmm.attribution.measure import Floats, Integers, Measured
+from mmm.errors import ConfigError
+from mmm.journeys import UNATTRIBUTED, Journeys
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+CONVENTION = (
+    "Intervals hold the sampling error of this convention, not of a causal effect: "
+    "they say how far the shares would move with other journeys of the same kind."
+)
+
+
+@dataclass(frozen=True)
+class UnattributedCredit:
+    """Credit of won deals that no channel touched.
+
+    Attributes
+    ----------
+    credit : float
+        In the unit of the measure.
+    share : float
+        Of the total, 0-1.
+    n_deals : float
+        Won deals.
+    """
+
+    credit: float = 0.0
+    share: float = 0.0
+    n_deals: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class DealCredit:
+    """Credit of each channel in each won journey.
+
+    Attributes
+    ----------
+    journey : ndarray of int64, shape (n_pairs,)
+        Position of the journey.
+    channel : ndarray of int64, shape (n_pairs,)
+        Position of the channel.
+    credit : ndarray of float64, shape (n_pairs,)
+        In the unit of the measure.
+    deal_id : ndarray of object, shape (n_pairs,), or None
+        Deal of the journey, where known.
+    """
+
+    journey: Integers
+    channel: Integers
+    credit: Floats
+    deal_id: npt.NDArray[np.object_] | None = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AttributionResult:
+    """Credit of each channel under one model.
+
+    Attributes
+    ----------
+    model : str
+        Name of the model.
+    definition : str
+        What was computed, and the source of the definition.
+    measure : str
+        "value" (currency of the deals) or "conversions" (won deals).
+    channels : tuple of str
+        Names; every array below is in this order.
+    credit : ndarray of float64, shape (n_channels,)
+        Unrounded, in the unit of the measure.
+    share : ndarray of float64, shape (n_channels,)
+        Credit over the total, unattributed included, 0-1.
+    lower, upper : ndarray of float64, shape (n_channels,)
+        Interval of `share`; NaN where it is refused, with the reason in `notes`.
+    level : float
+        Nominal coverage of the interval.
+    n_deals : ndarray of float64, shape (n_channels,)
+        Won deals with a touch of the channel (weighted counts); they do not add up.
+    unattributed : UnattributedCredit
+        Won deals without a touch.
+    total : Decimal or float
+        Sum of all credit; exact where the deals gave exact values.
+    notes : tuple of str
+        What the interval means, what was refused and why.
+    deal_credit : callable, optional
+        Computes the credit per deal, where the model has one.
+    """
+
+    model: str
+    definition: str
+    measure: str
+    channels: tuple[str, ...]
+    credit: Floats
+    share: Floats
+    lower: Floats
+    upper: Floats
+    level: float
+    n_deals: Floats
+    unattributed: UnattributedCredit
+    total: Decimal | float
+    notes: tuple[str, ...] = ()
+    deal_credit: Callable[[], DealCredit] | None = None
+
+    def __post_init__(self) -> None:
+        for column in (self.credit, self.share, self.lower, self.upper, self.n_deals):
+            column.flags.writeable = False
+
+    def __repr__(self) -> str:
+        return (
+            f"AttributionResult({self.model}, {self.measure}, {len(self.channels)} channels, "
+            f"total {self.total}, {self.unattributed.share:.1%} unattributed)"
+        )
+
+    def to_frame(self, *, cents: bool = False) -> "pd.DataFrame":
+        """Return one row a channel, and one for unattributed deals where there are any.
+
+        Parameters
+        ----------
+        cents : bool, default False
+            Round value credit to cents by largest remainder (Balinski and Young 1982, Fair
+            Representation, ch. 3), so that the column adds up to the exact total; `credit` then
+            holds `decimal.Decimal`. Conversions stay unrounded.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns channel, credit (unit of the measure), share (0-1), lower, upper (interval of
+            the share), n_deals. `credit` sums to the total and `share` to 1.
+
+        Examples
+        --------
+        >>> from mmm.attribution import linear
+        >>> from mmm.journeys import Journeys
+        >>> journeys = Journeys.from_paths(["Email > Events > Search"], value=[100.0])
+        >>> linear(journeys).to_frame(cents=True)["credit"].tolist()
+        [Decimal('33.34'), Decimal('33.33'), Decimal('33.33')]
+        """
+        import pandas as pd
+
+        rest = self.unattributed
+        names = [*self.channels, UNATTRIBUTED]
+        rows = len(names) if rest.credit or rest.n_deals else len(self.channels)
+        credit = np.append(self.credit, rest.credit)[:rows]
+        rounded = cents and self.measure == "value"
+        columns = {
+            "channel": pd.Series(names[:rows], dtype="str"),
+            "credit": pd.Series(
+                round_to_cents(credit, self.total) if rounded else credit,
+                dtype="object" if rounded else "float64",
+            ),
+            "share": np.append(self.share, rest.share)[:rows],
+            "lower": np.append(self.lower, np.nan)[:rows],
+            "upper": np.append(self.upper, np.nan)[:rows],
+            "n_deals": np.append(self.n_deals, rest.n_deals)[:rows],
+        }
+        return pd.DataFrame(columns)
+
+    def by_deal(self) -> "pd.DataFrame":
+        """Return the credit of each channel in each won deal that has a touch.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns deal_id (or journey, its position from 0, where deals have no id), channel,
+            credit. Unattributed deals are not listed.
+
+        Raises
+        ------
+        ConfigError
+            If the model has no credit per deal.
+
+        Examples
+        --------
+        >>> from mmm.attribution import last_touch
+        >>> from mmm.journeys import Journeys
+        >>> last_touch(Journeys.from_paths(["Email > Events"], value=[100.0])).by_deal()
+           journey channel  credit
+        0        0  Events   100.0
+        """
+        import pandas as pd
+
+        if self.deal_credit is None:
+            raise ConfigError(
+                f"{self.model} has no credit per deal: it describes all journeys together. "
+                "Use first_touch, last_touch or linear for credit by deal."
+            )
+        pairs = self.deal_credit()
+        known = pairs.deal_id is not None
+        names = np.array(self.channels, dtype=object)
+        return pd.DataFrame(
+            {
+                "deal_id" if known else "journey": pairs.deal_id if known else pairs.journey,
+                "channel": pd.Series(names[pairs.channel], dtype="str"),
+                "credit": pairs.credit,
+            }
+        )
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw the shares as horizontal bars, with the interval as a whisker.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
+        from mmm.attribution.plots import plot_shares
+
+        return plot_shares(
+            self.to_frame(), title=f"{self.model}: share of {self.measure}", level=self.level, ax=ax
+        )
+
+
+def unattributed_credit(journeys: Journeys, of: Measured) -> UnattributedCredit:
+    """Return the credit of deals without a touch.
+
+    Examples
+    --------
+    >>> from mmm.attribution.measure import measured
+    >>> journeys = Journeys.from_paths(["a"])
+    >>> unattributed_credit(journeys, measured(journeys, None)).credit
+    0.0
+    """
+    share = of.unattributed / of.whole if of.whole else 0.0
+    return UnattributedCredit(of.unattributed, share, float(journeys.unattributed.deals))
+
+
+def round_to_cents(credit: Floats | Sequence[float], total: Decimal | float) -> list[Decimal]:
+    """Round to cents by largest remainder, so that the parts add up to the total.
+
+    Each part gets the whole cents of ``total * credit_i / sum(credit)``; the cents left go to the
+    largest fractions, earlier parts first (Hamilton's method; Balinski and Young 1982). All of it
+    in integers, so that totals beyond 2**53 cents stay exact.
+
+    Parameters
+    ----------
+    credit : array_like of float, shape (n,)
+        Unrounded parts, in currency.
+    total : Decimal or float
+        What they have to add up to; a float is read at its shortest decimal form.
+
+    Returns
+    -------
+    list of Decimal
+        Two decimal places each.
+
+    Examples
+    --------
+    >>> round_to_cents([1.0, 1.0, 1.0], Decimal("0.05"))
+    [Decimal('0.02'), Decimal('0.02'), Decimal('0.01')]
+    """
+    exact = total if isinstance(total, Decimal) else Decimal(repr(float(total)))
+    # Through a ratio: Decimal.quantize would round at the 28 digits of the default context.
+    cents = round(Fraction(exact) * 100)
+    parts = [Fraction(float(part)) for part in credit]
+    whole = sum(parts, Fraction(0))
+    if not whole:
+        return [Decimal("0.00") for _ in parts]
+    quotas = [cents * part / whole for part in parts]
+    floors = [quota.numerator // quota.denominator for quota in quotas]
+    left = cents - sum(floors)
+    order = sorted(range(len(parts)), key=lambda i: (floors[i] - quotas[i], i))
+    for i in order[:left]:
+        floors[i] += 1
+    return [_cents(amount) for amount in floors]
+
+
+def _cents(amount: int) -> Decimal:
+    digits = tuple(int(digit) for digit in str(abs(amount)))
+    return Decimal((int(amount < 0), digits, -2))

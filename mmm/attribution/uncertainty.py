@@ -1,0 +1,300 @@
+"""Intervals of shares: influence functions, summed within the cluster, on the logit scale."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmm.attribution.measure import Floats, Integers, Measured, add_up, touched_by
+from mmm.journeys import Journeys
+
+# From journey positions, shape (n,), to the influence on each share of one journey of that row
+# that ends without a deal, and of one that converts: two arrays of shape (n, n_channels).
+Influence = Callable[[Integers], tuple[Floats, Floats]]
+
+FEW_CLUSTERS = 5
+# Numbers held at once per block of journeys: 16 MiB an array.
+BLOCK = 2**21
+# Shares are sums of floats: closer to 0 or 1 than this is 0 or 1.
+EDGE = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Interval:
+    """Interval of each share.
+
+    Attributes
+    ----------
+    lower, upper : ndarray of float64, shape (n_channels,)
+        NaN where refused.
+    notes : tuple of str
+        Why it is refused or one-sided.
+    """
+
+    lower: Floats
+    upper: Floats
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class WonClusters:
+    """Independent sources of won deals: accounts, or single conversions where unknown.
+
+    Attributes
+    ----------
+    effective : float
+        (sum v)^2 / sum v^2 over their amounts v.
+    touched : ndarray of float64, shape (n_channels,)
+        How many of them each channel touched.
+    """
+
+    effective: float
+    touched: Floats
+
+
+def share_interval(
+    journeys: Journeys, of: Measured, share: Floats, influence: Influence, level: float
+) -> Interval:
+    """Return the interval of each share, or the reason why there is none.
+
+    The variance of a share is the sum over clusters of the squared sum of influences (Hampel 1974,
+    JASA 69(346), 383-393; Liang and Zeger 1986, Biometrika 73(1), 13-22). Where clusters are not
+    known, the conversions and nulls of a row count as independent journeys.
+
+    Parameters
+    ----------
+    journeys : Journeys
+    of : Measured
+    share : ndarray of float64, shape (n_channels,)
+    influence : callable
+        Influence of one journey of each row, see `Influence`.
+    level : float
+        Coverage.
+
+    Returns
+    -------
+    Interval
+
+    Examples
+    --------
+    >>> from mmm.attribution import first_touch
+    >>> journeys = Journeys.from_paths(["a", "b"], conversions=[60, 40])
+    >>> first_touch(journeys).lower.round(2).tolist()
+    [0.52, 0.32]
+    """
+    reason = refusal(journeys, of)
+    if reason:
+        nothing = np.full(len(share), np.nan)
+        return Interval(nothing, nothing.copy(), (reason,))
+    won = won_clusters(journeys, of)
+    if won.effective < 1 + EDGE:
+        nothing = np.full(len(share), np.nan)
+        note = "Interval refused: one account or deal holds all of it. Add won deals of others."
+        return Interval(nothing, nothing.copy(), (note,))
+    squares = sum_of_squares(journeys, influence, len(share)) + _unattributed(journeys, of, share)
+    lower, upper = logit_interval(share, np.sqrt(squares), level, won)
+    few = [journeys.channels[i] for i in np.flatnonzero(won.touched < FEW_CLUSTERS)]
+    if not few:
+        return Interval(lower, upper)
+    note = (
+        f"Upper bound only for channels in fewer than {FEW_CLUSTERS} won clusters: "
+        f"{', '.join(few)}."
+    )
+    return Interval(lower, upper, (note,))
+
+
+def refusal(journeys: Journeys, of: Measured) -> str | None:
+    """Say why no interval can be given, or return None.
+
+    Examples
+    --------
+    >>> from mmm.attribution.measure import measured
+    >>> journeys = Journeys.from_paths(["a"])
+    >>> refusal(journeys, measured(journeys, None))
+    'Interval refused: one conversion says nothing about the spread. Add won deals.'
+    """
+    n_won = float(journeys.conversions.sum())
+    if n_won == 0:
+        return "No conversion with a touch: no credit to any channel, and no interval."
+    if of.attributed == 0:
+        return "The won deals with a touch have no value: no credit to any channel, no interval."
+    if n_won <= 1:
+        return "Interval refused: one conversion says nothing about the spread. Add won deals."
+    several = int(np.count_nonzero(journeys.conversions > 1))
+    if of.measure == "value" and journeys.cluster is None and several:
+        return (
+            f"Interval refused: {several} rows hold several conversions and only their total "
+            "value, so the spread of single deals is unknown. Pass one row a deal, or "
+            "measure='conversions'."
+        )
+    return None
+
+
+def won_clusters(journeys: Journeys, of: Measured) -> WonClusters:
+    """Count the clusters that won deals come from.
+
+    Examples
+    --------
+    >>> from mmm.attribution.measure import measured
+    >>> journeys = Journeys.from_paths(["a", "b"], value=[30.0, 10.0])
+    >>> won_clusters(journeys, measured(journeys, "value")).effective
+    1.6
+    """
+    n_channels = len(journeys.channels)
+    journey, channel = touched_by(journeys)
+    won = journeys.conversions > 0
+    total = of.attributed
+    if journeys.cluster is None:
+        weight, amount = journeys.conversions[won], of.amount[won]
+        touched = add_up(channel, journeys.conversions[journey], n_channels)
+        return WonClusters(total**2 / float((amount**2 / weight).sum()), touched)
+    _, code = np.unique(journeys.cluster, return_inverse=True)
+    amounts = add_up(code, of.amount, int(code.max()) + 1)
+    pairs = np.unique(code[journey] * n_channels + channel)
+    touched = np.bincount(pairs % n_channels, minlength=n_channels).astype(np.float64)
+    return WonClusters(total**2 / float((amounts**2).sum()), touched)
+
+
+def sum_of_squares(journeys: Journeys, influence: Influence, n_channels: int) -> Floats:
+    """Add up squared influences over clusters, block by block so that memory stays bounded.
+
+    Parameters
+    ----------
+    journeys : Journeys
+    influence : callable
+        See `Influence`.
+    n_channels : int
+
+    Returns
+    -------
+    ndarray of float64, shape (n_channels,)
+        Variance of each share.
+
+    Examples
+    --------
+    >>> def influence(rows):
+    ...     return np.zeros((len(rows), 1)), np.ones((len(rows), 1))
+    >>> sum_of_squares(Journeys.from_paths(["a", "a"], conversions=[3, 1]), influence, 1).tolist()
+    [4.0]
+    """
+    squares = np.zeros(n_channels)
+    for rows, first in _blocks(journeys, n_channels):
+        null, won = influence(rows)
+        n_won, n_null = journeys.conversions[rows, None], journeys.nulls[rows, None]
+        if journeys.cluster is None:
+            squares += (n_won * won**2 + n_null * null**2).sum(axis=0)
+        else:
+            summed = np.add.reduceat(n_won * won + n_null * null, first, axis=0)
+            squares += (summed**2).sum(axis=0)
+    return squares
+
+
+def _blocks(journeys: Journeys, n_channels: int) -> Iterator[tuple[Integers, Integers]]:
+    """Yield journey positions, whole clusters together, and where each cluster begins in them."""
+    n_journeys = len(journeys)
+    if journeys.cluster is None:
+        order = np.arange(n_journeys, dtype=np.int64)
+        first = order
+    else:
+        order = np.argsort(journeys.cluster, kind="stable").astype(np.int64)
+        changes = np.diff(journeys.cluster[order]) != 0
+        first = np.flatnonzero(np.concatenate([[True], changes])).astype(np.int64)
+    cost = np.cumsum(journeys.lengths[order]) * (n_channels + 1)
+    block_of_cluster = cost[first] // BLOCK
+    cut = np.flatnonzero(np.diff(block_of_cluster)) + 1
+    for clusters in np.split(np.arange(len(first)), cut):
+        low, after = clusters[0], clusters[-1] + 1
+        high = first[after] if after < len(first) else n_journeys
+        yield order[first[low] : high], first[low:after] - first[low]
+
+
+def touches_of(start: Integers, rows: Integers) -> tuple[Integers, Integers]:
+    """Return the touch positions of some journeys, and where each journey begins in them.
+
+    Parameters
+    ----------
+    start : ndarray of int64, shape (n_journeys + 1,)
+        As in `Journeys`.
+    rows : ndarray of int64, shape (n,)
+        Positions of journeys, none of them empty.
+
+    Returns
+    -------
+    touches : ndarray of int64, shape (n_touches_of_rows,)
+    first : ndarray of int64, shape (n,)
+
+    Examples
+    --------
+    >>> touches, first = touches_of(np.array([0, 2, 5]), np.array([1, 0]))
+    >>> touches.tolist(), first.tolist()
+    ([2, 3, 4, 0, 1], [0, 3])
+    """
+    lengths = start[rows + 1] - start[rows]
+    first = np.cumsum(lengths) - lengths
+    return np.repeat(start[rows] - first, lengths) + np.arange(int(lengths.sum())), first
+
+
+def _unattributed(journeys: Journeys, of: Measured, share: Floats) -> Floats:
+    """Return what deals without a touch add to the variance, each one a cluster of its own.
+
+    One such deal of value v moves a share by -share v / V. Only their number and their value are
+    known: single values are taken to spread like those of the other won deals.
+    """
+    n_deals = float(journeys.unattributed.deals)
+    if not (n_deals and of.unattributed):
+        return np.zeros_like(share)
+    spread = 1.0
+    if of.measure == "value":
+        amount = of.amount[journeys.conversions > 0]
+        spread = len(amount) * float((amount**2).sum()) / float(amount.sum()) ** 2
+    return share**2 * spread * of.unattributed**2 / n_deals / of.whole**2
+
+
+def logit_interval(
+    share: Floats, error: Floats, level: float, won: WonClusters
+) -> tuple[Floats, Floats]:
+    """Return lower and upper bounds of shares from their standard errors.
+
+    On the logit scale, t with G - 1 degrees of freedom, G the effective number of won clusters.
+    A channel in fewer than 5 won clusters gets an upper bound of that level alone: the larger of
+    the logit bound and Korn and Graubard's (1998, Survey Methodology 24(2), 193-201), the Beta
+    quantile for share x G successes out of G. Where nothing varies (error 0; share 0 or 1), G
+    equal clusters leave room for a part e = 1 - (1 - level)^(1 / G) of others: the bounds are
+    share (1 - e) and 1 - (1 - share) (1 - e).
+
+    Parameters
+    ----------
+    share, error : ndarray of float64, shape (n_channels,)
+        Shares and their standard errors.
+    level : float
+        Coverage.
+    won : WonClusters
+
+    Returns
+    -------
+    lower, upper : ndarray of float64, shape (n_channels,)
+
+    Examples
+    --------
+    >>> won = WonClusters(100.0, np.array([30.0, 0.0]))
+    >>> low, high = logit_interval(np.array([0.3, 0.0]), np.array([0.04, 0.0]), 0.9, won)
+    >>> low.round(3).tolist(), high.round(3).tolist()
+    ([0.238, 0.0], [0.37, 0.023])
+    """
+    from scipy.special import betaincinv, expit, logit, stdtrit
+
+    effective = won.effective
+    still = (error < EDGE) | (share < EDGE) | (share > 1 - EDGE)
+    inner = np.where(still, 0.5, share)
+    scale = error / (inner * (1 - inner))
+    few = won.touched < FEW_CLUSTERS
+    quantile = stdtrit(effective - 1, np.where(few, level, (1 + level) / 2))
+    lower = expit(logit(inner) - quantile * scale)
+    upper = expit(logit(inner) + quantile * scale)
+    room = 1 - (1 - level) ** (1 / effective)
+    lower = np.where(still, share * (1 - room), lower)
+    upper = np.where(still, 1 - (1 - share) * (1 - room), upper)
+    successes = np.clip(share, 0.0, 1 - EDGE) * effective
+    bound = betaincinv(successes + 1, effective - successes, level)
+    upper = np.where(few, np.maximum(upper, bound), upper)
+    return np.where(few, 0.0, lower), upper

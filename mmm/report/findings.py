@@ -1,0 +1,195 @@
+"""What a run found, as findings: the sentences that answer, and what the data cannot say."""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+
+from mmm.journeys import UNATTRIBUTED
+from mmm.run import RunResult
+from mmm.wording import Finding
+
+# Channels that people use once they have decided to buy; path models credit them too much.
+DEMAND_CAPTURE = ("Direct", "Organic search", "Paid search")
+FEW_DEALS = 30
+WIDE = 0.05  # a difference of shares worth a sentence
+
+
+def findings(result: RunResult, headline: str, currency: str) -> tuple[Finding, ...]:
+    """Return the sentences that answer: who leads, how sure, what the rule changes, what it costs.
+
+    Parameters
+    ----------
+    result : RunResult
+    headline : str
+        Model that leads.
+    currency : str
+
+    Returns
+    -------
+    tuple of Finding
+        At most five; none where nothing was won.
+    """
+    comparison = result.value or result.deals
+    credit = comparison.to_frame()
+    main = credit[credit["model"] == headline]
+    channels = main[main["channel"] != UNATTRIBUTED].sort_values("credit", ascending=False)
+    total = float(main["credit"].sum())
+    if total <= 0 or channels.empty or not channels["credit"].iloc[0] > 0:
+        return ()
+    level = comparison.results[0].level
+    found = [_leader(channels.iloc[0], total, headline, currency, level, result.value is not None)]
+    found += _rule_matters(credit, str(channels["channel"].iloc[0]))
+    found += _opener(credit)
+    found += _unattributed(main, result, currency)
+    found += _costs(result.economics, currency)
+    return tuple(found[:5])
+
+
+def _leader(
+    top: "pd.Series[Any]", total: float, model: str, currency: str, level: float, money: bool
+) -> Finding:
+    facts = {"channel": top["channel"], "model": model, "share": top["share"], "currency": currency}
+    if money:
+        facts |= {"credit": top["credit"], "total": total}
+    else:
+        facts |= {"n": total}
+    because: tuple[Finding, ...] = ()
+    if pd.notna(top["lower"]) and pd.notna(top["upper"]):
+        sure = {"lower": top["lower"], "upper": top["upper"], "level": level}
+        because = (Finding("attribution.interval", None, facts=sure),)
+    key = "attribution.leader" if money else "attribution.leader_deals"
+    return Finding(key, top["share"], because=because, facts=facts)
+
+
+def _shares(credit: pd.DataFrame) -> pd.DataFrame:
+    known = credit[credit["channel"] != UNATTRIBUTED]
+    return known.pivot(index="channel", columns="model", values="share")
+
+
+def _rule_matters(credit: pd.DataFrame, leader: str) -> Iterator[Finding]:
+    shares = _shares(credit)
+    if shares.shape[1] < 2:
+        return
+    row = shares.loc[leader]
+    if bool((shares.idxmax() == leader).all()):
+        facts = {"n": shares.shape[1], "channel": leader, "low": row.min(), "high": row.max()}
+        yield Finding("attribution.models_agree", None, facts=facts)
+        return
+    spread = shares.max(axis=1) - shares.min(axis=1)
+    channel = str(spread.idxmax())
+    if spread[channel] >= WIDE:
+        row = shares.loc[channel]
+        facts = {
+            "channel": channel,
+            "low": row.min(),
+            "low_model": row.idxmin(),
+            "high": row.max(),
+            "high_model": row.idxmax(),
+        }
+        yield Finding("attribution.models_disagree", float(spread[channel]), facts=facts)
+
+
+def _opener(credit: pd.DataFrame) -> Iterator[Finding]:
+    shares = _shares(credit)
+    if not {"first_touch", "last_touch"} <= set(shares.columns):
+        return
+    lead = (shares["first_touch"] - shares["last_touch"]).sort_values()
+    channel = str(lead.index[-1])
+    if lead.iloc[-1] >= WIDE:
+        first, last = shares.loc[channel, ["first_touch", "last_touch"]]
+        facts = {"channel": channel, "first": first, "last": last}
+        yield Finding("attribution.opens", float(lead.iloc[-1]), facts=facts)
+
+
+def _unattributed(main: pd.DataFrame, result: RunResult, currency: str) -> Iterator[Finding]:
+    rows = main[main["channel"] == UNATTRIBUTED]
+    if rows.empty or result.value is None or rows["share"].iloc[0] < WIDE:
+        return
+    facts = {
+        "n": result.journeys.unattributed.deals,
+        "credit": rows["credit"].iloc[0],
+        "share": rows["share"].iloc[0],
+        "currency": currency,
+    }
+    yield Finding("attribution.unattributed", facts["share"], action="action.track", facts=facts)
+
+
+def _costs(economics: pd.DataFrame | None, currency: str) -> Iterator[Finding]:
+    if economics is None:
+        return
+    known = economics[economics["cac"].notna() & (economics["customers"] >= 1)]
+    known = known.sort_values("cac")
+    known = known[known["cac"] > 0]
+    if len(known) < 2:
+        return
+    low, high = known.iloc[0], known.iloc[-1]
+    dearest = Finding(
+        "economics.dearest",
+        high["cac"],
+        facts={"channel": high["channel"], "cac": high["cac"], "currency": currency},
+    )
+    facts = {
+        "channel": low["channel"],
+        "cac": low["cac"],
+        "customers": low["customers"],
+        "currency": currency,
+    }
+    yield Finding("economics.cheapest", low["cac"], because=(dearest,), facts=facts)
+
+
+def limits(result: RunResult, currency: str) -> tuple[Finding, ...]:
+    """Return what these data cannot say, most important first.
+
+    Parameters
+    ----------
+    result : RunResult
+    currency : str
+
+    Returns
+    -------
+    tuple of Finding
+        Besides what the page says of all data.
+    """
+    return tuple(_limits(result, currency))
+
+
+def _limits(result: RunResult, currency: str) -> Iterator[Finding]:
+    journeys = result.journeys
+    about: Mapping[str, Any] = journeys.about
+    counts: Mapping[str, int] = about["counts"]
+    late = [name for name in DEMAND_CAPTURE if name in journeys.channels]
+    if "touches" in result.missing:
+        yield Finding("limits.no_touches", None)
+    elif late:
+        yield Finding("limits.late_channels", None, facts={"channels": late})
+    if counts["won"] < FEW_DEALS:
+        yield Finding("limits.few_deals", counts["won"], facts={"n": counts["won"]})
+    if journeys.nulls.sum() == 0:
+        yield Finding("limits.no_nulls", None)
+    yield Finding(
+        "limits.lookback", about["lookback_days"], facts={"lookback_days": about["lookback_days"]}
+    )
+    if counts["open"]:
+        yield Finding("limits.open_deals", counts["open"], facts={"n": counts["open"]})
+    if counts["without_deal_too_young"]:
+        young = counts["without_deal_too_young"]
+        yield Finding("limits.young", young, facts={"n": young})
+    yield from _unmatched(result, currency)
+    if result.economics is not None:
+        yield Finding("limits.media_only", None)
+    elif "spend" in result.missing:
+        yield Finding("limits.no_spend", None)
+    yield Finding("limits.offline", None)
+
+
+def _unmatched(result: RunResult, currency: str) -> Iterator[Finding]:
+    rows = sum(int(t["rows"].sum()) for name, t in result.unmatched.items() if name != "spend")
+    if rows:
+        yield Finding("limits.unmatched", rows, facts={"n": rows})
+    spend = result.unmatched.get("spend")
+    if spend is not None:
+        value = sum(spend["value"], Decimal(0))
+        facts = {"value": value, "currency": currency}
+        yield Finding("limits.unmatched_spend", float(value), facts=facts)

@@ -1,0 +1,81 @@
+"""From a run to its page."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mmm.report.brief import Brief, write_brief
+from mmm.report.findings import findings, limits
+from mmm.run import Config, RunResult
+from mmm.tables import write_csv
+
+
+def brief_of(result: RunResult, config: Config) -> Brief:
+    """Gather what the page of a run shows.
+
+    Parameters
+    ----------
+    result : RunResult
+    config : Config
+
+    Returns
+    -------
+    Brief
+    """
+    headline, currency = config.attribution.headline, currency_of(result, config)
+    return Brief(
+        company=config.company.name,
+        as_of=pd.Timestamp(str(result.journeys.about["as_of"])).date(),
+        period=result.period,
+        credit=None if result.value is None else result.value.to_frame(cents=True),
+        deals=result.deals.to_frame(),
+        economics=result.economics,
+        currency=currency,
+        headline=headline,
+        level=config.attribution.level,
+        findings=findings(result, headline, currency),
+        limits=limits(result, currency),
+        manifest=result.manifest,
+    )
+
+
+def currency_of(result: RunResult, config: Config) -> str:
+    """Return the currency of the deals where they name one, else that of the configuration."""
+    deals = result.tables["deals"]
+    if "currency" not in deals.columns or deals["currency"].nunique() != 1:
+        return config.company.currency
+    return str(deals["currency"].dropna().iloc[0])
+
+
+def write_results(result: RunResult, config: Config, folder: str | Path) -> dict[str, Path]:
+    """Write the tables and the page of a run.
+
+    Parameters
+    ----------
+    result : RunResult
+    config : Config
+    folder : str or Path
+        Made where it is missing.
+
+    Returns
+    -------
+    dict of str to Path
+        credit (money), deals, costs where there is spend, brief, and brief in the other language.
+    """
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    files: dict[str, Path] = {}
+    tables: dict[str, Any] = {
+        "credit": None if result.value is None else result.value.to_frame(cents=True),
+        "deals": result.deals.to_frame(),
+        "costs": result.economics,
+    }
+    for name, frame in tables.items():
+        if frame is not None:
+            files[name] = write_csv(frame, target / f"{name}.csv")
+    brief, lang = brief_of(result, config), config.company.language
+    other = "it" if lang == "en" else "en"
+    files["brief"] = write_brief(brief, target / "brief.html", lang)
+    files[f"brief_{other}"] = write_brief(brief, target / f"brief.{other}.html", other)
+    return files

@@ -1,0 +1,82 @@
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mmm.attribution import first_touch, last_touch, linear
+from mmm.attribution.rules import by_rule, first_weights, last_weights, linear_weights
+from mmm.journeys import Journeys
+
+JOURNEYS = Journeys.from_paths(
+    ["ads > email > ads", "email", "ads > events"],
+    conversions=[1, 1, 0],
+    value=[90.0, 10.0, 0.0],
+    nulls=[0, 0, 1],
+)
+
+
+@pytest.mark.parametrize(
+    ("model", "credit"),
+    [
+        (first_touch, [90.0, 10.0, 0.0]),
+        (last_touch, [90.0, 10.0, 0.0]),
+        (linear, [60.0, 40.0, 0.0]),
+    ],
+)
+def test_credit_by_hand(model, credit):
+    result = model(JOURNEYS)
+    np.testing.assert_allclose(result.credit, credit)
+    np.testing.assert_allclose(result.share, np.array(credit) / 100)
+
+
+@pytest.mark.parametrize("weights", [first_weights, last_weights, linear_weights])
+def test_weights_sum_to_one_within_each_journey(weights):
+    given = weights(JOURNEYS)
+    assert given.shape == JOURNEYS.touch.shape
+    np.testing.assert_allclose(np.add.reduceat(given, JOURNEYS.start[:-1]), 1)
+
+
+@pytest.mark.parametrize("model", [first_touch, last_touch, linear])
+def test_by_deal_adds_up_to_the_credit(model, company):
+    journeys = company.draw(np.random.default_rng(0), 200)
+    result = model(journeys)
+    deals = result.by_deal()
+    summed = deals.groupby("channel")["credit"].sum()
+    np.testing.assert_allclose(summed.reindex(result.channels, fill_value=0), result.credit)
+    per_journey = deals.groupby("journey")["credit"].sum()
+    np.testing.assert_allclose(per_journey, journeys.value[per_journey.index])
+    assert len(per_journey) == journeys.conversions.sum()
+
+
+def test_by_deal_names_deals_where_they_are_known():
+    journeys = replace(JOURNEYS, deal_id=np.array(["D-1", "D-2", None], dtype=object))
+    expected = pd.DataFrame(
+        {
+            "deal_id": ["D-1", "D-1", "D-2"],
+            "channel": ["ads", "email", "email"],
+            "credit": [60.0, 30.0, 10.0],
+        }
+    )
+    pd.testing.assert_frame_equal(linear(journeys).by_deal(), expected)
+
+
+def test_results_survive_pickling():
+    again = pickle.loads(pickle.dumps(linear(JOURNEYS)))
+    pd.testing.assert_frame_equal(again.by_deal(), linear(JOURNEYS).by_deal())
+
+
+def test_another_rule_is_another_weight_function():
+    def second_half(journeys):
+        weights = last_weights(journeys) + linear_weights(journeys)
+        return weights / 2
+
+    result = by_rule("mine", "Mine.", second_half, JOURNEYS, measure="value", level=0.9)
+    np.testing.assert_allclose(result.credit, [75.0, 25.0, 0.0])
+    assert result.model == "mine"
+
+
+def test_no_journeys_at_all_is_an_empty_answer():
+    for model in (first_touch, last_touch, linear):
+        assert model(Journeys.from_paths([])).to_frame().empty
