@@ -190,12 +190,12 @@ class ChannelMap:
         if given:
             unified = {old.lower(): new for old, new in (self.names or {}).items()}
             return str(unified.get(given.lower(), given))
-        if source and not _filled(medium) and " / " in source:  # "google / cpc", as Analytics shows
-            source, medium = source.split(" / ", 1)
-        fields = [_filled(value).lower() for value in (source, medium, campaign)]
+        where, how, what = (_filled(value).lower() for value in (source, medium, campaign))
+        if " / " in where and not how:  # "google / cpc", as Google Analytics writes it
+            where, how = where.split(" / ", 1)
         rules: tuple[ChannelRule, ...] = self.rules + (DEFAULT_RULES if self.defaults else ())
         for rule in rules:
-            if rule.matches(*fields):
+            if rule.matches(where, how, what):
                 return rule.channel
         return None
 

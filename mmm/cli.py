@@ -117,6 +117,7 @@ def _run(config: Any, out: Path, as_json: bool) -> None:
         files = write_results(result, config, out)
     counts = result.journeys.about["counts"]
     brief = brief_of(result, config)
+    _print_notes(result.journeys.about["notes"], result.tables.get("spend"))
     if as_json:
         _print_json({"files": files, "counts": counts, "manifest": result.manifest})
         return
@@ -125,6 +126,13 @@ def _run(config: Any, out: Path, as_json: bool) -> None:
     for name in result.missing:
         print(f"Not given: {name}. " + _WOULD_ANSWER[name])
     print(f"The page: {files['brief'].resolve()}")
+
+
+def _print_notes(said: Any, *others: Any) -> None:
+    """Say on stderr what the readers found and decided."""
+    more = [note for table in others if table is not None for note in table.attrs["notes"]]
+    for note in dict.fromkeys([*said, *more]):
+        notes.print(f"note: {note}")
 
 
 _WOULD_ANSWER = {
@@ -240,6 +248,7 @@ def attribute(
         )
         names = [name.strip() for name in models.split(",") if name.strip()]
         result = compare(journeys, names, measure=measure, level=level)
+    _print_notes(journeys.about["notes"])
     frame = result.to_frame(cents=result.results[0].measure == "value")
     write_csv(frame, out)
     if as_json:
@@ -253,7 +262,7 @@ def _config(
     given: dict[str, str | None], locale: str | None, tz: str, mapping: list[str] | None
 ) -> Any:
     """Build the configuration that the options describe."""
-    from mmm.run import Config
+    from mmm.run.config import make_config
 
     columns: dict[str, dict[str, str | bool]] = {}
     for pair in mapping or []:
@@ -275,7 +284,7 @@ def _config(
         sections[name] |= {} if name in {"contacts", "roles"} else {"tz": tz}
     if "touches" not in sections and "leads" not in sections:
         raise ConfigError("there are neither touches nor leads. Pass --touches or --leads.")
-    return Config.model_validate(sections)
+    return make_config(sections)
 
 
 def _records(frame: Any) -> Any:

@@ -8,9 +8,7 @@ from hypothesis import HealthCheck, settings
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
-settings.register_profile(
-    "fast", max_examples=40, deadline=None, derandomize=True, print_blob=True
-)
+settings.register_profile("fast", max_examples=40, deadline=None, derandomize=True, print_blob=True)
 settings.register_profile(
     "nightly",
     max_examples=2000,

@@ -39,7 +39,7 @@ def findings(result: RunResult, headline: str, currency: str) -> tuple[Finding, 
     if total <= 0 or channels.empty or not channels["credit"].iloc[0] > 0:
         return ()
     level = comparison.results[0].level
-    found = [_leader(channels.iloc[0], total, headline, currency, level, result.value is not None)]
+    found = [_leader(channels, total, headline, currency, level, result.value is not None)]
     found += _rule_matters(credit, str(channels["channel"].iloc[0]))
     found += _opener(credit)
     found += _unattributed(main, result, currency)
@@ -48,8 +48,9 @@ def findings(result: RunResult, headline: str, currency: str) -> tuple[Finding, 
 
 
 def _leader(
-    top: "pd.Series[Any]", total: float, model: str, currency: str, level: float, money: bool
+    channels: pd.DataFrame, total: float, model: str, currency: str, level: float, money: bool
 ) -> Finding:
+    top = channels.iloc[0]
     facts = {"channel": top["channel"], "model": model, "share": top["share"], "currency": currency}
     if money:
         facts |= {"credit": top["credit"], "total": total}
@@ -59,6 +60,10 @@ def _leader(
     if pd.notna(top["lower"]) and pd.notna(top["upper"]):
         sure = {"lower": top["lower"], "upper": top["upper"], "level": level}
         because = (Finding("attribution.interval", None, facts=sure),)
+        second = channels.iloc[1] if len(channels) > 1 else top
+        if len(channels) > 1 and second["upper"] >= top["lower"]:
+            behind = {"channel": second["channel"]}
+            because += (Finding("attribution.too_close", None, facts=behind),)
     key = "attribution.leader" if money else "attribution.leader_deals"
     return Finding(key, top["share"], because=because, facts=facts)
 
@@ -73,6 +78,8 @@ def _rule_matters(credit: pd.DataFrame, leader: str) -> Iterator[Finding]:
     if shares.shape[1] < 2:
         return
     row = shares.loc[leader]
+    if float((shares.max(axis=1) - shares.min(axis=1)).max()) < 0.005:
+        return  # one contact a deal: the models cannot differ, which the limits say
     if bool((shares.idxmax() == leader).all()):
         facts = {"n": shares.shape[1], "channel": leader, "low": row.min(), "high": row.max()}
         yield Finding("attribution.models_agree", None, facts=facts)
@@ -105,7 +112,7 @@ def _opener(credit: pd.DataFrame) -> Iterator[Finding]:
 
 def _unattributed(main: pd.DataFrame, result: RunResult, currency: str) -> Iterator[Finding]:
     rows = main[main["channel"] == UNATTRIBUTED]
-    if rows.empty or result.value is None or rows["share"].iloc[0] < WIDE:
+    if rows.empty or rows["share"].iloc[0] < WIDE:
         return
     facts = {
         "n": result.journeys.unattributed.deals,
@@ -113,7 +120,8 @@ def _unattributed(main: pd.DataFrame, result: RunResult, currency: str) -> Itera
         "share": rows["share"].iloc[0],
         "currency": currency,
     }
-    yield Finding("attribution.unattributed", facts["share"], action="action.track", facts=facts)
+    of = "unattributed_deals" if result.value is None else "unattributed"
+    yield Finding(f"attribution.{of}", facts["share"], action="action.track", facts=facts)
 
 
 def _costs(economics: pd.DataFrame | None, currency: str) -> Iterator[Finding]:
@@ -179,8 +187,6 @@ def _limits(result: RunResult, currency: str) -> Iterator[Finding]:
     yield from _unmatched(result, currency)
     if result.economics is not None:
         yield Finding("limits.media_only", None)
-    elif "spend" in result.missing:
-        yield Finding("limits.no_spend", None)
     yield Finding("limits.offline", None)
 
 

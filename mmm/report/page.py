@@ -48,6 +48,11 @@ def currency_of(result: RunResult, config: Config) -> str:
     return str(deals["currency"].dropna().iloc[0])
 
 
+def in_cents(economics: pd.DataFrame) -> pd.DataFrame:
+    """Round the costs of a customer to cents, as files show money."""
+    return economics.round({name: 2 for name in ("cac", "cac_lower", "cac_upper")})
+
+
 def write_results(result: RunResult, config: Config, folder: str | Path) -> dict[str, Path]:
     """Write the tables and the page of a run.
 
@@ -69,7 +74,7 @@ def write_results(result: RunResult, config: Config, folder: str | Path) -> dict
     tables: dict[str, Any] = {
         "credit": None if result.value is None else result.value.to_frame(cents=True),
         "deals": result.deals.to_frame(),
-        "costs": result.economics,
+        "costs": None if result.economics is None else in_cents(result.economics),
     }
     for name, frame in tables.items():
         if frame is not None:

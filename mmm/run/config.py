@@ -179,12 +179,31 @@ def load_config(path: str | Path) -> Config:
         raise ConfigError(f"there is no configuration {file}. Correct the path, or write one.")
     text = file.read_text(encoding="utf-8-sig")
     try:
-        config = Config.model_validate(tomllib.loads(text))
+        sections = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{file.name} is not valid TOML: {error}. Correct that line.") from error
+    return _absolute(make_config(sections, text, file.name), file.parent)
+
+
+def make_config(sections: dict[str, Any], text: str = "", file: str = "") -> Config:
+    """Validate settings given as nested mappings.
+
+    Parameters
+    ----------
+    sections : dict
+        As `tomllib` reads a file.
+    text, file : str, optional
+        The file itself and its name, so that a mistake can name its line.
+
+    Raises
+    ------
+    ConfigError
+        Names the key of each mistake.
+    """
+    try:
+        return Config.model_validate(sections)
     except ValidationError as error:
-        raise ConfigError("; ".join(_mistakes(error, text, file.name))) from None
-    return _absolute(config, file.parent)
+        raise ConfigError("; ".join(_mistakes(error, text, file))) from None
 
 
 def _absolute(config: Config, folder: Path) -> Config:
@@ -202,18 +221,18 @@ def _mistakes(error: ValidationError, text: str, file: str) -> list[str]:
     sentences = []
     for mistake in error.errors():
         keys = [str(key) for key in mistake["loc"] if not _is_type_tag(str(key))]
-        where = f"{file}, line {line_of(text, keys)}" if keys else file
+        where = f"{file}, line {line_of(text, keys)}: " if keys and text else ""
         name = ".".join(keys)
         if mistake["type"] == "extra_forbidden":
             known = quoted(_allowed(keys[:-1]), 20)
-            sentences.append(f"{where}: {name} is not a setting. Use one of {known}.")
+            sentences.append(f"{where}{name} is not a setting. Use one of {known}.")
         elif mistake["type"] == "missing":
-            sentences.append(f"{where}: {name} is missing. Add it.")
+            sentences.append(f"{where}{name} is missing. Add it.")
         else:
             message = mistake["msg"].removeprefix("Value error, ")
             given = f" = {mistake['input']!r}" if len(keys) > 1 else ""
             message = message[0].lower() + message[1:]
-            sentences.append(f"{where}: {name}{given}: {message}. Correct it." if name else message)
+            sentences.append(f"{where}{name}{given}: {message}. Correct it." if name else message)
     return sentences
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from mmm import datasets
-from mmm.run.config import Config
+from mmm.run.config import Config, make_config
 
 
 def demo_config(language: str = "en") -> Config:
@@ -21,4 +21,4 @@ def demo_config(language: str = "en") -> Config:
     tables = ("touches", "deals", "leads", "spend", "costs", "contacts", "roles")
     sections: dict[str, Any] = {name: {"source": str(datasets.path(name))} for name in tables}
     company = {"name": "Demo S.r.l.", "currency": "EUR", "language": language}
-    return Config.model_validate({**sections, "company": company, "journeys": {"by": "account"}})
+    return make_config({**sections, "company": company, "journeys": {"by": "account"}})

@@ -1,0 +1,52 @@
+# Two commands for a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+# One thread a process: BLAS threads fight with each other and with the test workers.
+export OMP_NUM_THREADS := 1
+export OPENBLAS_NUM_THREADS := 1
+
+.PHONY: demo test lint datasets bench notebooks chromium clean
+
+demo: $(VENV)/base
+	$(BIN)/mmm demo --out demo
+
+test: $(VENV)/test chromium lint
+	$(BIN)/python -m pytest -W error --doctest-modules -n auto mmm tests
+
+lint: $(VENV)/test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+datasets: $(VENV)/base
+	$(BIN)/python -m mmm.simulate datasets
+
+bench: $(VENV)/test
+	$(BIN)/python benchmarks/import_time.py
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	  { echo "mmm needs Python 3.11 to 3.13; run: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/base: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/test: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) --editable '.[test]'
+	@touch $(VENV)/base $@
+
+# The page is tested in a real browser: Debian's, where it is missing and may be installed.
+chromium:
+	@command -v chromium >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
+	  { echo "installing chromium"; apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } || \
+	  echo "chromium could not be installed; its tests are skipped (they fail where CI=true)"
+
+clean:
+	rm -rf $(VENV) demo out .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,167 @@
+"""Whole runs: on the shipped company, on real leads and deals, on reference paths."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mmm import datasets
+from mmm.errors import DataWarning
+from mmm.report import brief_of, render_brief, write_results
+from mmm.run import load_config, run
+from mmm.run.demo import demo_config
+from tests.test_cli import mmm
+
+
+@pytest.fixture(scope="module")
+def demo():
+    config = demo_config()
+    return config, run(config)
+
+
+def test_every_model_adds_up_to_the_won_value(demo):
+    _, result = demo
+    deals = datasets.load("deals")
+    won = deals["won"].fillna(False)
+    for one in result.value.results:
+        assert one.to_frame(cents=True)["credit"].sum() == deals.loc[won, "value"].sum()
+    for one in result.deals.results:
+        assert one.to_frame()["credit"].sum() == pytest.approx(won.sum(), rel=1e-12)
+
+
+def test_costs_reconcile_with_the_spend_and_the_new_customers(demo):
+    _, result = demo
+    spend, deals = datasets.load("spend"), datasets.load("deals")
+    assert sum(v for v in result.economics["spend"] if v is not None) == spend["spend"].sum()
+    first, last = result.spend_period
+    day = deals["closed_at"].dt.date
+    new = deals["won"].fillna(False) & (deals["kind"] == "new") & (day >= first) & (day <= last)
+    with_touch = set(result.journeys.deal_id)
+    customers = deals.loc[new, "deal_id"].isin(with_touch).sum()
+    assert result.economics["customers"].sum() == pytest.approx(customers, rel=1e-12)
+
+
+def test_costs_hide_where_there_is_no_spend_and_say_what_is_missing(demo):
+    config, _ = demo
+    result = run(config.model_copy(update={"spend": None}))
+    assert result.economics is None
+    assert result.missing == ("spend",)
+    page = render_brief(brief_of(result, config))
+    assert "so the cost of a customer cannot be computed" in page
+    assert "Customers credited" not in page
+
+
+def test_findings_say_what_cannot_be_told_apart(demo):
+    config, result = demo
+    first = brief_of(result, config).findings[0]
+    frame = result.value.to_frame()
+    markov = frame[(frame["model"] == "markov") & (frame["channel"] != "(unattributed)")]
+    top = markov.sort_values("credit", ascending=False).iloc[:2]
+    close = top["upper"].iloc[1] >= top["lower"].iloc[0]
+    assert ("too close behind" in first.sentence("en")) == close
+    assert top["channel"].iloc[0] in first.sentence("it")
+
+
+def test_olist_adds_up_to_its_842_deals(shared, tmp_path):
+    config = load_config(Path(__file__).parent / "olist.toml")
+    with pytest.warns(DataWarning, match="touches span 351 days"):
+        result = run(config)
+    frame = result.deals.to_frame()
+    assert result.value is None
+    for _, rows in frame.groupby("model"):
+        assert rows["credit"].sum() == pytest.approx(842, rel=1e-12)
+    linear = frame[frame["model"] == "linear"].set_index("channel")["credit"]
+    assert linear.to_dict() == origins_of_deals(config)
+    files = write_results(result, config, tmp_path)
+    page = files["brief"].read_text()
+    assert len(page.encode()) <= 300_000
+    assert "842" in page
+
+
+def origins_of_deals(config):
+    """Count the deals of each origin with pandas alone."""
+    leads = pd.read_csv(config.leads.source).set_index("mql_id")
+    deals = pd.read_csv(config.deals.source)
+    origin = deals["mql_id"].map(leads["origin"])
+    contact = pd.to_datetime(deals["mql_id"].map(leads["first_contact_date"]), format="%d-%m-%Y")
+    late = contact > pd.to_datetime(deals["won_date"], format="%d-%m-%Y %H:%M")
+    assert late.sum() == 1
+    names = {
+        "direct_traffic": "Direct",
+        "display": "Display",
+        "email": "Email",
+        "organic_search": "Organic search",
+        "social": "Organic social",
+        "other": "Other",
+        "other_publicities": "Other",
+        "paid_search": "Paid search",
+        "referral": "Referral",
+    }
+    return origin.map(names).mask(late).fillna("(unattributed)").value_counts().to_dict()
+
+
+def path_data(shared):
+    return pd.read_csv(shared / "data" / "attribution" / "PathData.csv.gz")
+
+
+def as_touch_log(paths, folder):
+    """Write the aggregated paths as the touches and deals that they came from."""
+    steps = paths["path"].str.split(" > ")
+    copies = (paths["total_conversions"] + paths["total_null"]).to_numpy()
+    row = np.repeat(np.arange(len(paths)), copies)
+    within = np.concatenate([np.arange(n) for n in copies])
+    person = np.array([f"p{i}" for i in range(len(row))])
+    lengths = steps.str.len().to_numpy()[row]
+    minute = np.concatenate([np.arange(n) for n in lengths])
+    instants = np.datetime64("2024-01-01T00:00") + minute.astype("timedelta64[m]")
+    touches = pd.DataFrame(
+        {
+            "person_id": np.repeat(person, lengths),
+            "touched_at": np.char.add(np.datetime_as_string(instants), ":00Z"),
+            "channel": [channel for r in row for channel in steps.iloc[r]],
+        }
+    )
+    won = within < paths["total_conversions"].to_numpy()[row]
+    nanos = [round(Decimal(repr(v)).scaleb(9)) for v in paths["total_conversion_value"].tolist()]
+    parts = []
+    for r, k in zip(row[won], within[won], strict=True):
+        whole, rest = divmod(nanos[r], int(paths["total_conversions"].iloc[r]))
+        parts.append(Decimal(int(whole + (k < rest))).scaleb(-9))
+    deals = pd.DataFrame(
+        {
+            "deal_id": [f"d{i}" for i in range(won.sum())],
+            "person_id": person[won],
+            "created_at": "2024-02-28T00:00:00Z",
+            "closed_at": "2024-03-01T00:00:00Z",
+            "won": "true",
+            "value": parts,
+        }
+    )
+    touches.sample(frac=1, random_state=1).to_csv(folder / "touches.csv", index=False)
+    deals.to_csv(folder / "deals.csv", index=False)
+
+
+@pytest.mark.slow
+def test_a_touch_log_gives_the_reference_numbers_of_its_paths(shared, tmp_path):
+    as_touch_log(path_data(shared), tmp_path)
+    exact = pd.read_csv(shared / "golden" / "EXACT_markov_o1_null.csv").set_index("channel_name")
+    rules = pd.read_csv(shared / "golden" / "CA_heuristic.csv").set_index("channel_name")
+    files = ("--touches", "touches.csv", "--deals", "deals.csv", "--maturity-days", "10")
+    for measure, suffix in (("conversions", "conversions"), ("value", "value")):
+        done = mmm("attribute", *files, "--measure", measure, "--out", "o.csv", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        credit = pd.read_csv(tmp_path / "o.csv").set_index(["model", "channel"])
+        total = rules[f"first_touch_{suffix}"].sum()
+        for model, column in (
+            ("first_touch", f"first_touch_{suffix}"),
+            ("last_touch", f"last_touch_{suffix}"),
+            ("linear", f"linear_touch_{suffix}"),
+        ):
+            expected = rules[column] / total
+            found = credit.loc[model, "share"].reindex(expected.index)
+            np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+        known = exact[f"attributed_{suffix}"] / exact[f"attributed_{suffix}"].sum()
+        found = credit.loc["markov", "share"].reindex(known.index)
+        np.testing.assert_allclose(found, known, rtol=1e-9)

@@ -1,0 +1,150 @@
+"""The command line as a user meets it: real processes, exit codes, one line an error."""
+
+import json
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from mmm import datasets
+
+FILES = {name: str(datasets.path(name)) for name in ("touches", "deals", "leads", "spend")}
+
+
+def mmm(*arguments, cwd=None):
+    command = [sys.executable, "-c", "from mmm.cli import main; main()", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+
+
+def one_line_of_error(done):
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("…")]
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("mmm: ")
+    return lines[0]
+
+
+def test_demo_writes_the_page_and_the_tables(tmp_path):
+    done = mmm("demo", "--out", tmp_path / "demo", "--lang", "it")
+    assert done.returncode == 0, done.stderr
+    assert str(tmp_path / "demo" / "brief.html") in done.stdout
+    assert 'lang="it"' in (tmp_path / "demo" / "brief.html").read_text()
+    credit = pd.read_csv(tmp_path / "demo" / "credit.csv", dtype={"credit": "str"})
+    deals = datasets.load("deals")
+    won = deals.loc[deals["won"].fillna(False), "value"].sum()
+    for _, rows in credit.groupby("model"):
+        cents = sum(int(text.replace(".", "")) for text in rows["credit"])
+        assert cents == int(won * 100)
+
+
+def test_two_runs_are_equal_bit_for_bit(tmp_path):
+    for name in ("one", "two"):
+        assert mmm("demo", "--out", tmp_path / name, "--json").returncode == 0
+    files = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert files == ["brief.html", "brief.it.html", "costs.csv", "credit.csv", "deals.csv"]
+    for name in files:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_attribute_writes_the_stated_columns_and_json(tmp_path):
+    out = tmp_path / "credit.csv"
+    options = ("--touches", FILES["touches"], "--deals", FILES["deals"], "--by", "account")
+    done = mmm("attribute", *options, "--models", "linear", "--out", out, "--json")
+    assert done.returncode == 0, done.stderr
+    frame = pd.read_csv(out)
+    assert frame.columns.tolist() == [
+        "model",
+        "channel",
+        "credit",
+        "share",
+        "lower",
+        "upper",
+        "n_deals",
+    ]
+    said = json.loads(done.stdout)
+    assert said["counts"]["won"] == int(datasets.load("deals")["won"].sum())
+    assert sum(float(row["credit"]) for row in said["credit"]) == pytest.approx(frame.credit.sum())
+
+
+def test_check_prints_what_was_read_and_what_matches_no_rule(tmp_path):
+    touches = pd.read_csv(FILES["touches"]).head(50)
+    touches.loc[:3, ["source", "medium"]] = ["zzz", "qqq"]
+    touches.to_csv(tmp_path / "touches.csv", index=False)
+    done = mmm("check", "--touches", tmp_path / "touches.csv", "--deals", FILES["deals"])
+    assert done.returncode == 0, done.stderr
+    assert "touches: 50 rows" in done.stdout
+    assert "touches: 4 rows match no channel rule" in done.stdout
+
+
+def test_map_names_columns(tmp_path):
+    deals = pd.read_csv(FILES["deals"]).rename(columns={"won": "Stage"})
+    deals.to_csv(tmp_path / "deals.csv", index=False)
+    arguments = ("check", "--touches", FILES["touches"], "--deals", tmp_path / "deals.csv")
+    assert "no column 'won'" in one_line_of_error(mmm(*arguments))
+    assert mmm(*arguments, "--map", "deals.won=Stage").returncode == 0
+    assert "does not name a given table" in one_line_of_error(mmm(*arguments, "--map", "spend.x=y"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("attribute", "--deals", "d.csv", "--out", "o.csv"), "neither touches nor leads"),
+        (
+            ("attribute", "--touches", "no.csv", "--deals", "d.csv", "--out", "o"),
+            "there is no file",
+        ),
+        (("attribute", "--deals", "d.csv"), "--out"),
+        (("run", "missing.toml"), "there is no configuration"),
+        (("demo", "--lang", "fr"), "company.language"),
+        (("fly",), "fly"),
+    ],
+)
+def test_errors_are_one_line_with_exit_code_2(tmp_path, arguments, said):
+    assert said in one_line_of_error(mmm(*arguments, cwd=tmp_path))
+
+
+def test_wrong_options_reach_the_user_as_errors(tmp_path):
+    base = ("attribute", "--touches", FILES["touches"], "--deals", FILES["deals"], "--out", "o.csv")
+    for option, value in (("--by", "firm"), ("--models", "magic"), ("--level", "2")):
+        assert value in one_line_of_error(mmm(*base, option, value, cwd=tmp_path))
+
+
+def test_help_teaches_by_example():
+    for command in ("demo", "run", "check", "attribute"):
+        done = mmm(command, "--help")
+        assert done.returncode == 0
+        assert f"Example: mmm {command}" in done.stdout
+
+
+def test_hostile_names_are_inert_in_the_csv(tmp_path):
+    hostile = ["=cmd|' /C calc'!A0", "<script>alert(1)</script>", "'; DROP TABLE deals;--", "@x"]
+    pd.DataFrame(
+        {
+            "person_id": ["p1"] * 4,
+            "touched_at": [f"2024-0{m}-01T00:00:00Z" for m in (1, 2, 3, 4)],
+            "channel": hostile,
+        }
+    ).to_csv(tmp_path / "t.csv", index=False)
+    pd.DataFrame(
+        {
+            "deal_id": ["d1"],
+            "person_id": ["p1"],
+            "created_at": ["2024-04-01T00:00:00Z"],
+            "closed_at": ["2024-06-01T00:00:00Z"],
+            "won": [True],
+            "value": ["100.00"],
+        }
+    ).to_csv(tmp_path / "d.csv", index=False)
+    done = mmm(
+        "attribute", "--touches", "t.csv", "--deals", "d.csv", "--out", "o.csv", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    written = set(pd.read_csv(tmp_path / "o.csv")["channel"])
+    assert written == {
+        "'=cmd|' /C calc'!A0",
+        "'@x",
+        "<script>alert(1)</script>",
+        "'; DROP TABLE deals;--",
+    }
