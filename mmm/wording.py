@@ -27,7 +27,8 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal, localcontext
+from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
+from fractions import Fraction
 from functools import cache
 from importlib import resources
 from numbers import Integral, Real
@@ -165,6 +166,9 @@ def round_to_total(
 ) -> list[Decimal]:
     """Round amounts so that what is printed adds up to the rounded total (largest remainder).
 
+    Hamilton's method (Balinski and Young 1982, Fair Representation, ch. 3): everybody gets the
+    whole units, the units left go to the largest fractions, earlier amounts first.
+
     Parameters
     ----------
     amounts : iterable of number
@@ -180,20 +184,25 @@ def round_to_total(
     ['34', '33', '33']
     """
     with localcontext(_EXACT):
-        parts = [exact(amount) for amount in amounts]
-        known = sum(parts, Decimal(0)) if total is None else exact(total)
+        given = [exact(amount) for amount in amounts]
+        known = sum(given, Decimal(0)) if total is None else exact(total)
         unit = Decimal(1).scaleb(-digits)
-        floors = [amount.quantize(unit, ROUND_FLOOR) for amount in parts]
-        spare = int((_round(known, digits) - sum(floors, Decimal(0))) / unit)
-        if not 0 <= spare <= len(parts):
+        units = int(_round(known, digits) / unit)
+        off = abs(sum(given, Decimal(0)) - known)
+        if off > max(unit * len(given), abs(known) * Decimal("1e-9")):
             raise MmmError(
-                f"Amounts that sum to {sum(parts, Decimal(0))} cannot be rounded to add up to "
+                f"Amounts that sum to {sum(given, Decimal(0))} cannot be rounded to add up to "
                 f"{total}; pass the total of these amounts."
             )
-        by_remainder = sorted(range(len(parts)), key=lambda i: floors[i] - parts[i])
-        for i in by_remainder[:spare]:
-            floors[i] += unit
-    return floors
+        # Scaled to the total, so that floats near the edge of their precision still add up.
+        whole = sum((Fraction(part) for part in given), Fraction(0))
+        scale = Fraction(units) / whole if whole else 1 / Fraction(unit)
+        quotas = [Fraction(part) * scale for part in given]
+        floors = [quota.numerator // quota.denominator for quota in quotas]
+        by_remainder = sorted(range(len(given)), key=lambda i: floors[i] - quotas[i])
+        for i in by_remainder[: units - sum(floors)]:
+            floors[i] += 1
+        return [Decimal(count) * unit for count in floors]
 
 
 def exact(value: object) -> Decimal:

@@ -1,9 +1,8 @@
 """What every attribution model answers with, and how it prints cents that add up."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy.typing as npt
 from mmm.attribution.measure import Floats, Integers, Measured
 from mmm.errors import ConfigError
 from mmm.journeys import UNATTRIBUTED, Journeys
+from mmm.wording import round_to_total
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -157,7 +157,7 @@ class AttributionResult:
         columns = {
             "channel": pd.Series(names[:rows], dtype="str"),
             "credit": pd.Series(
-                round_to_cents(credit, self.total) if rounded else credit,
+                round_to_total(credit.tolist(), 2, self.total) if rounded else credit,
                 dtype="object" if rounded else "float64",
             ),
             "share": np.append(self.share, rest.share)[:rows],
@@ -238,48 +238,3 @@ def unattributed_credit(journeys: Journeys, of: Measured) -> UnattributedCredit:
     """
     share = of.unattributed / of.whole if of.whole else 0.0
     return UnattributedCredit(of.unattributed, share, float(journeys.unattributed.deals))
-
-
-def round_to_cents(credit: Floats | Sequence[float], total: Decimal | float) -> list[Decimal]:
-    """Round to cents by largest remainder, so that the parts add up to the total.
-
-    Each part gets the whole cents of ``total * credit_i / sum(credit)``; the cents left go to the
-    largest fractions, earlier parts first (Hamilton's method; Balinski and Young 1982). All of it
-    in integers, so that totals beyond 2**53 cents stay exact.
-
-    Parameters
-    ----------
-    credit : array_like of float, shape (n,)
-        Unrounded parts, in currency.
-    total : Decimal or float
-        What they have to add up to; a float is read at its shortest decimal form.
-
-    Returns
-    -------
-    list of Decimal
-        Two decimal places each.
-
-    Examples
-    --------
-    >>> round_to_cents([1.0, 1.0, 1.0], Decimal("0.05"))
-    [Decimal('0.02'), Decimal('0.02'), Decimal('0.01')]
-    """
-    exact = total if isinstance(total, Decimal) else Decimal(repr(float(total)))
-    # Through a ratio: Decimal.quantize would round at the 28 digits of the default context.
-    cents = round(Fraction(exact) * 100)
-    parts = [Fraction(float(part)) for part in credit]
-    whole = sum(parts, Fraction(0))
-    if not whole:
-        return [Decimal("0.00") for _ in parts]
-    quotas = [cents * part / whole for part in parts]
-    floors = [quota.numerator // quota.denominator for quota in quotas]
-    left = cents - sum(floors)
-    order = sorted(range(len(parts)), key=lambda i: (floors[i] - quotas[i], i))
-    for i in order[:left]:
-        floors[i] += 1
-    return [_cents(amount) for amount in floors]
-
-
-def _cents(amount: int) -> Decimal:
-    digits = tuple(int(digit) for digit in str(abs(amount)))
-    return Decimal((int(amount < 0), digits, -2))

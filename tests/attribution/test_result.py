@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 import mmm.attribution
 from mmm.attribution import linear, markov
-from mmm.attribution.result import round_to_cents
 from mmm.journeys import Journeys, Unattributed
+from mmm.wording import round_to_total
 
 JOURNEYS = replace(
     Journeys.from_paths(["c > a > b", "b"], value=[100.0, 20.0], nulls=[1, 2]),
@@ -28,31 +28,31 @@ COLUMNS = ["channel", "credit", "share", "lower", "upper", "n_deals"]
 )
 def test_cents_add_up_and_stay_within_one(parts, cents):
     total = Decimal(cents).scaleb(-2)
-    rounded = round_to_cents(parts, total)
     if sum(parts) == 0:
-        assert set(rounded) == {Decimal("0.00")}
+        assert set(round_to_total(parts, 2, Decimal(0))) == {Decimal("0.00")}
         return
+    credit = [float(total) * (part / sum(parts)) for part in parts]
+    rounded = round_to_total(credit, 2, total)
     assert sum(rounded) == total
-    whole = sum(map(Decimal, parts))
-    for part, amount in zip(parts, rounded, strict=True):
-        assert abs(amount - total * Decimal(part) / whole) < Decimal("0.010001")
+    for part, amount in zip(credit, rounded, strict=True):
+        assert abs(amount - Decimal(part)) < Decimal("0.010001") + Decimal(part) * Decimal("1e-14")
         assert amount.as_tuple().exponent == -2
 
 
 @pytest.mark.parametrize("total", ["0.01", "999999999999999.99", "1000000000000000.00"])
 def test_cents_of_thirds(total):
-    rounded = round_to_cents([1.0, 1.0, 1.0], Decimal(total))
+    rounded = round_to_total([float(total) / 3] * 3, 2, Decimal(total))
     assert sum(rounded) == Decimal(total)
     assert max(rounded) - min(rounded) <= Decimal("0.01")
 
 
 def test_cents_keep_more_digits_than_the_decimal_context():
     total = Decimal("123456789012345678901234567890.12")
-    assert round_to_cents([1.0], total) == [total]
+    assert round_to_total([float(total)], 2, total) == [total]
 
 
 def test_cents_of_signed_parts_add_up():
-    rounded = round_to_cents([3.0, -1.0, 1.0], Decimal("1.00"))
+    rounded = round_to_total([1.0, -1 / 3, 1 / 3], 2, Decimal("1.00"))
     assert rounded == [Decimal("1.00"), Decimal("-0.33"), Decimal("0.33")]
 
 
