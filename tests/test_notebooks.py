@@ -1,0 +1,91 @@
+"""Every notebook runs from top to bottom, is stored without outputs, and says what it claims."""
+
+import warnings
+from pathlib import Path
+
+import nbformat
+import pytest
+from ipykernel.kernelspec import write_kernel_spec
+
+NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+
+# Facts that the prose of a notebook states, asked of the notebook's own variables.
+CLAIMS = {
+    "01_who_earned_the_deal": """
+        total = journeys.total_value
+        sums = credit.groupby("model")["credit"].sum()
+        assert len(sums) == 4 and (sums == total).all(), sums
+        assert (table.loc["total"] == total).all()
+        assert off.index.size == truth.size == 10 and not off.isna().any(axis=None)
+        assert truth["Direct"] == 0 and (off.loc["Direct"] > 0).all()
+        assert (shares.loc["Paid search"] > 2 * truth["Paid search"]).all()
+        assert (off.loc[["Events", "Webinar"]] < 0).all(axis=None)
+        assert (score["too much"] > score["too little"]).all()
+        assert score["too much"].idxmin() == score["too little"].idxmin() == "markov"
+        narrow = score["width of the interval"].nsmallest(2).index
+        assert set(narrow) == {"linear", "markov"}
+        assert (score.loc[narrow, "intervals that hold the truth"] == 0).all()
+        assert (score.drop(narrow)["intervals that hold the truth"] > 0).all()
+        assert 0.4 < anyway < 0.6
+        paid = (channels["incremental_value"] / spend).dropna()
+        assert paid.idxmin() == costs["cac"].idxmin() == "Display"
+        assert paid.idxmax() == costs["cac"].idxmax() == "Events"
+    """
+}
+
+
+@pytest.fixture(autouse=True)
+def kernel(tmp_path, monkeypatch):
+    """Offer one kernel, this very interpreter, apart from whatever the user has installed."""
+    write_kernel_spec(tmp_path / "jupyter" / "kernels" / "python3")
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "config"))
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+
+
+def execute(notebook, folder):
+    """Run all cells in `folder`; an error in one of them is raised with its traceback."""
+    with warnings.catch_warnings():
+        # What Jupyter's own libraries have to say is not about us; our cells run in the kernel.
+        for library in ("jupyter_client", "jupyter_core", "nbclient", "zmq", "tornado", "asyncio"):
+            warnings.filterwarnings("ignore", module=rf"{library}(\..*)?")
+        from nbclient import NotebookClient
+
+        resources = {"metadata": {"path": str(folder)}}
+        NotebookClient(notebook, timeout=120, kernel_name="python3", resources=resources).execute()
+
+
+def claims_cell(name):
+    lines = (line.removeprefix(" " * 8) for line in CLAIMS[name].strip("\n").splitlines())
+    return nbformat.v4.new_code_cell("\n".join(lines).rstrip())
+
+
+def test_there_are_notebooks_and_claims_about_each():
+    assert {path.stem for path in NOTEBOOKS} == set(CLAIMS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs_and_says_what_it_claims(path, tmp_path):
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells.append(claims_cell(path.stem))
+    execute(notebook, tmp_path)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    assert sum("image/png" in output.get("data", ()) for output in outputs) >= 2
+    warned = [output.text for output in outputs if output.get("name") == "stderr"]
+    assert not [text for text in warned if "Warning" in text]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_stored_without_outputs(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    for cell in notebook.cells:
+        assert not cell.get("outputs")
+        assert cell.get("execution_count") is None
+        assert not cell.metadata
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    assert set(notebook.metadata.language_info) == {"name"}
+    ids = [cell.id for cell in notebook.cells]
+    assert len(set(ids)) == len(ids)
