@@ -252,12 +252,7 @@ def _database(url: str, table: str | None) -> Raw:
     if driver in {"postgresql", "postgres"}:
         url = f"postgresql+psycopg://{rest}"
     try:
-        engine = sqlalchemy.create_engine(url)
-        with engine.connect() as connection:
-            chosen = _database_table(sqlalchemy, connection, table)
-            result = connection.execute(sqlalchemy.select(chosen))
-            names = list(result.keys())
-            rows = [tuple(row) for row in result]
+        names, rows = _query(sqlalchemy, url, table)
     except ModuleNotFoundError as error:
         raise MissingLibraryError(
             f'The driver for {driver} is missing ({error}). Run: pip install "mmm-research[sql]"'
@@ -267,8 +262,18 @@ def _database(url: str, table: str | None) -> Raw:
             f"cannot read the {driver} database ({_first_line(error)}). "
             "Check the URL, the rights and that the server runs."
         ) from error
-    engine.dispose()
     return Raw(_columns(names, rows), f"{driver} table {table}")
+
+
+def _query(sqlalchemy: Any, url: str, table: str | None) -> tuple[list[str], list[tuple[Any, ...]]]:
+    engine = sqlalchemy.create_engine(url)
+    try:
+        with engine.connect() as connection:
+            chosen = _database_table(sqlalchemy, connection, table)
+            result = connection.execute(sqlalchemy.select(chosen))
+            return list(result.keys()), [tuple(row) for row in result]
+    finally:
+        engine.dispose()
 
 
 def _database_table(sqlalchemy: Any, connection: Any, table: str | None) -> Any:
