@@ -1,0 +1,48 @@
+"""`Kpi`: one indicator with its interval, its cohort and how many records stand behind it."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+Unit = Literal["money", "share", "days", "months", "count", "ratio", "money_per_day"]
+
+
+@dataclass(frozen=True)
+class Kpi:
+    """One key performance indicator.
+
+    Attributes
+    ----------
+    name : str
+        As in the table of names, for example "cac" or "mql_to_sql".
+    value : float
+        NaN where it cannot be said; `note` then holds the reason.
+    unit : str
+        What `value` counts; shares are 0-1.
+    n : int
+        Records behind it.
+    lower, upper : float
+        Interval at `level`; NaN where there is none.
+    level : float
+        Nominal coverage.
+    cohort : tuple of (date, date) or None
+        First and last day of the records it is about.
+    window_days : float or None
+        How long each record was followed, or the length of the period.
+    group : str
+        Channel, segment, owner or period it is about; empty for all.
+    note : str
+        What the reader has to know; empty when nothing.
+    """
+
+    name: str
+    value: float
+    unit: Unit
+    n: int
+    lower: float = float("nan")
+    upper: float = float("nan")
+    level: float = 0.9
+    cohort: tuple[date, date] | None = None
+    window_days: float | None = None
+    group: str = ""
+    note: str = ""
