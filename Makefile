@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: demo test lint datasets bench notebooks chromium clean
+.PHONY: demo test lint datasets bench chromium clean
 
 demo: $(VENV)/base
 	$(BIN)/mmm demo --out demo

@@ -1,4 +1,4 @@
-"""Which marketing earned the deals, where the next euro should go, which lead to call first."""
+"""Which marketing earned the deals, from a CRM export and a spend table."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING

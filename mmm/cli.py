@@ -1,6 +1,8 @@
 """The command line: parse, call, print."""
 
 import json
+import re
+import shlex
 import sys
 import warnings
 from collections.abc import Iterator
@@ -19,7 +21,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Which marketing earned the deals, where the next euro should go, which lead to call.",
+    help="Which marketing earned the deals, from a CRM export and a spend table.",
 )
 notes = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
@@ -43,7 +45,7 @@ def main() -> None:
     try:
         app(standalone_mode=False)
     except MmmError as error:
-        _fail(str(error), 2)
+        _fail(_for_shell(str(error)), 2)
     except typer.Exit as done:
         sys.exit(done.exit_code)
     except (KeyboardInterrupt, typer.Abort):
@@ -54,6 +56,15 @@ def main() -> None:
         if type(error).__module__.startswith("mmm") or "--debug" in sys.argv:
             raise
         _fail(f"unexpected {type(error).__name__}: {error}. This is a bug; please report it.", 1)
+
+
+def _for_shell(message: str) -> str:
+    """Write a cure for Python as the option that does the same."""
+    table = message.partition(" ")[0]
+    pattern = r"pass columns=\{'(\w+)': (?:'([^']*)'|True)\}"
+    return re.sub(
+        pattern, lambda m: f"pass --map {table}.{m[1]}={shlex.quote(m[2] or 'true')}", message
+    )
 
 
 def _fail(message: str, code: int) -> None:
@@ -223,6 +234,7 @@ def attribute(
     from mmm.journeys import build_journeys
     from mmm.run import read_tables
     from mmm.tables import write_csv
+    from mmm.tables.write import refuse_input
 
     given = {
         "touches": touches,
@@ -231,6 +243,7 @@ def attribute(
         "contacts": contacts,
         "roles": roles,
     }
+    refuse_input(out, {Path(source).resolve() for source in given.values() if source})
     with _told():
         tables = read_tables(_config(given, locale, tz, column), _progress)
         _progress("building journeys")

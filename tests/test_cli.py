@@ -43,7 +43,13 @@ def test_two_runs_are_equal_bit_for_bit(tmp_path):
     for name in ("one", "two"):
         assert mmm("demo", "--out", tmp_path / name, "--json").returncode == 0
     files = sorted(path.name for path in (tmp_path / "one").iterdir())
-    assert files == ["brief.html", "brief.it.html", "costs.csv", "credit.csv", "deals.csv"]
+    assert files == [
+        "brief.html",
+        "brief.it.html",
+        "credit.csv",
+        "credit_deals.csv",
+        "customer_costs.csv",
+    ]
     for name in files:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
@@ -82,7 +88,9 @@ def test_map_names_columns(tmp_path):
     deals = pd.read_csv(FILES["deals"]).rename(columns={"won": "Stage"})
     deals.to_csv(tmp_path / "deals.csv", index=False)
     arguments = ("check", "--touches", FILES["touches"], "--deals", tmp_path / "deals.csv")
-    assert "no column 'won'" in one_line_of_error(mmm(*arguments))
+    error = one_line_of_error(mmm(*arguments))
+    assert "no column 'won'" in error
+    assert "pass --map deals.won='your name'" in error
     assert mmm(*arguments, "--map", "deals.won=Stage").returncode == 0
     assert "does not name a given table" in one_line_of_error(mmm(*arguments, "--map", "spend.x=y"))
 
@@ -148,3 +156,11 @@ def test_hostile_names_are_inert_in_the_csv(tmp_path):
         "<script>alert(1)</script>",
         "'; DROP TABLE deals;--",
     }
+
+
+def test_outputs_never_replace_inputs_and_unwritable_places_are_named(tmp_path):
+    (tmp_path / "d.csv").write_bytes(datasets.path("deals").read_bytes())
+    base = ("attribute", "--touches", FILES["touches"], "--deals", tmp_path / "d.csv", "--out")
+    assert "would replace" in one_line_of_error(mmm(*base, tmp_path / "d.csv"))
+    (tmp_path / "file").write_text("x")
+    assert "cannot make the folder" in one_line_of_error(mmm(*base, tmp_path / "file" / "o.csv"))

@@ -92,7 +92,10 @@ def test_the_files_are_those_that_a_run_writes(folder):
     section = README.split("## What you get", 1)[1].split("\n## ", 1)[0]
     rows = dict(re.findall(r"^\| `([^`]+)` \| (.*) \|$", section, flags=re.MULTILINE))
     assert set(rows) == {path.name for path in written.values()} - {"brief.it.html"}
-    for name, shown in (("credit.csv", rows["credit.csv"]), ("costs.csv", rows["costs.csv"])):
+    for name, shown in (
+        ("credit.csv", rows["credit.csv"]),
+        ("customer_costs.csv", rows["customer_costs.csv"]),
+    ):
         assert re.findall(r"`([^`]+)`", shown) == list(pd.read_csv(folder / "out" / name).columns)
 
 
@@ -103,7 +106,7 @@ def test_the_configuration_is_valid_with_and_without_its_optional_lines(folder):
     (folder / "full.toml").write_text(text, encoding="utf-8")
     config = load_config(folder / "full.toml")
     assert config.deals.columns == {"won": "Stage", "value": "Amount"}
-    assert config.journeys.as_of == "2025-06-30"
+    assert str(config.journeys.as_of) == "2025-06-30"
 
 
 def test_the_columns_are_those_of_the_readers():

@@ -127,7 +127,7 @@ def _unattributed(main: pd.DataFrame, result: RunResult, currency: str) -> Itera
 def _costs(economics: pd.DataFrame | None, currency: str) -> Iterator[Finding]:
     if economics is None:
         return
-    known = economics[economics["cac"].notna() & (economics["customers"] >= 1)]
+    known = economics[economics["spend"].notna() & (economics["customers"] >= 1)]
     known = known.sort_values("cac")
     known = known[known["cac"] > 0]
     if len(known) < 2:
@@ -144,7 +144,8 @@ def _costs(economics: pd.DataFrame | None, currency: str) -> Iterator[Finding]:
         "customers": low["customers"],
         "currency": currency,
     }
-    yield Finding("economics.cheapest", low["cac"], because=(dearest,), facts=facts)
+    action = "action.test_first"  # the model shares out presence; what money adds it cannot see
+    yield Finding("economics.cheapest", low["cac"], because=(dearest,), action=action, facts=facts)
 
 
 def limits(result: RunResult, currency: str) -> tuple[Finding, ...]:

@@ -8,7 +8,9 @@ import pandas as pd
 from mmm.report.brief import Brief, write_brief
 from mmm.report.findings import findings, limits
 from mmm.run import Config, RunResult
+from mmm.run.config import sources
 from mmm.tables import write_csv
+from mmm.tables.write import make_folder, refuse_input
 
 
 def brief_of(result: RunResult, config: Config) -> Brief:
@@ -66,18 +68,26 @@ def write_results(result: RunResult, config: Config, folder: str | Path) -> dict
     Returns
     -------
     dict of str to Path
-        credit (money), deals, costs where there is spend, brief, and brief in the other language.
+        credit (money), credit_deals, customer_costs where there is spend, brief, and brief in the
+        other language.
+
+    Raises
+    ------
+    SourceError
+        If a file cannot be written, or would replace one of the tables that were read.
     """
     target = Path(folder)
-    target.mkdir(parents=True, exist_ok=True)
+    make_folder(target)
     files: dict[str, Path] = {}
     tables: dict[str, Any] = {
         "credit": None if result.value is None else result.value.to_frame(cents=True),
-        "deals": result.deals.to_frame(),
-        "costs": None if result.economics is None else in_cents(result.economics),
+        "credit_deals": result.deals.to_frame(),
+        "customer_costs": None if result.economics is None else in_cents(result.economics),
     }
+    inputs = {Path(name).resolve() for name in sources(config)}
     for name, frame in tables.items():
         if frame is not None:
+            refuse_input(target / f"{name}.csv", inputs)
             files[name] = write_csv(frame, target / f"{name}.csv")
     brief, lang = brief_of(result, config), config.company.language
     other = "it" if lang == "en" else "en"

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -9,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from mmm.channels import ChannelMap
 from mmm.errors import ConfigError, quoted
+
+TABLES = ("touches", "deals", "leads", "spend", "costs", "contacts", "roles")
 
 
 class _Section(BaseModel):
@@ -80,7 +83,7 @@ class JourneySection(_Section):
     lookback_days: float = Field(default=180, gt=0)
     maturity_days: float | None = Field(default=None, gt=0)
     touch_sharing: Literal["next_deal", "all_open"] = "next_deal"
-    as_of: str | None = None
+    as_of: str | date | datetime | None = None
 
 
 class AttributionSection(_Section):
@@ -206,9 +209,16 @@ def make_config(sections: dict[str, Any], text: str = "", file: str = "") -> Con
         raise ConfigError("; ".join(_mistakes(error, text, file))) from None
 
 
+def sources(config: Config) -> list[str]:
+    """Return the files that a configuration reads."""
+    sections = (getattr(config, name) for name in TABLES)
+    given = [section.source for section in sections if section is not None]
+    return [source for source in given if "://" not in source]
+
+
 def _absolute(config: Config, folder: Path) -> Config:
     changes = {}
-    for name in ("deals", "touches", "leads", "spend", "costs", "contacts", "roles"):
+    for name in TABLES:
         section: TableSection | None = getattr(config, name)
         if section is not None and "://" not in section.source:
             source = str((folder / section.source).resolve())
@@ -238,7 +248,7 @@ def _mistakes(error: ValidationError, text: str, file: str) -> list[str]:
 
 def _is_type_tag(key: str) -> bool:
     """Tell whether pydantic put the key in to name a branch of a union."""
-    return key in {"str", "bool", "float"}
+    return key in {"str", "bool", "float", "date", "datetime"}
 
 
 def _allowed(keys: list[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +15,7 @@ from mmm import tables as readers
 from mmm.attribution import Comparison, compare
 from mmm.channels import UNMATCHED, ChannelMap
 from mmm.funnel import channel_costs
-from mmm.journeys import Journeys, build_journeys
+from mmm.journeys import Journeys, Unattributed, build_journeys
 from mmm.run.config import Config
 
 READERS: Mapping[str, Callable[..., pd.DataFrame]] = {
@@ -128,8 +128,10 @@ def run(config: Config, progress: Progress = _silent) -> RunResult:
     value = compare(journeys, models, measure="value", level=level) if journeys.has_value else None
     economics, spend_period = None, None
     if "spend" in tables and config.journeys.dimension == "channel":
-        spend_period = period_of_spend(tables["spend"])
-        economics = customer_costs(journeys, tables["spend"], channels, config)
+        spend = until(tables["spend"], pd.Timestamp(str(journeys.about["as_of"])))
+        if len(spend):
+            spend_period = period_of_spend(spend)
+            economics = customer_costs(journeys, tables["deals"], spend, channels, config)
     return RunResult(
         tables=tables,
         journeys=journeys,
@@ -152,23 +154,45 @@ def period_of_spend(spend: pd.DataFrame) -> tuple[date, date]:
     return spend["date"].min().date(), (end - pd.Timedelta(days=1)).date()
 
 
+def until(spend: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
+    """Leave out the periods that begin after `as_of`: planned spend has no customers yet."""
+    return spend[spend["date"] <= as_of.tz_localize(None)]
+
+
 def customer_costs(
-    journeys: Journeys, spend: pd.DataFrame, channels: ChannelMap, config: Config
+    journeys: Journeys,
+    deals: pd.DataFrame,
+    spend: pd.DataFrame,
+    channels: ChannelMap,
+    config: Config,
 ) -> pd.DataFrame:
-    """Credit the new customers won in the period of the spend, and divide the spend by them."""
+    """Credit the new customers won in the period of the spend, and divide the spend by them.
+
+    New customers without a touch are in the row ``(unattributed)``.
+    """
     first, last = period_of_spend(spend)
-    inside = np.ones(len(journeys), dtype=bool)
-    if journeys.closed_at is not None and journeys.kind is not None:
-        day = journeys.closed_at.astype("datetime64[D]")
-        within = (day >= np.datetime64(first)) & (day <= np.datetime64(last))
-        new = np.array([kind in (None, "new") for kind in journeys.kind], dtype=bool)
-        inside = (journeys.conversions == 0) | (within & new)
+    kinds, ids = np.asarray(journeys.kind), np.asarray(journeys.deal_id)
+    closed = np.asarray(journeys.closed_at)
+    last_touch = np.asarray(journeys.touched_at)[journeys.start[1:] - 1]
+    day = np.where(np.isnat(closed), last_touch, closed).astype("datetime64[D]")
+    within = (day >= np.datetime64(first)) & (day <= np.datetime64(last))
+    new = np.array([kind in (None, "new") for kind in kinds], dtype=bool)
+    inside = within & (new | (journeys.conversions == 0))
+    bare = new_customers(deals, first, last) - set(ids[inside])
+    chosen = replace(journeys.select(inside), unattributed=Unattributed(float(len(bare))))
     settings = config.attribution
-    result = compare(
-        journeys.select(inside), [settings.headline], measure="conversions", level=settings.level
-    )
+    result = compare(chosen, [settings.headline], measure="conversions", level=settings.level)
     labelled = spend.assign(channel=channels.assign(spend).fillna(UNMATCHED))
     return channel_costs(result.to_frame(), labelled)
+
+
+def new_customers(deals: pd.DataFrame, first: date, last: date) -> set[str]:
+    """Return the ids of the deals that won a new customer between two days."""
+    won = deals["won"].fillna(False)
+    day = deals["closed_at"].dt.date
+    kind = deals["kind"] if "kind" in deals.columns else pd.Series("new", index=deals.index)
+    new = kind.isna() | (kind == "new")
+    return set(deals.loc[won & new & (day >= first) & (day <= last), "deal_id"])
 
 
 def unmatched(tables: Mapping[str, pd.DataFrame], channels: ChannelMap) -> dict[str, pd.DataFrame]:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from mmm.errors import DataWarning, InputError, name_rows
+from mmm.errors import DataWarning, InputError, name_rows, quoted
 from mmm.tables.currency import one_currency
 from mmm.tables.parse import true_rows
 from mmm.tables.read import Columns, drop_duplicates, read, with_note
@@ -117,7 +117,7 @@ def read_deals(
             f"deals are won or lost and have no closed_at in {name_rows(rows)}. "
             "Fill in the date, or leave won empty for open deals."
         )
-    frame = _expected_closes(frame, ~ended & closed)
+    frame = _expected_closes(_known_kinds(frame), ~ended & closed)
     if "created_at" in frame.columns:
         late = (ended & (frame["created_at"] > frame["closed_at"])).to_numpy(dtype=bool)
         if late.any():
@@ -125,6 +125,31 @@ def read_deals(
             warnings.warn(f"{problem}. Check those dates.", DataWarning, stacklevel=2)
             frame = with_note(frame, problem)
     return one_currency(frame, spec, currency, rates)
+
+
+KINDS = {
+    "new": ("new", "new business", "new logo", "new customer", "nuovo", "nuovo cliente", "nuova"),
+    "expansion": ("expansion", "upsell", "upgrade", "cross-sell", "espansione", "ampliamento"),
+    "renewal": ("renewal", "rinnovo", "existing business"),
+}
+
+
+def _known_kinds(frame: pd.DataFrame) -> pd.DataFrame:
+    """Spell kind as new, expansion or renewal; keep other words and say which."""
+    if "kind" not in frame.columns:
+        return frame
+    spelling = {word: kind for kind, words in KINDS.items() for word in words}
+    plain = frame["kind"].str.lower().str.strip()
+    known = plain.map(spelling).astype("str")
+    foreign = sorted(frame.loc[known.isna() & frame["kind"].notna(), "kind"].unique())
+    frame["kind"] = known.where(known.notna(), frame["kind"])
+    if not foreign:
+        return frame
+    return with_note(
+        frame,
+        f"deals: kind {quoted(foreign)} is neither new, expansion nor renewal; such deals win no "
+        "new customer in the costs",
+    )
 
 
 def _expected_closes(frame: pd.DataFrame, expected: "pd.Series[bool]") -> pd.DataFrame:

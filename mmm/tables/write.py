@@ -1,8 +1,11 @@
 """Writing CSV that a spreadsheet opens without running anything in it."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
+
+from mmm.errors import SourceError
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -32,12 +35,55 @@ def write_csv(frame: pd.DataFrame, path: str | Path) -> Path:
     Returns
     -------
     Path
+
+    Raises
+    ------
+    SourceError
+        If the file cannot be written.
     """
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     safe = frame.rename(columns=inert)
     for name in safe.columns:
         if pd.api.types.is_string_dtype(safe[name]) or safe[name].dtype == object:
             safe[name] = safe[name].map(inert, na_action="ignore")
-    safe.to_csv(target, index=False, encoding="utf-8", lineterminator="\n")
+    try:
+        safe.to_csv(target, index=False, encoding="utf-8", lineterminator="\n")
+    except OSError as error:
+        raise SourceError(
+            f"cannot write {target} ({error.strerror}). Choose a file that you may write to."
+        ) from error
     return target
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, where they are missing.
+
+    Raises
+    ------
+    SourceError
+        If that is not possible.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SourceError(
+            f"cannot make the folder {folder} ({error.strerror}). Choose another."
+        ) from error
+
+
+def refuse_input(target: Path, inputs: Collection[Path]) -> None:
+    """Raise where writing would replace a table that was read.
+
+    Parameters
+    ----------
+    target : Path
+    inputs : collection of Path
+        Resolved.
+
+    Raises
+    ------
+    SourceError
+    """
+    if target.resolve() in inputs:
+        raise SourceError(f"writing {target} would replace a table that was read. Choose another.")

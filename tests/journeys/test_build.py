@@ -370,3 +370,11 @@ def test_select_keeps_journeys_whole():
     kept = journeys.select(np.array([True, False, True]))
     assert list(kept.paths()) == [("a", "b"), ("a", "a", "c")]
     assert kept.conversions.tolist() == [1.0, 2.0]
+
+
+def test_an_engine_of_the_users_gives_the_same_journeys():
+    import ibis
+
+    touches = [("p1", None, "2024-02-01", "Email"), ("p2", None, "2023-02-01", "Events")]
+    own = build(touches, ONE_DEAL, engine=ibis.duckdb.connect())
+    assert list(own.paths()) == list(build(touches, ONE_DEAL).paths())

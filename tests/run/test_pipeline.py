@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from mmm import datasets
-from mmm.errors import DataWarning
+from mmm.errors import DataWarning, SourceError
 from mmm.report import brief_of, render_brief, write_results
 from mmm.run import load_config, run
 from mmm.run.demo import demo_config
@@ -31,16 +31,10 @@ def test_every_model_adds_up_to_the_won_value(demo):
         assert one.to_frame()["credit"].sum() == pytest.approx(won.sum(), rel=1e-12)
 
 
-def test_costs_reconcile_with_the_spend_and_the_new_customers(demo):
+def test_costs_reconcile_with_the_spend(demo):
     _, result = demo
-    spend, deals = datasets.load("spend"), datasets.load("deals")
+    spend = datasets.load("spend")
     assert sum(v for v in result.economics["spend"] if v is not None) == spend["spend"].sum()
-    first, last = result.spend_period
-    day = deals["closed_at"].dt.date
-    new = deals["won"].fillna(False) & (deals["kind"] == "new") & (day >= first) & (day <= last)
-    with_touch = set(result.journeys.deal_id)
-    customers = deals.loc[new, "deal_id"].isin(with_touch).sum()
-    assert result.economics["customers"].sum() == pytest.approx(customers, rel=1e-12)
 
 
 def test_costs_hide_where_there_is_no_spend_and_say_what_is_missing(demo):
@@ -165,3 +159,37 @@ def test_a_touch_log_gives_the_reference_numbers_of_its_paths(shared, tmp_path):
         known = exact[f"attributed_{suffix}"] / exact[f"attributed_{suffix}"].sum()
         found = credit.loc["markov", "share"].reindex(known.index)
         np.testing.assert_allclose(found, known, rtol=1e-9)
+
+
+def test_every_new_customer_is_in_the_costs(demo):
+    _, result = demo
+    deals = datasets.load("deals")
+    first, last = result.spend_period
+    day = deals["closed_at"].dt.date
+    new = deals["won"].fillna(False) & (deals["kind"] == "new") & (day >= first) & (day <= last)
+    assert result.economics["customers"].sum() == pytest.approx(new.sum(), rel=1e-12)
+    assert result.economics["channel"].tolist()[-1] == "(unattributed)"
+
+
+def test_as_of_cuts_the_spend_too(demo):
+    config, _ = demo
+    journeys = config.journeys.model_copy(update={"as_of": "2024-12-29"})
+    result = run(config.model_copy(update={"journeys": journeys}))
+    spend = datasets.load("spend")
+    known = spend.loc[spend["date"] <= "2024-12-29", "spend"].sum()
+    assert sum(v for v in result.economics["spend"] if v is not None) == known
+    assert result.spend_period[1].isoformat() == "2024-12-29"
+
+
+def test_a_run_never_replaces_a_table_that_it_read(tmp_path):
+    for name in ("touches", "deals"):
+        (tmp_path / f"{name}.csv").write_bytes(datasets.path(name).read_bytes())
+    (tmp_path / "deals.csv").rename(tmp_path / "credit.csv")
+    (tmp_path / "mmm.toml").write_text(
+        '[touches]\nsource = "touches.csv"\n[deals]\nsource = "credit.csv"\n'
+        '[journeys]\nas_of = 2025-06-30\n[output]\nfolder = "."\n'
+    )
+    config = load_config(tmp_path / "mmm.toml")
+    with pytest.raises(SourceError, match="would replace a table"):
+        write_results(run(config), config, tmp_path)
+    assert (tmp_path / "credit.csv").read_bytes() == datasets.path("deals").read_bytes()

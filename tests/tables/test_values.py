@@ -279,3 +279,10 @@ def test_features_are_typed_without_guessing(tmp_path):
     italian = tmp_path / "it.csv"
     italian.write_text("lead_id;created_at;employees\n1;31/01/2024;1.500\n2;31/01/2024;2,5\n")
     assert read_leads(italian, locale="it")["employees"].tolist() == [1500.0, 2.5]
+
+
+def test_kinds_of_deals_are_spelled_one_way():
+    words = ["New Business", "rinnovo", "Upsell", "Progetto", None]
+    read = read_deals(deals(kind=words))
+    assert read["kind"].tolist()[:4] == ["new", "renewal", "expansion", "Progetto"]
+    assert "kind 'Progetto' is neither new" in read.attrs["notes"][-1]
