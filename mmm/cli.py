@@ -191,7 +191,7 @@ def check(
                 name: {"rows": len(table), "notes": table.attrs["notes"]}
                 for name, table in tables.items()
             }
-            | {"unmatched": {name: rows.to_dict("records") for name, rows in foreign.items()}}
+            | {"unmatched": {name: _records(rows) for name, rows in foreign.items()}}
         )
         return
     for name, table in tables.items():
@@ -305,7 +305,7 @@ def _records(frame: Any) -> Any:
 
 
 def _print_json(content: Any) -> None:
-    print(json.dumps(content, default=str, ensure_ascii=False))
+    print(json.dumps(content, default=str, ensure_ascii=False, allow_nan=False))
 
 
 def _print_credit(frame: Any, measure: str) -> None:

@@ -17,7 +17,7 @@ from mmm.attribution.measure import (
 )
 from mmm.attribution.result import CONVENTION, AttributionResult, unattributed_credit
 from mmm.attribution.uncertainty import Influence, share_interval, touches_of
-from mmm.errors import ConfigError, DataWarning, InputError, name_rows
+from mmm.errors import ConfigError, DataWarning
 from mmm.journeys import Journeys
 
 ORDERS = (1,)
@@ -125,7 +125,7 @@ def markov(
     ConfigError
         If an option is unknown.
     InputError
-        If values are asked for and missing, or a journey has value without a conversion.
+        If values are asked for and missing.
 
     Warns
     -----
@@ -150,7 +150,7 @@ def markov(
     """
     _check_options(order, removal)
     of, level = measured(journeys, measure), check_level(level)
-    notes = _check_journeys(journeys, of)
+    notes = _check_journeys(journeys)
     if of.attributed:
         chain = fit_chain(journeys, of.amount)
         solved = remove_each(chain)
@@ -190,13 +190,7 @@ def _check_options(order: int, removal: str) -> None:
         raise ConfigError(f"removal is {removal!r}. Choose one of {', '.join(REMOVALS)}.")
 
 
-def _check_journeys(journeys: Journeys, of: Measured) -> tuple[str, ...]:
-    odd = np.flatnonzero((of.amount > 0) & (journeys.conversions == 0))
-    if len(odd):
-        raise InputError(
-            f"journeys hold value without a conversion in {name_rows(odd.tolist())}. "
-            "Give those rows their conversions, or a value of 0."
-        )
+def _check_journeys(journeys: Journeys) -> tuple[str, ...]:
     if journeys.conversions.any() and not journeys.nulls.any():
         warnings.warn(_NO_NULLS, DataWarning, stacklevel=3)
         return (_NO_NULLS,)

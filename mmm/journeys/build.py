@@ -1,15 +1,17 @@
 """`build_journeys`: touches and deals become journeys."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from mmm.channels import ChannelMap
-from mmm.errors import ConfigError, DataWarning, InputError
+from mmm.errors import ConfigError, DataWarning, InputError, quoted
 from mmm.journeys.columnar import STAGES, Integers, Journeys, Unattributed
 from mmm.journeys.expression import run
 from mmm.journeys.inputs import (
@@ -23,6 +25,9 @@ from mmm.journeys.inputs import (
     touches_of_leads,
 )
 from mmm.tables import read_contacts, read_deals, read_leads, read_roles, read_touches
+from mmm.tables.instants import to_instant
+from mmm.tables.money import FLOAT_EXACT
+from mmm.tables.parse import Context
 from mmm.tables.read import check_choice
 
 
@@ -131,7 +136,9 @@ def build_journeys(
         lead_table,
         by,
     )
-    _warn_short_window(coded, lookback_days)
+    said = [*_short_window(coded, lookback_days), *_deals_without_value(timed, deal_table)]
+    for sentence in said:
+        warnings.warn(sentence, DataWarning, stacklevel=2)
     about: dict[str, Any] = {
         "by": by,
         "dimension": dimension,
@@ -142,7 +149,7 @@ def build_journeys(
         "touches_after_as_of": late,
         "touches_without_person_or_account": len(touch_table) - len(coded.touches),
         "deals_without_creation": int((timed["created"] == NEVER).sum()),
-        "notes": tuple([*deal_table.attrs["notes"], *notes]),
+        "notes": tuple([*deal_table.attrs["notes"], *notes, *said]),
     }
     return assemble(coded, run(coded, touch_sharing, engine), cutoff, about, has_value(deal_table))
 
@@ -153,8 +160,10 @@ def has_value(deals: pd.DataFrame) -> bool:
 
 
 def _check_days(lookback_days: float, maturity_days: float | None) -> None:
-    for name, days in (("lookback_days", lookback_days), ("maturity_days", maturity_days)):
-        if days is not None and not 0 < days < 36_500:
+    given = {"lookback_days": lookback_days}
+    given |= {} if maturity_days is None else {"maturity_days": maturity_days}
+    for name, days in given.items():
+        if not isinstance(days, int | float) or not 0 < days < 36_500:
             raise ConfigError(f"{name}={days!r} is not a number of days. Use for example 180.")
 
 
@@ -176,14 +185,14 @@ def _touch_table(
 
 def _as_of(given: object | None, touches: pd.DataFrame, deals: pd.DataFrame) -> int:
     if given is not None:
+        if not isinstance(given, str | date) or pd.isna(given) or not str(given).strip():
+            raise ConfigError(f"as_of={given!r} is not a date. Use for example '2025-06-30'.")
+        text = given if isinstance(given, str) else given.isoformat()
         try:
-            stamp = pd.Timestamp(given)  # type: ignore[arg-type]
-        except (ValueError, TypeError) as error:
-            raise ConfigError(
-                f"as_of={given!r} is not a date. Use for example 2025-06-30."
-            ) from error
-        stamp = stamp.tz_localize("UTC") if stamp.tz is None else stamp.tz_convert("UTC")
-        return int(microseconds(pd.Series([stamp]))[0])
+            instant = to_instant(pa.array([text]), Context("as_of"))
+        except InputError as error:
+            raise ConfigError(f"{error} Use for example as_of='2025-06-30'.") from error
+        return int(instant.cast(pa.int64())[0].as_py())
     columns = [touches["touched_at"], deals["closed_at"]]
     if "created_at" in deals.columns:
         columns.append(deals["created_at"])
@@ -199,15 +208,34 @@ def _until(touches: pd.DataFrame, cutoff: int) -> tuple[pd.DataFrame, int]:
     return touches[keep].reset_index(drop=True), int((~keep).sum())
 
 
-def _warn_short_window(coded: Coded, lookback_days: float) -> None:
+def _deals_without_value(timed: pd.DataFrame, deals: pd.DataFrame) -> Iterator[str]:
+    """Say what the values leave out, and refuse those that floats cannot carry to the cent."""
+    counted = timed["weight"].fillna(0) > 0
+    if not has_value(deals):
+        return
+    total = sum((abs(value or Decimal(0)) for value in timed.loc[counted, "value"]), Decimal(0))
+    if total * 100 >= FLOAT_EXACT:
+        raise InputError(
+            f"the won deals add up to {total}; credit holds cents up to 90 trillion. "
+            "Pass the values in thousands."
+        )
+    empty = counted & timed["value"].isna()
+    if empty.any():
+        yield (
+            f"{int(empty.sum())} won deals have no value and count as 0 "
+            f"({quoted(timed.loc[empty, 'deal_id'], 5)}): fill them in, or use "
+            "measure='conversions'."
+        )
+
+
+def _short_window(coded: Coded, lookback_days: float) -> Iterator[str]:
+    """Say where journeys are cut short by the log or by missing creation dates."""
     at = coded.touches["at"].to_numpy(dtype=np.int64)
     if len(at) and at.max() - at.min() < lookback_days * DAY:
         span = (at.max() - at.min()) / DAY
-        warnings.warn(
+        yield (
             f"touches span {span:.0f} days, less than lookback_days={lookback_days:g}: the first "
-            "journeys are cut short. Pass a longer log or fewer days.",
-            DataWarning,
-            stacklevel=3,
+            "journeys are cut short. Pass a longer log or fewer days."
         )
     deals = coded.deals
     ended = deals["closed"] != NEVER
@@ -221,13 +249,11 @@ def _warn_short_window(coded: Coded, lookback_days: float) -> None:
         leads = leads[leads["lead"] <= leads["ends"]].drop_duplicates("rank")
         cycle = (leads["ends"] - leads["lead"]) / DAY
     if len(cycle) and cycle.median() > lookback_days / 2:
-        warnings.warn(
+        yield (
             f"{int(without.sum())} deals have no created_at, so their window opens "
             f"{lookback_days:g} days before the close, while the median cycle is "
             f"{cycle.median():.0f} days: early touches are lost. Map created_at, or raise "
-            "lookback_days.",
-            DataWarning,
-            stacklevel=3,
+            "lookback_days."
         )
 
 
@@ -236,6 +262,7 @@ def assemble(
 ) -> Journeys:
     """Turn the rows of the expression into columns of journeys."""
     collapsed = int((rows["repeat"] > 0).sum())
+    about["touches_used"] = len(np.unique(rows["touch"]))
     rows = {name: column[rows["repeat"] == 0] for name, column in rows.items()}
     about["maturity_days"] = about["maturity_days"] or default_maturity(coded, rows, about)
     first = np.flatnonzero(_changes(rows["rank"]) | _changes(rows["unit_key"]))
@@ -251,7 +278,7 @@ def assemble(
     start = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     source = np.repeat(first[order] - start[:-1], lengths) + np.arange(start[-1])
     parts = {name: column[source] for name, column in rows.items()}
-    about["counts"] = _counts(coded, rows, rank, young, collapsed)
+    about["counts"] = _counts(coded, about.pop("touches_used"), rank, young, collapsed)
     return _journeys(coded, parts, start, rank[order], about, has_value)
 
 
@@ -270,15 +297,12 @@ def _changes(codes: Integers) -> Any:
     return np.concatenate([[True], codes[1:] != codes[:-1]])[: len(codes)]
 
 
-def _counts(
-    coded: Coded, rows: dict[str, Any], rank: Integers, young: Any, collapsed: int
-) -> dict[str, int]:
+def _counts(coded: Coded, used: int, rank: Integers, young: Any, collapsed: int) -> dict[str, int]:
     deals = coded.deals
     with_touch = np.zeros(len(deals), dtype=bool)
     with_touch[rank[rank >= 0]] = True
     won = (deals["won"] == True).to_numpy(dtype=bool, na_value=False)  # noqa: E712
     lost = (deals["won"] == False).to_numpy(dtype=bool, na_value=False)  # noqa: E712
-    used = len(rows["rank"]) + collapsed
     return {
         "won": int(won.sum()),
         "won_without_touch": int((won & ~with_touch).sum()),
@@ -289,7 +313,7 @@ def _counts(
         "without_deal_too_young": int(young.sum()),
         "touches": len(coded.touches),
         "touches_collapsed": collapsed,
-        "touches_outside_windows": max(0, len(coded.touches) - used),
+        "touches_outside_windows": len(coded.touches) - used,
     }
 
 
@@ -310,7 +334,7 @@ def _journeys(
     kinds = np.array([*deals["kind"].where(deals["kind"].notna(), None), None], dtype=object)
     clusters = np.append(deals["cluster_key"].fillna(-1).to_numpy(dtype=np.int64), -1)
     closed = np.append(deals["closed"].to_numpy(dtype=np.int64), NEVER)[rank]
-    own_cluster = parts["cluster_key"][start[:-1]] if len(rank) else np.empty(0, np.int64)
+    own_cluster = np.minimum.reduceat(parts["cluster_key"], start[:-1]) if len(rank) else rank
     unattributed, total = _unattributed(deals, rank)
     return Journeys(
         channels=coded.labels,

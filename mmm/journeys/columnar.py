@@ -147,8 +147,8 @@ class Journeys:
         Raises
         ------
         InputError
-            If a path is empty, the columns differ in length, or a weight is negative, infinite or
-            missing.
+            If a path or name is empty or reserved, the columns differ in length, a weight is
+            negative, infinite or missing, or a row has value and no conversion.
 
         Examples
         --------
@@ -158,23 +158,23 @@ class Journeys:
         >>> list(journeys.paths())[0]
         ('Email', 'Events')
         """
-        sequences = [tuple(p.split(sep)) if isinstance(p, str) else tuple(p) for p in paths]
-        sequences = [tuple(_channel_name(name) for name in s) for s in sequences]
-        bad = [i for i, s in enumerate(sequences) if not s or not all(s)]
-        if bad:
-            raise InputError(
-                f"paths hold an empty path or channel name in {name_rows(bad)}. "
-                f"Drop those rows, or name the channel; sep is {sep!r}."
-            )
+        sequences = _sequences(paths, sep)
         channels = tuple(sorted({name for s in sequences for name in s}))
         code = {name: i for i, name in enumerate(channels)}
         n = len(sequences)
+        won, worth = _weights("conversions", conversions, n, 1.0), _weights("value", value, n, 0.0)
+        odd = np.flatnonzero((worth > 0) & (won == 0))
+        if len(odd):
+            raise InputError(
+                f"value without a conversion in {name_rows(odd.tolist())}. "
+                "Give those rows their conversions, or a value of 0."
+            )
         return cls(
             channels=channels,
             touch=np.array([code[name] for s in sequences for name in s], dtype=np.int32),
             start=np.concatenate([[0], np.cumsum([len(s) for s in sequences], dtype=np.int64)]),
-            conversions=_weights("conversions", conversions, n, 1.0),
-            value=_weights("value", value, n, 0.0),
+            conversions=won,
+            value=worth,
             nulls=_weights("nulls", nulls, n, 0.0),
             has_value=value is not None,
         )
@@ -217,14 +217,42 @@ class Journeys:
         )
 
 
-def _channel_name(name: str) -> str:
-    return unicodedata.normalize("NFC", name).strip()
+def _sequences(paths: Iterable[str | Sequence[str]], sep: str) -> list[tuple[str, ...]]:
+    """Split and trim every path; refuse what is no name."""
+    if not sep:
+        raise InputError("sep is empty. Pass the text between two channels, such as ' > '.")
+    sequences, bad, reserved = [], [], []
+    for row, path in enumerate(paths):
+        names = path.split(sep) if isinstance(path, str) else path
+        whole = isinstance(names, Sequence) and all(isinstance(name, str) for name in names)
+        steps = tuple(unicodedata.normalize("NFC", name).strip() for name in names) if whole else ()
+        sequences.append(steps)
+        if not steps or not all(steps):
+            bad.append(row)
+        if UNATTRIBUTED in steps:
+            reserved.append(row)
+    if bad:
+        raise InputError(
+            f"paths hold an empty path, or a channel that is no text, in {name_rows(bad)}. "
+            f"Drop those rows, or name the channel; sep is {sep!r}."
+        )
+    if reserved:
+        raise InputError(
+            f"paths hold the channel {UNATTRIBUTED!r} in {name_rows(reserved)}, which names the "
+            "deals without a touch in every result. Rename it."
+        )
+    return sequences
 
 
 def _weights(name: str, given: Iterable[float] | None, n: int, default: float) -> Floats:
     if given is None:
         return np.full(n, default)
-    weights = np.asarray(list(given), dtype=np.float64)
+    try:
+        weights = np.asarray(list(given), dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{name} holds something that is no number ({error}). Correct it."
+        ) from error
     if len(weights) != n:
         raise InputError(f"{name} has {len(weights)} entries for {n} paths. Pass one entry a path.")
     bad = np.flatnonzero(~np.isfinite(weights) | (weights < 0))

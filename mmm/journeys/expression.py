@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from mmm.errors import ConfigError
 from mmm.journeys.inputs import Coded
 
 MINUTE = 60_000_000  # microseconds
@@ -23,9 +24,9 @@ def journey_rows(touches: Any, deal_keys: Any, dealt_keys: Any, touch_sharing: s
     Returns
     -------
     ibis.Table
-        rank (deal; -1 for a person or account without one), unit_key (-1 for deals), cluster_key,
-        at, label, repeat (0 for the first touch of a label within a minute of a journey); sorted
-        by rank, unit, time, label.
+        touch, rank (deal; -1 for a person or account without one), unit_key (-1 for deals),
+        cluster_key, at, label, repeat (0 for the first touch of a label within a minute of a
+        journey); sorted by rank, unit, time, label.
     """
     import ibis
 
@@ -50,9 +51,9 @@ def journey_rows(touches: Any, deal_keys: Any, dealt_keys: Any, touch_sharing: s
     others = touches.anti_join(dealt_units, "unit_key")
     minus_one = ibis.literal(-1, "int64")
     rows = ibis.union(
-        served.select("rank", "at", "label", unit_key=minus_one, cluster_key=minus_one),
-        others.select("at", "label", "unit_key", "cluster_key", rank=minus_one).select(
-            "rank", "at", "label", "unit_key", "cluster_key"
+        served.select("touch", "rank", "at", "label", unit_key=minus_one, cluster_key=minus_one),
+        others.select("touch", "at", "label", "unit_key", "cluster_key", rank=minus_one).select(
+            "touch", "rank", "at", "label", "unit_key", "cluster_key"
         ),
     )
     minute = rows["at"] // MINUTE
@@ -68,6 +69,11 @@ def run(coded: Coded, touch_sharing: str, engine: Any | None) -> dict[str, Any]:
     """Run the expression and return its columns as int64 arrays."""
     import ibis
 
+    if engine is not None and not hasattr(engine, "to_pyarrow"):
+        raise ConfigError(
+            f"engine is a {type(engine).__name__}, not an Ibis connection. "
+            "Pass one, such as ibis.duckdb.connect(), or None."
+        )
     connection = engine or ibis.duckdb.connect(
         autoinstall_known_extensions=False, autoload_known_extensions=False
     )
@@ -77,9 +83,16 @@ def run(coded: Coded, touch_sharing: str, engine: Any | None) -> dict[str, Any]:
         ibis.memtable(_integers(coded.dealt_keys)),
         touch_sharing,
     )
-    table = connection.to_pyarrow(rows)
-    if engine is None:
-        connection.disconnect()
+    try:
+        table = connection.to_pyarrow(rows)
+    except (TypeError, NotImplementedError, ibis.common.exceptions.IbisError) as error:
+        raise ConfigError(
+            f"the engine {connection.name} cannot run the journeys ({error}). "
+            "Use engine=None, which is DuckDB in this process."
+        ) from error
+    finally:
+        if engine is None:
+            connection.disconnect()
     return {name: np.asarray(table[name], dtype=np.int64) for name in table.column_names}
 
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from mmm.channels import UNMATCHED, ChannelMap
 from mmm.errors import ConfigError, InputError, quoted
@@ -120,7 +122,7 @@ def encode(
     accounts = _index([touch_account, deal_account])
     person_key = _codes(people, touch_person, 0)
     account_key = _codes(accounts, touch_account, len(people))
-    names = tuple(sorted(labels.unique()))
+    names = _index([labels])
     first, second = (account_key, person_key) if by == "account" else (person_key, account_key)
     coded = pd.DataFrame(
         {
@@ -130,7 +132,7 @@ def encode(
             "unit_key": first.fillna(second),
             "cluster_key": account_key.fillna(person_key),
             "at": microseconds(touches["touched_at"]),
-            "label": _codes(pd.Index(names), labels, 0),
+            "label": _codes(names, labels, 0),
         }
     )
     deal_person_key = _codes(people, deals["person_id"], 0)
@@ -144,7 +146,7 @@ def encode(
     if by == "account":
         dealt.append(deal_account_key)
     return Coded(
-        labels=names,
+        labels=tuple(names.to_pylist()),
         touches=coded[coded["unit_key"].notna()].reset_index(drop=True),
         deals=deals,
         deal_keys=keys[usable[keys["rank"].to_numpy(dtype=np.int64)]].reset_index(drop=True),
@@ -209,7 +211,7 @@ def _with_expected(frame: pd.DataFrame, expected: Mapping[str, Any]) -> pd.DataF
     values = list(frame["value"])
     for row, deal in enumerate(frame["deal_id"]):
         if deal in expected:
-            worth, full = Decimal(str(expected[deal])), values[row]
+            worth, full = _amount(expected[deal], deal), values[row]
             if not full or not 0 <= worth <= full:
                 raise InputError(
                     f"expected= gives deal {deal!r} {worth}, which does not lie between 0 and its "
@@ -217,6 +219,16 @@ def _with_expected(frame: pd.DataFrame, expected: Mapping[str, Any]) -> pd.DataF
                 )
             weight.iloc[row], values[row] = float(worth / full), worth
     return frame.assign(weight=weight, value=pd.Series(values, index=frame.index, dtype=object))
+
+
+def _amount(value: Any, deal: str) -> Decimal:
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite():
+        raise InputError(f"expected= gives deal {deal!r} {value!r}. Pass a number.")
+    return amount
 
 
 def _decimals(deals: pd.DataFrame) -> "pd.Series[Any]":
@@ -258,16 +270,25 @@ def _with_account(
     return account.fillna(person.map(account_of).astype("str"))
 
 
-def _index(columns: list["pd.Series[str]"]) -> pd.Index:
-    return pd.Index(sorted(set(pd.concat([c.dropna() for c in columns], ignore_index=True))))
+def _index(columns: list["pd.Series[str]"]) -> Any:
+    """Return the distinct names, sorted as UTF-8 bytes: by code point."""
+    names = pa.concat_arrays([pc.unique(_arrow(column)).drop_null() for column in columns])
+    distinct = pc.unique(names)
+    return pc.take(distinct, pc.sort_indices(distinct))
 
 
-def _codes(index: pd.Index, values: "pd.Series[str]", offset: int) -> "pd.Series[Any]":
-    positions = pd.Series(index.get_indexer(pd.Index(values)), index=values.index, dtype="Int64")
-    return (positions + offset).mask(positions < 0)
+def _codes(index: Any, values: "pd.Series[str]", offset: int) -> "pd.Series[Any]":
+    positions = pc.index_in(_arrow(values), value_set=index, skip_nulls=True).cast(pa.int64())
+    shifted = pc.add(positions, offset)
+    return pd.Series(pd.arrays.ArrowExtensionArray(shifted), index=values.index).astype("Int64")
 
 
-def _role_keys(deals: pd.DataFrame, roles: pd.DataFrame | None, people: pd.Index) -> pd.DataFrame:
+def _arrow(values: "pd.Series[str]") -> Any:
+    array = pa.array(values, pa.string(), from_pandas=True)
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+
+
+def _role_keys(deals: pd.DataFrame, roles: pd.DataFrame | None, people: Any) -> pd.DataFrame:
     if roles is None:
         return pd.DataFrame({"rank": pd.Series(dtype="int64"), "key": pd.Series(dtype="Int64")})
     rank = pd.Series(np.arange(len(deals)), index=deals["deal_id"])
@@ -299,7 +320,7 @@ def _deal_keys(
 
 
 def _lead_dates(
-    leads: pd.DataFrame | None, people: pd.Index, accounts: pd.Index, account_of: "pd.Series[str]"
+    leads: pd.DataFrame | None, people: Any, accounts: Any, account_of: "pd.Series[str]"
 ) -> pd.DataFrame:
     if leads is None:
         return pd.DataFrame(columns=["key", "lead", "mql", "sql"], dtype="int64")

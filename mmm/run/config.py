@@ -180,9 +180,11 @@ def load_config(path: str | Path) -> Config:
     file = Path(path)
     if not file.is_file():
         raise ConfigError(f"there is no configuration {file}. Correct the path, or write one.")
-    text = file.read_text(encoding="utf-8-sig")
     try:
+        text = file.read_text(encoding="utf-8-sig")
         sections = tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file.name} is not UTF-8 ({error}). Save it as UTF-8.") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{file.name} is not valid TOML: {error}. Correct that line.") from error
     return _absolute(make_config(sections, text, file.name), file.parent)

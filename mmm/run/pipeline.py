@@ -14,6 +14,7 @@ import pandas as pd
 from mmm import tables as readers
 from mmm.attribution import Comparison, compare
 from mmm.channels import UNMATCHED, ChannelMap
+from mmm.errors import InputError
 from mmm.funnel import channel_costs
 from mmm.journeys import Journeys, Unattributed, build_journeys
 from mmm.run.config import Config
@@ -111,6 +112,7 @@ def run(config: Config, progress: Progress = _silent) -> RunResult:
     RunResult
     """
     tables = read_tables(config, progress)
+    check_currencies(tables)
     channels = config.channels.to_map()
     progress("building journeys")
     journeys = build_journeys(
@@ -143,6 +145,26 @@ def run(config: Config, progress: Progress = _silent) -> RunResult:
         missing=tuple(name for name in ("touches", "leads", "spend") if name not in tables),
         manifest=manifest(config, tables),
     )
+
+
+def check_currencies(tables: Mapping[str, pd.DataFrame]) -> None:
+    """Raise where two tables are in different currencies.
+
+    Raises
+    ------
+    InputError
+    """
+    found = {
+        name: table["currency"].dropna().iloc[0]
+        for name, table in tables.items()
+        if name in {"deals", "spend", "costs"} and "currency" in table.columns
+        if table["currency"].notna().any()
+    }
+    if len(set(found.values())) > 1:
+        said = ", ".join(f"{name} in {currency}" for name, currency in found.items())
+        raise InputError(
+            f"the tables differ in currency: {said}. Pass currency= and rates= to one of them."
+        )
 
 
 def period_of_spend(spend: pd.DataFrame) -> tuple[date, date]:

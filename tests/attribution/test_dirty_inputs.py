@@ -145,6 +145,5 @@ def test_21_cents_beyond_the_exact_floats_add_up():
 
 
 def test_value_without_a_conversion_names_the_row():
-    journeys = Journeys.from_paths(["a", "b"], conversions=[1, 0], value=[1.0, 5.0], nulls=[0, 1])
     with pytest.raises(InputError, match="row 2"):
-        markov(journeys)
+        Journeys.from_paths(["a", "b"], conversions=[1, 0], value=[1.0, 5.0], nulls=[0, 1])

@@ -257,13 +257,73 @@ def test_unknown_options_are_refused_with_the_choices(options):
         build([("p1", None, "2024-04-01", "Email")], ONE_DEAL, **options)
 
 
-def test_money_is_exact_beyond_what_a_float_holds():
+def test_bad_input_21_money_is_exact_to_the_cent_or_refused():
     deals = [
-        ("d1", "p1", None, "2024-03-01", "2024-06-01", True, "90071992547409.93"),
+        ("d1", "p1", None, "2024-03-01", "2024-06-01", True, "90071992547409.90"),
         ("d2", "p2", None, "2024-03-01", "2024-06-01", True, "0.01"),
     ]
     journeys = build([("p1", None, "2024-04-01", "Email")], deals)
-    assert journeys.total_value == Decimal("90071992547409.94")
+    assert journeys.total_value == Decimal("90071992547409.91")
+    deals.append(("d3", "p3", None, "2024-03-01", "2024-06-01", True, "0.01"))
+    with pytest.raises(InputError, match="credit holds cents up to 90 trillion"):
+        build([("p1", None, "2024-04-01", "Email")], deals)
+
+
+def test_won_deals_without_value_are_named():
+    deals = [*ONE_DEAL, ("d2", "p2", None, "2024-03-01", "2024-06-01", True, None)]
+    touches = [(p, None, d, "Email") for p in ("p1", "p2") for d in ("2023-10-01", "2024-05-01")]
+    with pytest.warns(DataWarning, match=r"1 won deals have no value .*'d2'"):
+        journeys = build_journeys(touches_frame(touches), deals_frame(deals))
+    assert any("'d2'" in note for note in journeys.about["notes"])
+
+
+def test_warnings_are_lines_in_the_result():
+    journeys = build([("p1", None, "2024-04-01", "Email")], ONE_DEAL)
+    assert any("touches span 0 days" in note for note in journeys.about["notes"])
+
+
+@pytest.mark.parametrize("as_of", [20240501, "", "01/05/2024", float("nan"), pd.NaT])
+def test_as_of_is_read_with_certainty_or_refused(as_of):
+    with pytest.raises(ConfigError, match="Use for example"):
+        build([("p1", None, "2024-04-01", "Email")], ONE_DEAL, as_of=as_of)
+
+
+def test_shared_touches_are_counted_once_outside_windows():
+    deals = [
+        ("d1", "p1", None, "2024-03-01", "2024-06-01", True, "1.00"),
+        ("d2", "p1", None, "2024-03-01", "2024-06-02", True, "1.00"),
+    ]
+    touches = [("p1", None, "2024-04-01", "A"), ("p1", None, "2020-04-01", "B")]
+    journeys = build(touches, deals, touch_sharing="all_open")
+    assert journeys.about["counts"]["touches_outside_windows"] == 1
+
+
+@pytest.mark.parametrize("value", ["x", None, float("nan")])
+def test_expected_values_have_to_be_numbers(value):
+    deals = [("d1", "p1", None, "2024-03-01", None, None, "200.00")]
+    with pytest.raises(InputError, match="Pass a number"):
+        build([("p1", None, "2024-02-01", "Email")], deals, expected={"d1": value})
+
+
+def test_an_engine_that_is_none_is_refused():
+    with pytest.raises(ConfigError, match="not an Ibis connection"):
+        build([("p1", None, "2024-02-01", "Email")], ONE_DEAL, engine="duckdb")
+
+
+@pytest.mark.parametrize(
+    ("paths", "options"),
+    [
+        (["(unattributed) > a"], {}),
+        (["a", None], {}),
+        ([["a", 3]], {}),
+        (["a"], {"sep": ""}),
+        (["a"], {"conversions": ["x"]}),
+        (["a"], {"conversions": [0], "value": [1.0]}),
+    ],
+)
+def test_paths_that_say_nothing_certain_are_refused(paths, options):
+    with pytest.raises(InputError):
+        Journeys.from_paths(paths, **options)
 
 
 people = st.sampled_from(["p1", "p2", "p3", None])

@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 
 from mmm import datasets
-from mmm.errors import DataWarning, SourceError
+from mmm.errors import DataWarning, InputError, SourceError
 from mmm.report import brief_of, render_brief, write_results
 from mmm.run import load_config, run
 from mmm.run.demo import demo_config
+from mmm.run.pipeline import check_currencies
 from tests.test_cli import mmm
 
 
@@ -193,3 +194,11 @@ def test_a_run_never_replaces_a_table_that_it_read(tmp_path):
     with pytest.raises(SourceError, match="would replace a table"):
         write_results(run(config), config, tmp_path)
     assert (tmp_path / "credit.csv").read_bytes() == datasets.path("deals").read_bytes()
+
+
+def test_bad_input_22_two_currencies_are_refused(demo):
+    _, result = demo
+    tables = dict(result.tables)
+    tables["spend"] = tables["spend"].assign(currency="USD")
+    with pytest.raises(InputError, match="deals in EUR, spend in USD"):
+        check_currencies(tables)
