@@ -170,6 +170,7 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Check tables."""
+    from mmm.funnel.hygiene import hygiene
     from mmm.run import read_tables
     from mmm.run.pipeline import unmatched
 
@@ -185,6 +186,8 @@ def check(
     with _told():
         tables = read_tables(config)
     foreign = unmatched(tables, config.channels.to_map())
+    others: dict[str, Any] = {name: tables.get(name) for name in ("leads", "touches", "contacts")}
+    state = hygiene(tables["deals"], **others)
     if as_json:
         _print_json(
             {
@@ -192,6 +195,7 @@ def check(
                 for name, table in tables.items()
             }
             | {"unmatched": {name: _records(rows) for name, rows in foreign.items()}}
+            | {"hygiene": _records(state.to_frame())}
         )
         return
     for name, table in tables.items():
@@ -201,6 +205,8 @@ def check(
     for name, rows in foreign.items():
         print(f"{name}: {int(rows['rows'].sum())} rows match no channel rule:")
         print(rows.head(10).to_string(index=False))
+    for finding in state.findings():
+        print(f"to mend: {finding.sentence()}")
 
 
 @app.command(

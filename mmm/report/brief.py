@@ -21,7 +21,10 @@ from markupsafe import Markup, escape
 
 from mmm import wording
 from mmm.errors import InputError, SourceError, quoted
+from mmm.funnel.channel_table import TOTAL
+from mmm.report.health import print_health
 from mmm.report.ledger import Ledger, print_costs
+from mmm.run.health import Health
 from mmm.wording import Finding
 
 CREDIT_COLUMNS = ("model", "channel", "credit", "share", "lower", "upper", "n_deals")
@@ -58,6 +61,8 @@ class Brief:
         Model that orders the rows and has its interval shown.
     level : float
         Level of the intervals.
+    health : Health or None
+        The funnel: indicators, stages, forecast, warning signs, state of the data.
     findings : tuple of Finding
         The two to four sentences that answer; none: the leader and the unattributed part.
     limits : tuple of Finding
@@ -76,6 +81,7 @@ class Brief:
     currency: str = "EUR"
     headline: str = "markov"
     level: float = 0.9
+    health: Health | None = None
     findings: tuple[Finding, ...] = ()
     limits: tuple[Finding, ...] = ()
     manifest: Mapping[str, Any] = field(default_factory=dict)
@@ -223,7 +229,13 @@ def _content(brief: Brief, lang: str) -> dict[str, Any]:
         "has_interval": first.has_interval,
         "credit": credit and credit.printed(money, lang),
         "deals": deals and deals.printed(count, lang),
-        "cost": None if brief.economics is None else print_costs(brief.economics, money, lang),
+        "cost": None
+        if brief.economics is None
+        else print_costs(_lines(brief.economics), money, lang),
+        "health": brief.health
+        and print_health(
+            brief.health, brief.currency, brief.level, lang, partial(_sentence, lang=lang)
+        ),
         "limits": [_sentence(one, lang) for one in _limits(brief, first)],
         "inputs": [
             (str(one["name"]), wording.format_count(one["rows"], lang), str(one["sha256"])[:12])
@@ -232,6 +244,11 @@ def _content(brief: Brief, lang: str) -> dict[str, Any]:
         "settings": [(str(k), _plain(v)) for k, v in manifest.get("settings", {}).items()],
         "version": manifest.get("version"),
     }
+
+
+def _lines(economics: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the total, which the page adds up itself from what it prints."""
+    return economics[economics["channel"] != TOTAL]
 
 
 def _figures(

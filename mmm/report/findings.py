@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from mmm.funnel.channel_table import TOTAL
+from mmm.funnel.full_cost import SHARED
 from mmm.journeys import UNATTRIBUTED
 from mmm.run import RunResult
 from mmm.wording import Finding
@@ -39,7 +41,12 @@ def findings(result: RunResult, headline: str, currency: str) -> tuple[Finding, 
     if total <= 0 or channels.empty or not channels["credit"].iloc[0] > 0:
         return ()
     level = comparison.results[0].level
-    found = [_leader(channels, total, headline, currency, level, result.value is not None)]
+    # A process at fault comes first: no sentence on channels may hide it.
+    verdict = result.health.alignment.findings()[:1] if result.health.alignment.structural else ()
+    found = [
+        *verdict,
+        _leader(channels, total, headline, currency, level, result.value is not None),
+    ]
     found += _rule_matters(credit, str(channels["channel"].iloc[0]))
     found += _opener(credit)
     found += _unattributed(main, result, currency)
@@ -127,7 +134,8 @@ def _unattributed(main: pd.DataFrame, result: RunResult, currency: str) -> Itera
 def _costs(economics: pd.DataFrame | None, currency: str) -> Iterator[Finding]:
     if economics is None:
         return
-    known = economics[economics["spend"].notna() & (economics["customers"] >= 1)]
+    lines = economics[~economics["channel"].isin([TOTAL, SHARED, UNATTRIBUTED])]
+    known = lines[lines["media"].notna() & (lines["customers"] >= 1)]
     known = known.sort_values("cac")
     known = known[known["cac"] > 0]
     if len(known) < 2:
@@ -187,7 +195,9 @@ def _limits(result: RunResult, currency: str) -> Iterator[Finding]:
         yield Finding("limits.young", young, facts={"n": young})
     yield from _unmatched(result, currency)
     if result.economics is not None:
-        yield Finding("limits.media_only", None)
+        yield Finding("limits.same_days", None)
+        if "costs" not in result.tables:
+            yield Finding("limits.media_only", None)
     yield Finding("limits.offline", None)
 
 

@@ -175,7 +175,8 @@ def print_costs(economics: pd.DataFrame, write: Write, lang: str) -> dict[str, A
     Parameters
     ----------
     economics : DataFrame
-        channel, spend, customers, cac, and where known cac_lower, cac_upper and credit.
+        channel, spend, customers, cac, and where known leads, cost_per_lead, cac_lower, cac_upper
+        and credit.
     write : callable
         Writes an amount of money, or that it is missing.
     lang : {"en", "it"}
@@ -190,6 +191,8 @@ def print_costs(economics: pd.DataFrame, write: Write, lang: str) -> dict[str, A
         "customers": _adding_up(customers, 1, partial(wording.format_count, lang=lang, digits=1)),
         "credit": _adding_up(_present(known, "credit"), 0, write),
         "cac": [write(cac) for cac in [*_present(known, "cac"), _mean_cac(known)]],
+        "leads": _adding_up(_present(known, "leads"), 0, partial(wording.format_count, lang=lang)),
+        "cost_per_lead": [*(write(cost) for cost in _present(known, "cost_per_lead")), ""],
     }
     bought = [count is not None and count > 0 for count in customers]
     return {
@@ -199,10 +202,13 @@ def print_costs(economics: pd.DataFrame, write: Write, lang: str) -> dict[str, A
         ],
         "total": {key: column[-1] for key, column in columns.items()},
         "has_credit": "credit" in known.columns,
+        "has_leads": "leads" in known.columns and bool(known["leads"].notna().any()),
         "has_range": any(low is not None or high is not None for low, high in ranges),
         "unknown": [
             name
-            for name in economics.loc[economics["spend"].isna(), "channel"]
+            for name in economics.loc[
+                economics["spend"].isna() & (economics["customers"] > 0), "channel"
+            ]
             if name != UNATTRIBUTED
         ],
         "without_customers": [

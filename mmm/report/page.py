@@ -33,6 +33,7 @@ def brief_of(result: RunResult, config: Config) -> Brief:
         credit=None if result.value is None else result.value.to_frame(cents=True),
         deals=result.deals.to_frame(),
         economics=result.economics,
+        health=result.health,
         currency=currency,
         headline=headline,
         level=config.attribution.level,

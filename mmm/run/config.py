@@ -51,6 +51,7 @@ class DealsSection(TimedSection):
     """The deals."""
 
     won_values: dict[str, bool] | None = None
+    refunds: bool = False
     currency: str | None = None
     rates: dict[str, str | float] | None = None
 
@@ -100,6 +101,15 @@ class AttributionSection(_Section):
         return self
 
 
+class FunnelSection(_Section):
+    """What the funnel needs to know about money, and how far it looks ahead."""
+
+    margin: float | None = Field(default=None, gt=0, le=1)
+    monthly_margin: float | None = Field(default=None, gt=0)
+    months: int = Field(default=6, ge=1, le=24)
+    seed: int = 0
+
+
 class ChannelSection(_Section):
     """The company's own channel names."""
 
@@ -124,7 +134,7 @@ class Config(_Section):
     Attributes
     ----------
     company, deals, touches, leads, spend, costs, contacts, roles, journeys, attribution,
-    channels, output
+    channels, funnel, output
         One section each; only deals, and touches or leads, have to be there.
     """
 
@@ -139,6 +149,7 @@ class Config(_Section):
     journeys: JourneySection = JourneySection()
     attribution: AttributionSection = AttributionSection()
     channels: ChannelSection = ChannelSection()
+    funnel: FunnelSection = FunnelSection()
     output: OutputSection = OutputSection()
 
     @model_validator(mode="after")

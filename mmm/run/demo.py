@@ -18,7 +18,7 @@ def demo_config(language: str = "en") -> Config:
     >>> demo_config().journeys.by
     'account'
     """
-    tables = ("touches", "deals", "leads", "spend", "contacts", "roles")
+    tables = ("touches", "deals", "leads", "spend", "costs", "contacts", "roles")
     sections: dict[str, Any] = {name: {"source": str(datasets.path(name))} for name in tables}
     company = {"name": "Demo S.r.l.", "currency": "EUR", "language": language}
     return make_config({**sections, "company": company, "journeys": {"by": "account"}})

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ from mmm import tables as readers
 from mmm.attribution import Comparison, compare
 from mmm.channels import UNMATCHED, ChannelMap
 from mmm.errors import InputError
-from mmm.funnel import channel_costs
+from mmm.funnel.channel_table import channel_table
 from mmm.journeys import Journeys, Unattributed, build_journeys
 from mmm.run.config import Config
+from mmm.run.health import Health, funnel_health
 
 READERS: Mapping[str, Callable[..., pd.DataFrame]] = {
     "touches": readers.read_touches,
@@ -46,7 +48,9 @@ class RunResult:
     value : Comparison or None
         The same in money; None where no deal has a value.
     economics : DataFrame or None
-        Spend, customers and cost of a customer a channel; None without spend.
+        One line a channel: full cost, leads, customers, what each costs; None without spend.
+    health : Health
+        Indicators, stages, warning signs, data quality and forecast.
     spend_period : tuple of (date, date) or None
         First and last day of the spend, over which `economics` counts customers.
     unmatched : dict of str to DataFrame
@@ -62,6 +66,7 @@ class RunResult:
     deals: Comparison
     value: Comparison | None
     economics: pd.DataFrame | None
+    health: Health
     spend_period: tuple[date, date] | None
     unmatched: Mapping[str, pd.DataFrame]
     missing: tuple[str, ...]
@@ -124,22 +129,33 @@ def run(config: Config, progress: Progress = _silent) -> RunResult:
         channels=channels,
         **config.journeys.model_dump(),
     )
+    as_of = pd.Timestamp(str(journeys.about["as_of"]))
     progress("crediting channels")
     models, level = config.attribution.models, config.attribution.level
     deals = compare(journeys, models, measure="conversions", level=level)
     value = compare(journeys, models, measure="value", level=level) if journeys.has_value else None
     economics, spend_period = None, None
     if "spend" in tables and config.journeys.dimension == "channel":
-        spend = until(tables["spend"], pd.Timestamp(str(journeys.about["as_of"])))
+        spend = until(tables["spend"], as_of)
         if len(spend):
             spend_period = period_of_spend(spend)
-            economics = customer_costs(journeys, tables["deals"], spend, channels, config)
+            economics = channel_lines(journeys, {**tables, "spend": spend}, channels, config)
+    progress("looking at the funnel")
+    health = funnel_health(
+        tables,
+        channels,
+        as_of=as_of,
+        months=config.funnel.months,
+        level=level,
+        seed=config.funnel.seed,
+    )
     return RunResult(
         tables=tables,
         journeys=journeys,
         deals=deals,
         value=value,
         economics=economics,
+        health=health,
         spend_period=spend_period,
         unmatched=unmatched(tables, channels),
         missing=tuple(name for name in ("touches", "leads", "spend") if name not in tables),
@@ -181,18 +197,43 @@ def until(spend: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
     return spend[spend["date"] <= as_of.tz_localize(None)]
 
 
-def customer_costs(
-    journeys: Journeys,
-    deals: pd.DataFrame,
-    spend: pd.DataFrame,
-    channels: ChannelMap,
-    config: Config,
+def channel_lines(
+    journeys: Journeys, tables: Mapping[str, pd.DataFrame], channels: ChannelMap, config: Config
 ) -> pd.DataFrame:
-    """Credit the new customers won in the period of the spend, and divide the spend by them.
+    """Put spend, leads and new customers of each channel side by side, in the period of the spend.
 
     New customers without a touch are in the row ``(unattributed)``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `mmm.funnel.channel_table` returns it.
     """
+    spend = tables["spend"]
     first, last = period_of_spend(spend)
+    chosen = in_period(journeys, tables["deals"], first, last)
+    settings, money = config.attribution, config.funnel
+    options: dict[str, Any] = {"level": settings.level}
+    one = [settings.headline]
+    credit = compare(chosen, one, measure="conversions", **options).to_frame()
+    if chosen.has_value and chosen.value.any():
+        options["value"] = compare(chosen, one, measure="value", **options).to_frame()
+    if "leads" in tables:
+        leads = tables["leads"]
+        day = leads["created_at"].dt.date
+        leads = leads.assign(channel=channels.assign(leads).fillna(UNMATCHED))
+        options["leads"] = leads[(day >= first) & (day <= last)]
+    costs = tables.get("costs")
+    if costs is not None:
+        costs = costs[(costs["date"].dt.date >= first) & (costs["date"].dt.date <= last)]
+    labelled = spend.assign(channel=channels.assign(spend).fillna(UNMATCHED))
+    return channel_table(
+        credit, labelled, costs, money.margin, monthly_margin=money.monthly_margin, **options
+    )
+
+
+def in_period(journeys: Journeys, deals: pd.DataFrame, first: date, last: date) -> Journeys:
+    """Select the new customers won between two days, and the journeys lost between them."""
     kinds, ids = np.asarray(journeys.kind), np.asarray(journeys.deal_id)
     closed = np.asarray(journeys.closed_at)
     last_touch = np.asarray(journeys.touched_at)[journeys.start[1:] - 1]
@@ -200,21 +241,21 @@ def customer_costs(
     within = (day >= np.datetime64(first)) & (day <= np.datetime64(last))
     new = np.array([kind in (None, "new") for kind in kinds], dtype=bool)
     inside = within & (new | (journeys.conversions == 0))
-    bare = new_customers(deals, first, last) - set(ids[inside])
-    chosen = replace(journeys.select(inside), unattributed=Unattributed(float(len(bare))))
-    settings = config.attribution
-    result = compare(chosen, [settings.headline], measure="conversions", level=settings.level)
-    labelled = spend.assign(channel=channels.assign(spend).fillna(UNMATCHED))
-    return channel_costs(result.to_frame(), labelled)
+    bare = new_customers(deals, first, last)
+    bare = bare[~bare["deal_id"].isin(ids[inside])]
+    worth = [v for v in bare["value"] if isinstance(v, Decimal)] if "value" in bare else []
+    left = Unattributed(float(len(bare)), float(sum(worth, Decimal(0))))
+    return replace(journeys.select(inside), unattributed=left)
 
 
-def new_customers(deals: pd.DataFrame, first: date, last: date) -> set[str]:
-    """Return the ids of the deals that won a new customer between two days."""
+def new_customers(deals: pd.DataFrame, first: date, last: date) -> pd.DataFrame:
+    """Return the deals that won a new customer between two days."""
     won = deals["won"].fillna(False)
     day = deals["closed_at"].dt.date
     kind = deals["kind"] if "kind" in deals.columns else pd.Series("new", index=deals.index)
     new = kind.isna() | (kind == "new")
-    return set(deals.loc[won & new & (day >= first) & (day <= last), "deal_id"])
+    rows: pd.Series[bool] = won & new & (day >= first) & (day <= last)
+    return deals[rows]
 
 
 def unmatched(tables: Mapping[str, pd.DataFrame], channels: ChannelMap) -> dict[str, pd.DataFrame]:
@@ -245,6 +286,7 @@ def manifest(config: Config, tables: Mapping[str, pd.DataFrame]) -> dict[str, An
             }
         )
     settings = config.journeys.model_dump(exclude_none=True) | config.attribution.model_dump()
+    settings |= config.funnel.model_dump(exclude_none=True)
     return {"version": version("mmm-research"), "inputs": inputs, "settings": settings}
 
 

@@ -9,11 +9,13 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mmm.errors import ConfigError, InputError, name_rows, quoted
-from mmm.tables.parse import Context, flat, is_text, to_text, true_rows
+from mmm.errors import ConfigError, InputError, quoted
+from mmm.tables.parse import Context, flat, is_text, to_text
+from mmm.tables.rows import true_rows
 
 _CLOCK = (
     r"(?:[T ,]+(?P<hour>\d{1,2})[:.](?P<minute>\d{2})(?:[:.](?P<second>\d{2})(?P<frac>\.\d+)?)?)?"
@@ -22,13 +24,14 @@ _CLOCK = (
 _YEAR_FIRST = r"^(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})" + _CLOCK
 _YEAR_LAST = r"^(?P<first>\d{1,2})[-/.](?P<second_part>\d{1,2})[-/.](?P<year>\d{4})" + _CLOCK
 _INSTANT = pa.timestamp("us", "UTC")
+DAY_MICROS = 86_400_000_000
 
 
 def check_tz(tz: str) -> None:
     """Raise unless `tz` names a time zone."""
     try:
         ZoneInfo(tz)
-    except (ZoneInfoNotFoundError, ValueError, IsADirectoryError) as error:
+    except (ZoneInfoNotFoundError, ValueError, TypeError, AttributeError, OSError) as error:
         raise ConfigError(
             f"tz {tz!r} is not a time zone. Use a name such as 'UTC' or 'Europe/Rome'."
         ) from error
@@ -60,40 +63,57 @@ def to_instant(column: Any, context: Context) -> Any:
     datetime.datetime(2024, 7, 1, 8, 0, tzinfo=zoneinfo.ZoneInfo(key='UTC'))
     """
     array = flat(column)
-    if pa.types.is_null(array.type):
+    if array.null_count == len(array):
         return pa.nulls(len(array), _INSTANT)
     if pa.types.is_timestamp(array.type):
         array = array.cast(pa.timestamp("us", array.type.tz), safe=False)
         return array.cast(_INSTANT) if array.type.tz else _localised(array, context)
     if pa.types.is_date(array.type):
         return _localised(array.cast(pa.timestamp("us")), context)
-    if not is_text(array):
-        raise InputError(
-            f"{context.where} holds {array.type} values, not dates. "
-            "Turn epoch or serial numbers into timestamps first."
-        )
-    return _from_text(to_text(array, context), context)
+    return _from_text(_words(array, context), context)
 
 
 def to_date(column: Any, context: Context) -> Any:
     """Turn a column into calendar dates (``date32``), those of ``context.tz`` for instants."""
     array = flat(column)
+    if array.null_count == len(array):
+        return pa.nulls(len(array), pa.date32())
     if pa.types.is_date(array.type):
         return array.cast(pa.date32())
-    if pa.types.is_timestamp(array.type) and array.type.tz is None:
-        return array.cast(pa.date32(), safe=False)
-    naive = Context(context.where, context.locale, "UTC", None, [])
-    if is_text(array):
-        words = to_text(array, context)
-        array = pc.replace_substring_regex(words, r"[T ].*$", "")
-        return to_instant(array, naive).cast(pa.date32(), safe=False)
-    instants = to_instant(array, naive)
-    local = pc.local_timestamp(instants.cast(pa.timestamp("us", context.tz)))
-    return local.cast(pa.date32(), safe=False)
+    if pa.types.is_timestamp(array.type):
+        stamps = array.cast(pa.timestamp("us", array.type.tz), safe=False)
+    else:
+        stamps = _read_text(_words(array, context), context)
+    if stamps.type.tz is not None:
+        stamps = pc.local_timestamp(stamps.cast(pa.timestamp("us", context.tz)))
+    return stamps.cast(pa.date32(), safe=False)
 
 
-def _localised(naive: Any, context: Context) -> Any:
+def _words(array: Any, context: Context) -> Any:
+    """Return dates as text; refuse numbers and flags, alone or among dates."""
+    if not is_text(array):
+        raise InputError(
+            f"{context.where} holds {array.type} values, not dates. "
+            "Turn epoch or serial numbers into timestamps first."
+        )
+    for kind, name in (("number", "a number"), ("flag", "true or false")):
+        found = context.is_a(kind)
+        if found is not None:
+            cure = "Format those cells as dates, or write 2024-03-31."
+            context.refuse(found, f"holds {name} and no date", cure, array)
+    return to_text(array, context)
+
+
+def _localised(naive: Any, context: Context, days: Any = None) -> Any:
+    """Read naive timestamps in the zone of the context; `days` are those given without a time."""
     context.notes.append(f"{context.where}: no time zone given, read as {context.tz}")
+    context.naive = True
+    there = pc.is_valid(naive).to_numpy(zero_copy_only=False)
+    micros = pc.fill_null(naive.cast(pa.int64()), 0).to_numpy()
+    if (micros % DAY_MICROS == 0).all():
+        context.days = there
+    elif days is not None:
+        context.days = there & days
     try:
         return pc.assume_timezone(naive, context.tz).cast(_INSTANT)
     except pa.ArrowInvalid:
@@ -109,22 +129,34 @@ def _localised(naive: Any, context: Context) -> Any:
 
 
 def _from_text(words: Any, context: Context) -> Any:
+    days: list[Any] = []
+    stamps = _read_text(words, context, days)
+    return stamps if stamps.type.tz else _localised(stamps, context, *days)
+
+
+def _read_text(words: Any, context: Context, days: list[Any] | None = None) -> Any:
+    """Return timestamps as written: naive where no zone is named, in UTC where one is.
+
+    `days` receives the mask of the rows without a time.
+    """
     quick = _iso_utc(words)
     if quick is not None:
         return quick
     parts = _parts(words, context)
     stamps = _stamps(parts, words, context)
+    if days is not None:
+        days.append(pc.is_null(parts["hour"]).to_numpy(zero_copy_only=False))
     zone = parts["zone"]
     zoned, filled = pc.is_valid(zone), pc.is_valid(words)
     if not pc.any(zoned).as_py():
-        return _localised(stamps, context)
+        return stamps
     naive_rows = true_rows(pc.and_(filled, pc.invert(zoned)))
     if naive_rows:
         raise InputError(
-            f"{context.where} mixes time zones: {name_rows(naive_rows)} name none, "
-            f"{name_rows(true_rows(zoned))} do. Write all of them in UTC (…Z)."
+            f"{context.where} mixes time zones: {context.rows.name(naive_rows)} name none, "
+            f"{context.rows.name(true_rows(zoned))} do. Write all of them in UTC (…Z)."
         )
-    return _from_offsets(stamps, zone, context)
+    return _from_offsets(stamps, zone, words, context)
 
 
 def _iso_utc(words: Any) -> Any | None:
@@ -138,10 +170,15 @@ def _iso_utc(words: Any) -> Any | None:
         return None
 
 
-def _from_offsets(stamps: Any, zone: Any, context: Context) -> Any:
+def _from_offsets(stamps: Any, zone: Any, words: Any, context: Context) -> Any:
     names = [name for name in pc.unique(zone).to_pylist() if name is not None]
     minutes = {name: _offset_minutes(name) for name in names}
-    shift = pa.array([None if z is None else minutes[z] * 60_000_000 for z in zone.to_pylist()])
+    wrong = [name for name, shift in minutes.items() if shift is None]
+    if wrong:
+        mask = pc.is_in(zone, pa.array(wrong, pa.string()))
+        context.refuse(mask, "has an offset that no zone has", "Correct it.", words)
+    micros = {name: shift * 60_000_000 for name, shift in minutes.items() if shift is not None}
+    shift = pa.array([None if z is None else micros[z] for z in zone.to_pylist()])
     utc = pc.subtract(stamps, shift.cast(pa.int64()).cast(pa.duration("us")))
     instants = pc.assume_timezone(utc, "UTC")
     if len(set(minutes.values())) > 1:
@@ -154,12 +191,35 @@ def _from_offsets(stamps: Any, zone: Any, context: Context) -> Any:
     return instants.cast(_INSTANT)
 
 
-def _offset_minutes(name: str) -> int:
+def _offset_minutes(name: str) -> int | None:
+    """Return the minutes east of UTC; None beyond the 14 hours that zones reach."""
     if name in {"Z", "UTC"}:
         return 0
     digits = name[1:].replace(":", "").ljust(4, "0")
-    total = int(digits[:2]) * 60 + int(digits[2:])
+    hours, minutes = int(digits[:2]), int(digits[2:])
+    total = hours * 60 + minutes
+    if minutes > 59 or total > 14 * 60:
+        return None
     return -total if name[0] == "-" else total
+
+
+def end_of_days(instants: Any, days: npt.NDArray[np.bool_], tz: str) -> Any:
+    """Move midnights in `tz` to the last microsecond of their day, where `days` is true.
+
+    Examples
+    --------
+    >>> midnight = pa.array(["2024-07-01T00:00:00Z"]).cast(_INSTANT)
+    >>> end_of_days(midnight, np.array([True]), "UTC")[0].as_py().isoformat()
+    '2024-07-01T23:59:59.999999+00:00'
+    """
+    local = pc.local_timestamp(instants.cast(pa.timestamp("us", tz)))
+    day = local.cast(pa.date32(), safe=False).cast(pa.timestamp("us"))
+    one_day = pa.scalar(DAY_MICROS, pa.int64()).cast(pa.duration("us"))
+    following = pc.assume_timezone(
+        pc.add(day, one_day), tz, ambiguous="earliest", nonexistent="latest"
+    )
+    last = pc.subtract(following, pa.scalar(1, pa.int64()).cast(pa.duration("us")))
+    return pc.if_else(pa.array(days), last.cast(_INSTANT), instants)
 
 
 def _parts(words: Any, context: Context) -> dict[str, Any]:
@@ -210,7 +270,9 @@ def _day_first(late: dict[str, Any], context: Context, words: Any) -> bool:
         )
     order = "day first" if day else "month first"
     proof = true_rows(first_over if day else second_over)
-    context.notes.append(f"{context.where}: dates are {order}, as {name_rows(proof[:1])} shows")
+    context.notes.append(
+        f"{context.where}: dates are {order}, as {context.rows.name(proof[:1])} shows"
+    )
     return day
 
 

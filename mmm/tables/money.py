@@ -1,7 +1,8 @@
 """Money: amounts become exact decimals, and nothing is ever rounded through a float."""
 
-from decimal import Decimal
-from typing import Any
+from dataclasses import replace
+from decimal import Decimal, localcontext
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +16,17 @@ from mmm.tables.parse import Context, flat, to_text
 CENT_DIGITS = 2
 MAX_DIGITS = 9  # decimals kept at most; finer amounts are refused as text, rounded as floats
 FLOAT_EXACT = 2.0**53  # whole numbers that a float64 holds without a gap
+WIDEST = 38  # digits of an amount
 
-_POINT = r"^[+-]?\d+(\.\d+)?$"
+CODES = {"€": "EUR", "£": "GBP"}  # a $ may be of several countries
+_SYMBOLS = r"€|\$|£|(?i:CHF|EUR|USD|GBP)"
+_GAPS = " \t\u00a0\u2009\u202f'’"  # what may part thousands beside point and comma
+_SPACED = rf"^[+-]?\d{{1,3}}([{_GAPS}]\d{{3}})+([.,]\d+)?$"
+_BLANKS = "[ \t\u00a0\u2009\u202f]*"
+_WITH_SYMBOL = (
+    rf"(?s)^(?P<sign>[+-]?){_BLANKS}(?P<head>{_SYMBOLS})?{_BLANKS}"
+    rf"(?P<body>.*?){_BLANKS}(?P<tail>{_SYMBOLS})?$"
+)
 _GROUPED = r"^[+-]?\d{{1,3}}({0}\d{{3}})+({1}\d+)?$"
 _PLAIN = r"^[+-]?\d+({1}\d+)?$"
 
@@ -50,38 +60,59 @@ def to_money(column: Any, context: Context) -> Any:
     if pa.types.is_null(array.type):
         return pa.nulls(len(array), pa.decimal128(18, CENT_DIGITS))
     if pa.types.is_floating(array.type):
-        return _from_floats(array.cast(pa.float64()), context)
+        return _from_floats(array, context)
     if pa.types.is_integer(array.type):
         return _narrow(array.cast(pa.decimal128(38, 0)).cast(pa.decimal128(38, CENT_DIGITS)))
     if pa.types.is_decimal(array.type):
         return _from_decimals(array, context)
     if pa.types.is_boolean(array.type) or pa.types.is_temporal(array.type):
         raise InputError(f"{context.where} holds {array.type} values. Choose a column of amounts.")
-    return _from_text(to_text(array, context), context)
+    words = to_text(array, replace(context, kinds=None))
+    return _from_text(words, context)
 
 
 def _from_decimals(array: Any, context: Context) -> Any:
-    digits = max(CENT_DIGITS, array.type.scale)
-    if digits > MAX_DIGITS:
-        short = array.cast(pa.decimal128(38, MAX_DIGITS), safe=False)
-        same = pc.equal(short.cast(array.type, safe=False), array)
-        if not pc.all(pc.fill_null(same, True)).as_py():
-            context.refuse(
-                pc.invert(same), f"has more than {MAX_DIGITS} decimals", "Round it first.", array
-            )
-        digits = MAX_DIGITS
-    return _narrow(array.cast(pa.decimal128(38, digits), safe=False))
+    scale = array.type.scale
+    exact = array.cast(pa.decimal256(76, scale))
+    if scale > MAX_DIGITS:
+        for digits in range(CENT_DIGITS, MAX_DIGITS + 1):  # only zeros may be dropped
+            short = exact.cast(pa.decimal256(76, digits), safe=False)
+            same = pc.equal(short.cast(pa.decimal256(76, scale)), exact)
+            if pc.all(pc.fill_null(same, True)).as_py():
+                return _fit(short, context)
+        problem = f"has more than {MAX_DIGITS} decimals"
+        context.refuse(pc.invert(same), problem, "Round it first.", array)
+    digits = max(CENT_DIGITS, scale)
+    try:
+        return _fit(exact.cast(pa.decimal256(76, digits)), context)
+    except pa.ArrowInvalid:
+        _refuse_large(exact, digits, context)
+
+
+def _fit(array: Any, context: Context) -> Any:
+    """Bring decimals of 76 digits down to 38, or refuse the rows that need more."""
+    try:
+        return _narrow(array.cast(pa.decimal128(WIDEST, array.type.scale)))
+    except pa.ArrowInvalid:
+        _refuse_large(array, array.type.scale, context)
+
+
+def _refuse_large(array: Any, digits: int, context: Context) -> NoReturn:
+    limit = Decimal(10) ** (WIDEST - digits)
+    large = [v is not None and Decimal(v).copy_abs() >= limit for v in array.to_pylist()]
+    cure = f"Correct the amount: {WIDEST} digits are kept, {digits} of them decimals."
+    context.refuse(np.array(large), "is too large", cure, array)
 
 
 def _from_floats(array: Any, context: Context) -> Any:
     """Read floats as the decimal they were written as, if they can still carry their cents."""
-    amounts = np.asarray(array.to_numpy(zero_copy_only=False), dtype=np.float64)
+    amounts, exact = _shortest(array)
     missing = np.isnan(amounts)
     if np.isinf(amounts).any():
         context.refuse(np.isinf(amounts), "is infinite", "Correct those amounts.", array)
     clean = np.where(missing, 0.0, amounts)
     # A binary float near 2**53 cents no longer tells one cent from the next.
-    large = np.abs(clean) * 100 >= FLOAT_EXACT
+    large = np.abs(clean) * 100 >= exact
     if large.any():
         context.refuse(
             large,
@@ -95,6 +126,15 @@ def _from_floats(array: Any, context: Context) -> Any:
     units = np.rint(clean * 10.0**digits).astype(np.int64)
     whole = pa.array(units, pa.int64(), mask=missing).cast(pa.decimal128(38, 0))
     return _narrow(_shift(whole, digits))
+
+
+def _shortest(array: Any) -> tuple[npt.NDArray[np.float64], float]:
+    """Return floats as float64, short ones as they print, and the bound of their whole numbers."""
+    amounts = array.to_numpy(zero_copy_only=False)
+    if amounts.dtype == np.float64:
+        return amounts, FLOAT_EXACT
+    exact = 2.0 ** (np.finfo(amounts.dtype).nmant + 1)
+    return amounts.astype(str).astype(np.float64), exact
 
 
 def _float_digits(amounts: npt.NDArray[np.float64]) -> int:
@@ -124,54 +164,98 @@ def _narrow(array: Any) -> Any:
 
 
 def _from_text(words: Any, context: Context) -> Any:
-    words = pc.replace_substring_regex(words, "[\\s\u00a0\u202f'’]", "")
-    words = pc.replace_substring(words, "\u2212", "-")
-    words = _without_symbol(words, context)
-    locale = context.locale or _settled_by_values(words, context)
+    numbers = context.is_a("number")
+    empty = pa.scalar(None, pa.string())
+    spoken = words if numbers is None else pc.if_else(numbers, empty, words)
+    spoken = pc.replace_substring(spoken, "\u2212", "-")
+    spoken = _ungrouped(_without_symbol(spoken, context))
+    locale = context.locale or _settled_by_values(spoken, context)
     group, point = (f"\\{locale.thousands}", f"\\{locale.decimal}")
     good = pc.or_(
-        pc.match_substring_regex(words, _GROUPED.format(group, point)),
-        pc.match_substring_regex(words, _PLAIN.format(group, point)),
+        pc.match_substring_regex(spoken, _GROUPED.format(group, point)),
+        pc.match_substring_regex(spoken, _PLAIN.format(group, point)),
     )
     if not pc.all(pc.fill_null(good, True)).as_py():
         cure = "Correct it, or pass locale= ('it' reads 1.234,56; 'en' reads 1,234.56)."
         context.refuse(pc.invert(good), "is not a number", cure, words)
-    plain = pc.replace_substring(words, locale.thousands, "")
+    plain = pc.replace_substring(spoken, locale.thousands, "")
     plain = pc.replace_substring(plain, locale.decimal, ".")
+    if numbers is not None:
+        plain = pc.if_else(numbers, _number_cells(words, numbers, context), plain)
     return _decimal_from_plain(plain, context, words)
 
 
+def _number_cells(words: Any, numbers: Any, context: Context) -> Any:
+    """Return number cells as plain digits; they have a point, whatever the locale."""
+    infinite = pc.and_(pc.match_substring_regex(words, r"(?i)^-?inf"), numbers)
+    if pc.any(infinite).as_py():
+        context.refuse(infinite, "is infinite", "Correct those amounts.", words)
+    inexact = pc.and_(pc.match_substring_regex(words, r"(?i)e"), numbers)
+    if pc.any(inexact).as_py():
+        cure = "Write those amounts as text, digit by digit."
+        context.refuse(inexact, "is a number too large to carry its cents", cure, words)
+    rounded = 0
+    plain: list[str | None] = []
+    for word, is_number in zip(words.to_pylist(), numbers.to_pylist(), strict=True):
+        if word is None or not is_number:
+            plain.append(None)
+            continue
+        amount = Decimal(word)
+        exponent = amount.as_tuple().exponent
+        if isinstance(exponent, int) and exponent < -MAX_DIGITS:
+            with localcontext(prec=200):
+                amount = amount.quantize(Decimal(1).scaleb(-MAX_DIGITS)).normalize()
+            rounded += 1
+        plain.append(format(amount, "f"))
+    if rounded:
+        context.notes.append(
+            f"{context.where}: {rounded} number cells are rounded to {MAX_DIGITS} decimals"
+        )
+    return pa.array(plain, pa.string())
+
+
+def _ungrouped(words: Any) -> Any:
+    """Take blanks and apostrophes off where they part groups of three digits."""
+    grouped = pc.match_substring_regex(words, _SPACED)
+    return pc.if_else(grouped, pc.replace_substring_regex(words, f"[{_GAPS}]", ""), words)
+
+
 def _decimal_from_plain(plain: Any, context: Context, words: Any) -> Any:
+    plain = pc.replace_substring_regex(plain, r"^([+-]?)0+(\d)", r"\1\2")
     fraction = pc.utf8_length(pc.struct_field(pc.extract_regex(plain, r"\.(?P<f>\d+)$"), "f"))
     digits = max(CENT_DIGITS, pc.max(fraction).as_py() or 0)
     if digits > MAX_DIGITS:
         too_fine = pc.greater(fraction, MAX_DIGITS)
         context.refuse(too_fine, f"has more than {MAX_DIGITS} decimals", "Round it first.", words)
     try:
-        return _narrow(plain.cast(pa.decimal128(38, digits)))
-    except pa.ArrowInvalid as error:
-        longest = pc.greater(pc.utf8_length(plain), 38 - digits)
-        context.refuse(longest, f"is too large ({error})", "Correct the amount.", words)
+        return _narrow(plain.cast(pa.decimal128(WIDEST, digits)))
+    except pa.ArrowInvalid:
+        _refuse_large(plain, digits, context)
 
 
 def _without_symbol(words: Any, context: Context) -> Any:
-    pattern = r"^(?P<head>€|\$|£|CHF|EUR|USD|GBP)?(?P<body>.*?)(?P<tail>€|\$|£|CHF|EUR|USD|GBP)?$"
-    parts = pc.extract_regex(words, pattern)
-    symbols = {
-        symbol
-        for side in ("head", "tail")
-        for symbol in pc.unique(pc.struct_field(parts, side)).to_pylist()
-        if symbol
-    }
-    if not symbols:
+    """Take the currency off the amounts, and remember it for the column that names it."""
+    parts = pc.extract_regex(words, _WITH_SYMBOL)
+    sides = [pc.utf8_upper(pc.struct_field(parts, side)) for side in ("head", "tail")]
+    written = {word for side in sides for word in pc.unique(side).to_pylist() if word}
+    if not written:
         return words
-    if len(symbols) > 1:
+    codes = {CODES.get(word, word) for word in written}
+    if codes == {"$", "USD"}:
+        codes = {"USD"}
+    if len(codes) > 1:
         raise InputError(
-            f"{context.where} mixes the currencies {', '.join(sorted(symbols))} in its amounts. "
+            f"{context.where} mixes the currencies {', '.join(sorted(written))} in its amounts. "
             "Put the currency in a column of its own and pass currency= and rates=."
         )
-    context.notes.append(f"{context.where}: the symbol {symbols.pop()} is taken off the amounts")
-    return pc.struct_field(parts, "body")
+    marked = pc.or_(*[pc.fill_null(pc.not_equal(side, ""), False) for side in sides])
+    context.symbol = (codes.pop(), marked.to_numpy(zero_copy_only=False))
+    shown = ", ".join(sorted(written))
+    context.notes.append(f"{context.where}: the symbol {shown} is taken off the amounts")
+    bare = pc.binary_join_element_wise(
+        pc.struct_field(parts, "sign"), pc.struct_field(parts, "body"), ""
+    )
+    return pc.if_else(marked, bare, words)
 
 
 def _settled_by_values(words: Any, context: Context) -> Locale:

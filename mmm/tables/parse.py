@@ -6,15 +6,18 @@ cannot be read with certainty.
 
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mmm.errors import InputError, name_rows, quoted
+from mmm.errors import ConfigError, InputError, quoted
+from mmm.tables.cells import Kinds
 from mmm.tables.locales import Locale
+from mmm.tables.rows import Rows, true_rows
 
 MISSING_WORDS = ("", "NULL", "null", "None", "NaN", "nan", "N/A", "#N/A", "#N/D", "NaT", "<NA>")
 _WORDS: dict[bool | None, str] = {
@@ -39,6 +42,16 @@ class Context:
     flags : mapping of str to bool, optional
         Words that mean won (true) or lost (false); all others mean open.
     notes : list of str
+    kinds : array of str, optional
+        What each cell of a text column was before it was written as text.
+    rows : Rows
+        How messages name rows.
+    naive : bool
+        Set by the reader of instants: no zone was given.
+    days : array of bool, optional
+        Set by the reader of instants: the rows that gave a day without a time.
+    symbol : tuple of (str, array), optional
+        Set by the reader of amounts: the currency written beside them, and in which rows.
     """
 
     where: str
@@ -46,30 +59,39 @@ class Context:
     tz: str = "UTC"
     flags: Mapping[str, bool] | None = None
     notes: list[str] = field(default_factory=list)
+    kinds: Kinds | None = None
+    rows: Rows = field(default_factory=Rows)
+    naive: bool = False
+    days: npt.NDArray[np.bool_] | None = None
+    symbol: tuple[str, npt.NDArray[np.bool_]] | None = None
+
+    def is_a(self, kind: str) -> Any:
+        """Return the rows whose cell was of that kind, as an Arrow mask; None where none was."""
+        found = None if self.kinds is None else self.kinds == kind
+        return None if found is None or not found.any() else pa.array(found)
 
     def refuse(self, mask: Any, problem: str, cure: str, values: Any = None) -> NoReturn:
         """Raise for the rows where `mask` is true, showing the first value."""
         rows = true_rows(mask)
         shown = "" if values is None else f" ({values[rows[0]].as_py()!r})"
-        raise InputError(f"{self.where} {problem} in {name_rows(rows)}{shown}. {cure}")
-
-
-def true_rows(mask: Any) -> list[int]:
-    """Return the positions where an Arrow or NumPy mask is true."""
-    if not isinstance(mask, np.ndarray):
-        mask = pc.fill_null(mask, False).to_numpy(zero_copy_only=False)
-    return [int(row) for row in np.flatnonzero(mask)]
+        raise InputError(f"{self.where} {problem} in {self.rows.name(rows)}{shown}. {cure}")
 
 
 def flat(column: Any) -> Any:
     """Return one contiguous array, dictionaries and views decoded."""
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    if isinstance(array, pa.ChunkedArray):
-        array = pa.concat_arrays(array.chunks)
+    if not isinstance(column, pa.ChunkedArray):
+        return _decoded(column)
+    if column.num_chunks == 0:
+        return _decoded(pa.array([], column.type))
+    chunks = [_decoded(chunk) for chunk in column.chunks]
+    return chunks[0] if len(chunks) == 1 else pa.concat_arrays(chunks)
+
+
+def _decoded(array: Any) -> Any:
     if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
+        return pc.take(_decoded(array.dictionary), array.indices)
     if pa.types.is_large_string(array.type) or pa.types.is_string_view(array.type):
-        array = array.cast(pa.string())
+        return array.cast(pa.string())
     return array
 
 
@@ -82,19 +104,47 @@ def to_text(column: Any, context: Context) -> Any:
     """Turn a column into trimmed, NFC-normalised text; whole numbers lose their ``.0``."""
     array = flat(column)
     if pa.types.is_floating(array.type):
-        finite = pc.if_else(pc.is_finite(array), array, None)
-        whole = pc.fill_null(pc.equal(finite, pc.round(finite)), True)
-        if bool(pc.all(whole).as_py() in (True, None)):
-            array = finite.cast(pa.int64(), safe=False)
+        array = _exact_floats(array, context)
     if not is_text(array):
         try:
+            if pa.types.is_fixed_size_binary(array.type) or _is_extension(array):
+                raise pa.ArrowInvalid("what is stored is no text")
             array = array.cast(pa.string())
-        except pa.ArrowNotImplementedError:
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             raise InputError(
-                f"{context.where} holds {array.type} values, not text. Flatten the column first."
+                f"{context.where} holds {array.type} values, not text. "
+                "Flatten or decode the column first."
             ) from None
+    elif context.kinds is not None:
+        inexact = pc.match_substring_regex(array, r"(?i)\d\.?\d*e[+-]?\d|^[+-]?inf")
+        _refuse_inexact(pc.and_(inexact, pa.array(context.kinds == "number")), array, context)
     array = pc.utf8_trim_whitespace(_composed(array))
     return pc.if_else(pc.is_in(array, pa.array(MISSING_WORDS)), pa.scalar(None, pa.string()), array)
+
+
+def _is_extension(array: Any) -> bool:
+    """Tell whether a type (period, interval) stores something else than it means."""
+    return isinstance(array.type, pa.BaseExtensionType)
+
+
+_EXACT_BELOW = {16: 2.0**11, 32: 2.0**24, 64: 2.0**53}  # by bits of the float
+
+
+def _exact_floats(array: Any, context: Context) -> Any:
+    """Turn whole floats into integers; refuse those that stand for several integers."""
+    limit = _EXACT_BELOW[array.type.bit_width]
+    amounts = array.to_numpy(zero_copy_only=False).astype(np.float64)
+    _refuse_inexact(np.abs(amounts) >= limit, array, context)
+    there = ~np.isnan(amounts)
+    if not np.array_equal(np.round(amounts[there]), amounts[there]):
+        return pc.if_else(pa.array(there), array, pa.scalar(None, array.type))
+    return pa.array(np.where(there, amounts, 0).astype(np.int64), mask=~there)
+
+
+def _refuse_inexact(mask: Any, values: Any, context: Context) -> None:
+    if true_rows(mask):
+        cure = "Read the column as text at its source: long ids lose their last digits there."
+        context.refuse(mask, "holds numbers too long to be exact", cure, values)
 
 
 def _composed(array: Any) -> Any:
@@ -115,14 +165,18 @@ def to_feature(column: Any, context: Context) -> Any:
     array = flat(column)
     if not is_text(array):
         return array
-    words = to_text(array, context)
+    words = to_text(array, replace(context, kinds=None))
     comma = context.locale is not None and context.locale.decimal == ","
     plain = pc.replace_substring(pc.replace_substring(words, ".", ""), ",", ".") if comma else words
-    if words.null_count == len(words) or not _all_match(plain, r"^[+-]?(0|[1-9]\d{0,14})(\.\d+)?$"):
+    numbers = context.is_a("number")  # written with a point, whatever the locale
+    spoken = words if numbers is None else pc.if_else(numbers, pa.scalar(None, pa.string()), words)
+    plain = plain if numbers is None else pc.if_else(numbers, words, plain)
+    # A plus begins telephone numbers.
+    if words.null_count == len(words) or not _all_match(plain, r"^-?(0|[1-9]\d{0,14})(\.\d+)?$"):
         return words
     if _all_match(plain, r"^[^.]*$"):
         return plain.cast(pa.int64())
-    if context.locale is None and _all_match(words, r"^[+-]?[1-9]\d{0,2}(\.\d{3})?$"):
+    if context.locale is None and _all_match(spoken, r"^-?[1-9]\d{0,2}(\.\d{3})?$"):
         context.notes.append(f"{context.where}: left as text, 1.500 may be 1500; pass locale=")
         return words
     return plain.cast(pa.float64())
@@ -136,6 +190,11 @@ def to_flag(column: Any, context: Context) -> Any:
     """Turn a column into true (won), false (lost) or missing (open)."""
     array = flat(column)
     if pa.types.is_boolean(array.type):
+        if context.flags is not None:
+            raise ConfigError(
+                f"won_values= gives words, and {context.where} holds true and false. "
+                "Leave won_values out, or name the column that holds the words."
+            )
         return array
     words = to_text(array, context)
     if context.flags is not None:
@@ -153,6 +212,10 @@ def to_flag(column: Any, context: Context) -> Any:
 
 
 def _declared_flags(words: Any, flags: Mapping[str, bool], context: Context) -> Any:
+    flags = {str(word): meaning for word, meaning in flags.items()}
+    wrong = [word for word, meaning in flags.items() if not isinstance(meaning, bool)]
+    if wrong:
+        raise ConfigError(f"won_values= gives {quoted(wrong)} neither True nor False. Use those.")
     found = set(pc.unique(words).to_pylist())
     absent = [word for word in flags if word not in found]
     if len(absent) == len(flags):

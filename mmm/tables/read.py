@@ -1,25 +1,33 @@
 """Reading one table: load, rename, type, and check what every table must hold."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mmm.errors import ConfigError, InputError, name_rows, quoted
-from mmm.tables.instants import check_tz, to_date, to_instant
+from mmm.errors import ConfigError, InputError, quoted
+from mmm.tables.instants import DAY_MICROS, check_tz, end_of_days, to_date, to_instant
 from mmm.tables.locales import find_locale
 from mmm.tables.money import to_money
-from mmm.tables.parse import Context, to_feature, to_flag, to_text, true_rows
-from mmm.tables.schema import TableSpec
-from mmm.tables.sources import Raw, load
+from mmm.tables.parse import Context, to_feature, to_flag, to_text
+from mmm.tables.raw import Raw
+from mmm.tables.rows import Rows
+from mmm.tables.schema import Column, TableSpec
+from mmm.tables.sources import load
 
 Columns = Mapping[str, str | bool]
 
-# A clock or a zone may be off by a day; more than that is a wrong date.
-FUTURE_TOLERANCE = timedelta(days=1)
+# Later than now by more than this is a wrong date. Without a zone a time may be off by the 14 hours
+# that zones reach, with one by what clocks differ.
+NAIVE_TOLERANCE = timedelta(hours=14)
+AWARE_TOLERANCE = timedelta(minutes=5)
+QUARTER_MICROS = 15 * 60 * 1_000_000  # zones are whole quarters of an hour from UTC
 
 _PARSERS = {
     "text": to_text,
@@ -30,6 +38,29 @@ _PARSERS = {
 }
 
 
+@dataclass
+class Reading:
+    """One table as read, and what the checks after it need.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        Its index counts the rows of the source.
+    rows : Rows
+        How messages name them.
+    symbols : dict of str to (str, array)
+        The currency written beside the amounts of a column, and in which rows.
+    """
+
+    frame: pd.DataFrame
+    rows: Rows = field(default_factory=Rows)
+    symbols: dict[str, tuple[str, npt.NDArray[np.bool_]]] = field(default_factory=dict)
+
+    def done(self) -> pd.DataFrame:
+        """Return the frame with its rows counted anew."""
+        return self.frame.reset_index(drop=True)
+
+
 def read(
     spec: TableSpec,
     source: object,
@@ -38,48 +69,74 @@ def read(
     tz: str = "UTC",
     table: str | None = None,
     flags: Mapping[str, bool] | None = None,
-) -> pd.DataFrame:
+) -> Reading:
     """Read one table: load, rename, type, check what every table must hold.
 
     Returns
     -------
-    pandas.DataFrame
-        Known columns first, others as they came; ``attrs["table"]`` names the table and
-        ``attrs["notes"]`` holds what was found and decided on the way.
+    Reading
+        In the frame known columns come first, others as they came; ``attrs["table"]`` names the
+        table and ``attrs["notes"]`` holds what was found and decided on the way.
     """
     profile = find_locale(locale)
     check_tz(tz)
     raw = load(source, table, profile)
     if raw.table.num_rows == 0:
         raise InputError(f"{spec.name}: {raw.origin} has a header and no rows. Export it again.")
-    renamed = _renamed(spec, raw, columns or {})
-    typed: dict[str, Any] = {}
+    values, theirs = _renamed(spec, raw, columns or {})
     notes = [f"{spec.name}: {note}" for note in raw.notes]
+    contexts = {
+        name: Context(
+            f"{spec.name} column {name!r}", profile, tz, None, notes,
+            kinds=raw.kinds.get(theirs[name]), rows=raw.rows,
+        )
+        for name in values
+    }  # fmt: skip
+    typed: dict[str, Any] = {}
     for column in spec.columns:
-        if column.name in renamed:
-            where = f"{spec.name} column {column.name!r}"
-            context = Context(where, profile, tz, flags if column.kind == "flag" else None, notes)
-            typed[column.name] = _PARSERS[column.kind](renamed[column.name], context)
-            if column.complete and typed[column.name].null_count:
-                missing = pc.is_null(typed[column.name])
-                context.refuse(missing, "is missing", "Fill it in, or drop those rows.")
-    _check_future(spec, typed)
+        if column.name in values:
+            typed[column.name] = _typed(column, values, contexts, flags)
+    _check_future(spec, typed, contexts)
+    _end_days(spec, typed, contexts)
     extras = {
-        name: to_feature(values, Context(f"{spec.name} column {name!r}", profile, tz, notes=notes))
-        for name, values in renamed.items()
+        name: to_feature(column, contexts[name])
+        for name, column in values.items()
         if name not in typed
     }
     frame = _to_pandas(typed, extras)
     _note_unlabelled(spec, frame, notes)
-    frame.attrs.update(_previous(source) | {"table": spec.name})
-    frame.attrs["notes"] = tuple(dict.fromkeys([*_previous(source).get("notes", ()), *notes]))
-    return frame
+    previous = _previous(source, spec)
+    frame.attrs.update(previous | {"table": spec.name})
+    frame.attrs["notes"] = tuple(dict.fromkeys([*previous.get("notes", ()), *notes]))
+    symbols = {name: c.symbol for name, c in contexts.items() if c.symbol is not None}
+    return Reading(frame, raw.rows, symbols)
 
 
-def _previous(source: object) -> dict[str, Any]:
+def _typed(
+    column: Column,
+    values: Mapping[str, Any],
+    contexts: Mapping[str, Context],
+    flags: Mapping[str, bool] | None,
+) -> Any:
+    context = contexts[column.name]
+    if column.kind == "flag":
+        context.flags = flags
+    typed = _PARSERS[column.kind](values[column.name], context)
+    if column.complete and typed.null_count:
+        context.refuse(pc.is_null(typed), "is missing", "Fill it in, or drop those rows.")
+    return typed
+
+
+def _previous(source: object, spec: TableSpec) -> dict[str, Any]:
+    """Return what an earlier reading of the same table left; what others set is theirs."""
     if not isinstance(source, pd.DataFrame):
         return {}
-    return {str(key): value for key, value in source.attrs.items()}
+    attrs = {str(key): value for key, value in source.attrs.items()}
+    notes = attrs.get("notes")
+    ours = attrs.get("table") == spec.name and isinstance(notes, tuple)
+    if ours and all(isinstance(note, str) for note in notes or ()):
+        return attrs
+    return {key: value for key, value in attrs.items() if key not in {"notes", "refunds"}}
 
 
 def _to_pandas(typed: dict[str, Any], extras: dict[str, Any]) -> pd.DataFrame:
@@ -99,8 +156,14 @@ def _to_pandas(typed: dict[str, Any], extras: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(data)
 
 
-def _renamed(spec: TableSpec, raw: Raw, columns: Columns) -> dict[str, Any]:
-    """Give the source's columns our names; every known or foreign column exactly once."""
+def _renamed(spec: TableSpec, raw: Raw, columns: Columns) -> tuple[dict[str, Any], dict[str, str]]:
+    """Give the source's columns our names; every known or foreign column exactly once.
+
+    Returns
+    -------
+    dict, dict
+        Values and the source's name of each column; its name is empty for a constant.
+    """
     found = list(raw.table.column_names)
     twice = sorted({name for name in found if found.count(name) > 1})
     if twice:
@@ -108,6 +171,7 @@ def _renamed(spec: TableSpec, raw: Raw, columns: Columns) -> dict[str, Any]:
             f"{spec.name} has the column {quoted(twice)} more than once in {raw.origin}. "
             "Rename one of them."
         )
+    columns = _checked(spec, columns)
     unknown = [name for name in columns if name not in spec.names]
     if unknown:
         raise ConfigError(
@@ -118,17 +182,38 @@ def _renamed(spec: TableSpec, raw: Raw, columns: Columns) -> dict[str, Any]:
         if isinstance(theirs, str) and theirs not in found:
             raise _no_column(spec, theirs, ours, found)
     taken = {theirs for theirs in columns.values() if isinstance(theirs, str)}
-    result = {name: raw.table[name] for name in found if name not in taken and name not in columns}
+    origin = {name: name for name in found if name not in taken and name not in columns}
+    result = {name: raw.table[name] for name in origin}
     for ours, theirs in columns.items():
         constant = isinstance(theirs, bool)
         result[ours] = pa.repeat(theirs, raw.table.num_rows) if constant else raw.table[theirs]
+        origin[ours] = "" if isinstance(theirs, bool) else theirs
     for column in spec.columns:
         if column.required and column.name not in result:
             raise _no_column(spec, column.name, column.name, found)
     for group in spec.one_of:
         if not any(name in result for name in group):
             raise _no_column(spec, " or ".join(group), group[0], found)
-    return result
+    return result, origin
+
+
+def _checked(spec: TableSpec, columns: Columns) -> Columns:
+    """Return columns= without blanks around names; refuse what is neither a name nor a flag."""
+    if not isinstance(columns, Mapping):
+        raise ConfigError(f"columns={columns!r} is no mapping. Pass {{'our name': 'your name'}}.")
+    flags = {column.name for column in spec.columns if column.kind == "flag"}
+    checked: dict[str, str | bool] = {}
+    for ours, theirs in columns.items():
+        if isinstance(theirs, bool) and (ours in flags or ours not in spec.names):
+            checked[ours] = theirs
+        elif isinstance(theirs, str):
+            checked[ours] = theirs.strip()
+        else:
+            raise ConfigError(
+                f"columns= gives {theirs!r} for {ours!r}. Pass the name of your column as text, "
+                "or leave it out."
+            )
+    return checked
 
 
 def _no_column(spec: TableSpec, name: str, ours: str, found: list[str]) -> InputError:
@@ -139,17 +224,50 @@ def _no_column(spec: TableSpec, name: str, ours: str, found: list[str]) -> Input
     return InputError(f"{spec.name} has no column {name!r}; found {quoted(found, 20)}. {cure}")
 
 
-def _check_future(spec: TableSpec, typed: dict[str, Any]) -> None:
-    limit = pa.scalar(datetime.now(UTC) + FUTURE_TOLERANCE, pa.timestamp("us", "UTC"))
+def _check_future(spec: TableSpec, typed: dict[str, Any], contexts: Mapping[str, Context]) -> None:
+    now = datetime.now(UTC)
     for name in spec.not_future:
         if name not in typed:
             continue
-        late = pc.fill_null(pc.greater(typed[name], limit), False)
+        tolerance = NAIVE_TOLERANCE if contexts[name].naive else AWARE_TOLERANCE
+        late = pc.fill_null(pc.greater(typed[name], _instant(now + tolerance)), False)
+        ends_day = any(column.ends_day for column in spec.columns if column.name == name)
+        if ends_day and not contexts[name].naive:
+            late = _begins_late(typed[name], late, now)
         if name == "closed_at" and "won" in typed:  # an open deal may expect its close
             late = pc.and_(late, pc.is_valid(typed["won"]))
         if pc.any(late).as_py():
-            where = Context(f"{spec.name} column {name!r}")
-            where.refuse(late, "lies in the future", "Correct the date or its zone.", typed[name])
+            cure = "Correct the date or its zone."
+            contexts[name].refuse(late, "lies in the future", cure, typed[name])
+
+
+def _instant(moment: datetime) -> Any:
+    return pa.scalar(moment, pa.timestamp("us", "UTC"))
+
+
+def _begins_late(instants: Any, late: Any, now: datetime) -> Any:
+    """Judge the last microsecond of a day, which an earlier reading wrote, by its first."""
+    micros = pc.fill_null(instants.cast(pa.int64()), 0).to_numpy()
+    whole_day = (micros + 1) % QUARTER_MICROS == 0
+    limit = now + NAIVE_TOLERANCE + timedelta(hours=1)  # that day may have had 23 or 25 hours
+    begins = micros + 1 - DAY_MICROS
+    begins_late = begins > int(limit.timestamp()) * 1_000_000
+    return pc.if_else(pa.array(whole_day), pa.array(begins_late & whole_day), late)
+
+
+def _end_days(spec: TableSpec, typed: dict[str, Any], contexts: Mapping[str, Context]) -> None:
+    """Let a close given as a day last until that day ends: its touches come before it."""
+    for column in spec.columns:
+        if not column.ends_day or column.name not in typed:
+            continue
+        context = contexts[column.name]
+        if context.days is None or not context.days.any():
+            continue
+        typed[column.name] = end_of_days(typed[column.name], context.days, context.tz)
+        context.notes.append(
+            f"{context.where}: {int(context.days.sum())} days without a time last until 23:59:59 "
+            f"in {context.tz}"
+        )
 
 
 def _note_unlabelled(spec: TableSpec, frame: pd.DataFrame, notes: list[str]) -> None:
@@ -160,29 +278,29 @@ def _note_unlabelled(spec: TableSpec, frame: pd.DataFrame, notes: list[str]) -> 
             notes.append(f"{spec.name}: {empty} rows have no {' nor '.join(group)}")
 
 
-def drop_duplicates(frame: pd.DataFrame, spec: TableSpec, keep: str) -> pd.DataFrame:
+def drop_duplicates(reading: Reading, spec: TableSpec, keep: str) -> Reading:
     """Refuse repeated keys, or keep one row of each and note how many went."""
     check_choice("on_duplicate", keep, ("error", "first", "last"))
+    frame = reading.frame
     key = [name for name in spec.key if name in frame.columns]
     if not key:
-        return frame
+        return reading
     identified = frame[key].notna().all(axis=1) if len(key) == 1 else True
     repeated = frame.duplicated(key, keep=False) & identified
     if not repeated.any():
-        return frame
-    rows = true_rows(repeated.to_numpy(dtype=bool))
-    first = ", ".join(str(value) for value in frame.loc[rows[0], key])
+        return reading
     if keep == "error":
+        first = ", ".join(str(value) for value in frame.loc[repeated, key].iloc[0])
         raise InputError(
-            f"{spec.name} has the same {' + '.join(key)} in {name_rows(rows)} ({first!r}). "
-            "Correct it, or pass on_duplicate='first' or 'last'."
+            f"{spec.name} has the same {' + '.join(key)} in {reading.rows.of(frame, repeated)} "
+            f"({first!r}). Correct it, or pass on_duplicate='first' or 'last'."
         )
     kept = frame[~(frame.duplicated(key, keep="last" if keep == "last" else "first") & identified)]
-    return with_note(
-        kept.reset_index(drop=True),
+    note = (
         f"{spec.name}: {len(frame) - len(kept)} rows repeat a {' + '.join(key)}; "
-        f"the {keep} one of each is kept",
+        f"the {keep} one of each is kept"
     )
+    return Reading(with_note(kept.copy(), note), reading.rows, reading.symbols)
 
 
 def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:

@@ -6,10 +6,9 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from mmm.errors import DataWarning, InputError, name_rows, quoted
+from mmm.errors import DataWarning, InputError, quoted
 from mmm.tables.currency import one_currency
-from mmm.tables.parse import true_rows
-from mmm.tables.read import Columns, drop_duplicates, read, with_note
+from mmm.tables.read import Columns, Reading, drop_duplicates, read, with_note
 from mmm.tables.schema import SPECS
 
 Keep = Literal["error", "first", "last"]
@@ -60,7 +59,8 @@ def read_touches(
     Timestamp('2024-03-05 09:30:00+0000', tz='UTC')
     """
     spec = SPECS["touches"]
-    frame = drop_duplicates(read(spec, source, columns, locale, tz, table), spec, on_duplicate)
+    reading = read(spec, source, columns, locale, tz, table)
+    frame = drop_duplicates(reading, spec, on_duplicate).done()
     if {"person_id", "account_id"} <= set(frame.columns):
         return frame
     missing = "person_id" if "person_id" not in frame.columns else "account_id"
@@ -79,6 +79,7 @@ def read_deals(
     on_duplicate: Keep = "error",
     currency: str | None = None,
     rates: Mapping[str, Any] | None = None,
+    refunds: bool = False,
 ) -> pd.DataFrame:
     """Read deals: won, lost and open opportunities.
 
@@ -86,13 +87,16 @@ def read_deals(
     ----------
     source, columns, locale, tz, table, on_duplicate
         As in `read_touches`; needs deal_id, closed_at and won. ``columns={"won": True}`` declares
-        that every row is a won deal.
+        that every row is a won deal. A closed_at given as a day without a time is the end of that
+        day, so that the touches of the day come before it; other instants are its start.
     won_values : mapping of str to bool, optional
         Words of the won column: ``{"Closed Won": True, "Closed Lost": False}``; others are open.
     currency : str, optional
         Currency of the values, or the one to convert to.
     rates : mapping of str to number, optional
         Price of one unit of each other currency in `currency`.
+    refunds : bool, default False
+        Whether negative values of won deals are meant.
 
     Returns
     -------
@@ -108,23 +112,50 @@ def read_deals(
     Decimal('1234.56')
     """
     spec = SPECS["deals"]
-    frame = read(spec, source, columns, locale, tz, table, won_values)
-    frame = drop_duplicates(frame, spec, on_duplicate)
+    reading = read(spec, source, columns, locale, tz, table, won_values)
+    reading = drop_duplicates(reading, spec, on_duplicate)
+    frame = reading.frame
     ended, closed = frame["won"].notna(), frame["closed_at"].notna()
     if (ended & ~closed).any():
-        rows = true_rows((ended & ~closed).to_numpy(dtype=bool))
         raise InputError(
-            f"deals are won or lost and have no closed_at in {name_rows(rows)}. "
+            "deals are won or lost and have no closed_at in "
+            f"{reading.rows.of(frame, ended & ~closed)}. "
             "Fill in the date, or leave won empty for open deals."
         )
-    frame = _expected_closes(_known_kinds(frame), ~ended & closed)
-    if "created_at" in frame.columns:
-        late = (ended & (frame["created_at"] > frame["closed_at"])).to_numpy(dtype=bool)
-        if late.any():
-            problem = f"deals: closed before it was created in {name_rows(true_rows(late))}"
-            warnings.warn(f"{problem}. Check those dates.", DataWarning, stacklevel=2)
-            frame = with_note(frame, problem)
-    return one_currency(frame, spec, currency, rates)
+    reading.frame = _expected_closes(_known_kinds(frame), ~ended & closed, tz)
+    _warn_order(reading, ended)
+    reading.frame = one_currency(reading, spec, currency, rates)
+    _check_refunds(reading, refunds)
+    return reading.done()
+
+
+def _warn_order(reading: Reading, ended: "pd.Series[bool]") -> None:
+    frame = reading.frame
+    if "created_at" not in frame.columns:
+        return
+    late = (ended & (frame["created_at"] > frame["closed_at"])).to_numpy(dtype=bool)
+    if late.any():
+        problem = f"deals: closed before it was created in {reading.rows.of(frame, late)}"
+        warnings.warn(f"{problem}. Check those dates.", DataWarning, stacklevel=3)
+        with_note(frame, problem)
+
+
+def _check_refunds(reading: Reading, allowed: bool) -> None:
+    """Refuse a won deal of negative value: it would take credit away from its touches."""
+    frame = reading.frame
+    if "value" not in frame.columns:
+        return
+    negative = (frame["won"].fillna(False) & (frame["value"].fillna(0) < 0)).to_numpy(dtype=bool)
+    if not negative.any():
+        return
+    if not (allowed or frame.attrs.get("refunds") is True):
+        raise InputError(
+            f"deals column 'value' is negative for a won deal in "
+            f"{reading.rows.of(frame, negative)} ({frame.loc[negative, 'value'].iloc[0]}). "
+            "Correct it, or pass refunds=True to read_deals where credit notes are meant."
+        )
+    frame.attrs["refunds"] = True
+    with_note(frame, f"deals: {int(negative.sum())} won deals of negative value are refunds")
 
 
 KINDS = {
@@ -152,11 +183,11 @@ def _known_kinds(frame: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _expected_closes(frame: pd.DataFrame, expected: "pd.Series[bool]") -> pd.DataFrame:
-    """Move the close of an open deal to expected_on: it has not happened."""
+def _expected_closes(frame: pd.DataFrame, expected: "pd.Series[bool]", tz: str) -> pd.DataFrame:
+    """Move the close of an open deal to expected_on, its day in `tz`: it has not happened."""
     if not expected.any():
         return frame
-    days = frame["closed_at"].dt.tz_localize(None).dt.normalize()
+    days = frame["closed_at"].dt.tz_convert(tz).dt.tz_localize(None).dt.normalize()
     days = days.where(expected)
     known = frame["expected_on"] if "expected_on" in frame.columns else days
     frame["expected_on"] = known.fillna(days)
@@ -186,7 +217,8 @@ def read_leads(
     ['lead_id', 'created_at', 'employees']
     """
     spec = SPECS["leads"]
-    return drop_duplicates(read(spec, source, columns, locale, tz, table), spec, on_duplicate)
+    reading = read(spec, source, columns, locale, tz, table)
+    return drop_duplicates(reading, spec, on_duplicate).done()
 
 
 def read_contacts(
@@ -199,7 +231,8 @@ def read_contacts(
 ) -> pd.DataFrame:
     """Read contacts: which person belongs to which account. Needs person_id."""
     spec = SPECS["contacts"]
-    return drop_duplicates(read(spec, source, columns, locale, "UTC", table), spec, on_duplicate)
+    reading = read(spec, source, columns, locale, "UTC", table)
+    return drop_duplicates(reading, spec, on_duplicate).done()
 
 
 def read_roles(
@@ -212,7 +245,8 @@ def read_roles(
 ) -> pd.DataFrame:
     """Read roles: the people on each deal. Needs deal_id and person_id."""
     spec = SPECS["roles"]
-    return drop_duplicates(read(spec, source, columns, locale, "UTC", table), spec, on_duplicate)
+    reading = read(spec, source, columns, locale, "UTC", table)
+    return drop_duplicates(reading, spec, on_duplicate).done()
 
 
 def read_stages(
@@ -223,4 +257,4 @@ def read_stages(
     table: str | None = None,
 ) -> pd.DataFrame:
     """Read the stage history. Needs stage, entered_at and one of lead_id and deal_id."""
-    return read(SPECS["stages"], source, columns, locale, tz, table)
+    return read(SPECS["stages"], source, columns, locale, tz, table).done()

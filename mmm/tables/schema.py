@@ -20,12 +20,15 @@ class Column:
         Whether the table is refused without this column.
     complete : bool
         Whether a missing value in this column is an error.
+    ends_day : bool
+        Whether an instant given as a day without a time is the end of that day, not its start.
     """
 
     name: str
     kind: Kind = "text"
     required: bool = False
     complete: bool = False
+    ends_day: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ DEALS = TableSpec(
         Column("person_id"),
         Column("account_id"),
         Column("created_at", "instant"),
-        Column("closed_at", "instant", required=True),
+        Column("closed_at", "instant", required=True, ends_day=True),
         Column("expected_on", "date"),
         Column("won", "flag", required=True),
         Column("value", "money"),

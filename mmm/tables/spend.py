@@ -1,16 +1,17 @@
 """Spend and costs: money to a channel per period, with no period guessed."""
 
 from collections.abc import Mapping
+from decimal import Decimal, localcontext
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from mmm.errors import ConfigError, InputError, name_rows, quoted
+from mmm.errors import ConfigError, InputError, quoted
 from mmm.tables.currency import one_currency
-from mmm.tables.parse import true_rows
-from mmm.tables.read import Columns, check_choice, read, with_note
+from mmm.tables.money import WIDEST
+from mmm.tables.read import Columns, Reading, check_choice, read, with_note
 from mmm.tables.schema import SPECS, TableSpec
 
 LABELS = ("channel", "source", "medium", "campaign")
@@ -35,8 +36,8 @@ def read_spend(
     Parameters
     ----------
     source, columns, locale, tz, table
-        As in `read_touches`; needs date (first day of the period), spend, and channel or some of
-        source, medium and campaign.
+        As in `read_touches`; needs date (first day of the period, or the last day of
+        each month), spend, and channel or some of source, medium and campaign.
     fill : {"zero", "interpolate"}, optional
         What a missing amount or period is worth. None refuses both. ``interpolate`` is linear in
         time within a channel and rounds to cents.
@@ -69,11 +70,13 @@ def read_spend(
     check_choice("on_duplicate", on_duplicate, ("error", "sum"))
     if fill is not None:
         check_choice("fill", fill, ("zero", "interpolate"))
-    frame = one_currency(read(spec, source, columns, locale, tz, table), spec, currency, rates)
-    _refuse_negative(frame, spec, "spend", refunds)
+    reading = read(spec, source, columns, locale, tz, table)
+    reading.frame = one_currency(reading, spec, currency, rates)
+    _refuse_negative(reading, spec, "spend", refunds)
     if fill is None:
-        _refuse_missing(frame, spec, "spend")
-    frame = _one_row_each(frame, on_duplicate)
+        _refuse_missing(reading, spec, "spend")
+    reading.frame = _first_days(reading.frame)
+    frame = _one_row_each(reading, on_duplicate)
     frame.attrs["every"] = infer_period(frame["date"])
     return _complete(frame, fill)
 
@@ -94,42 +97,59 @@ def read_costs(
     Parameters are those of `read_spend`.
     """
     spec = SPECS["costs"]
-    frame = one_currency(read(spec, source, columns, locale, tz, table), spec, currency, rates)
-    _refuse_negative(frame, spec, "cost", refunds)
-    _refuse_missing(frame, spec, "cost")
-    return frame
+    reading = read(spec, source, columns, locale, tz, table)
+    reading.frame = one_currency(reading, spec, currency, rates)
+    _refuse_negative(reading, spec, "cost", refunds)
+    _refuse_missing(reading, spec, "cost")
+    return reading.done()
 
 
 def infer_period(dates: "pd.Series[pd.Timestamp]") -> str:
     """Tell whether dates are days, weeks or months apart.
 
+    Months are told by one day of the month, or by its last: 31 January, 29 February, 31 March.
+
     Examples
     --------
-    >>> infer_period(pd.Series(pd.to_datetime(["2024-01-01", "2024-02-01"])))
+    >>> infer_period(pd.Series(pd.to_datetime(["2024-01-31", "2024-02-29"])))
     'month'
     """
-    unique = np.sort(dates.unique()).astype("datetime64[D]")
-    gaps = np.diff(unique).astype(np.int64)
-    if len(unique) > 1 and (pd.DatetimeIndex(unique).day == 1).all():
+    unique = pd.DatetimeIndex(np.sort(dates.unique()))
+    gaps = np.diff(unique.to_numpy().astype("datetime64[D]")).astype(np.int64)
+    same_day = unique.day == np.minimum(unique.day.max(), unique.days_in_month)
+    if len(unique) > 1 and same_day.all():
         return "month"
     return "week" if len(gaps) == 0 or (gaps % 7 == 0).all() else "day"
 
 
-def _refuse_negative(frame: pd.DataFrame, spec: TableSpec, name: str, allowed: bool) -> None:
-    negative = true_rows((frame[name].fillna(0) < 0).to_numpy(dtype=bool))
-    if negative and not allowed:
+def _first_days(frame: pd.DataFrame) -> pd.DataFrame:
+    """Let the first day of a month stand for it where its last day does: a period has a start."""
+    dates = frame["date"]
+    if dates.nunique() < 2 or not dates.dt.is_month_end.all():
+        return frame
+    frame["date"] = dates.dt.to_period("M").dt.to_timestamp().astype(dates.dtype)
+    return with_note(
+        frame,
+        "spend: dates are the last days of months; each is kept as the first day of its month",
+    )
+
+
+def _refuse_negative(reading: Reading, spec: TableSpec, name: str, allowed: bool) -> None:
+    frame = reading.frame
+    negative = (frame[name].fillna(0) < 0).to_numpy(dtype=bool)
+    if negative.any() and not allowed:
         raise InputError(
-            f"{spec.name} column {name!r} is negative in {name_rows(negative)} "
-            f"({frame[name].iloc[negative[0]]}). Correct it, or pass refunds=True."
+            f"{spec.name} column {name!r} is negative in {reading.rows.of(frame, negative)} "
+            f"({frame.loc[negative, name].iloc[0]}). Correct it, or pass refunds=True."
         )
 
 
-def _refuse_missing(frame: pd.DataFrame, spec: TableSpec, name: str) -> None:
-    missing = true_rows(frame[name].isna().to_numpy(dtype=bool))
-    if missing:
+def _refuse_missing(reading: Reading, spec: TableSpec, name: str) -> None:
+    missing = reading.frame[name].isna()
+    if missing.any():
         offer = " Fill it in, or pass fill='zero' or fill='interpolate'." if name == "spend" else ""
         raise InputError(
-            f"{spec.name} column {name!r} is missing in {name_rows(missing)}."
+            f"{spec.name} column {name!r} is missing in {reading.rows.of(reading.frame, missing)}."
             f"{offer or ' Fill it in, or drop those rows.'}"
         )
 
@@ -138,20 +158,22 @@ def _labels(frame: pd.DataFrame) -> list[str]:
     return [name for name in LABELS if name in frame.columns]
 
 
-def _one_row_each(frame: pd.DataFrame, on_duplicate: str) -> pd.DataFrame:
+def _one_row_each(reading: Reading, on_duplicate: str) -> pd.DataFrame:
+    frame = reading.frame
     key = ["date", *_labels(frame)]
     repeated = frame.duplicated(key, keep=False)
     if not repeated.any():
         return frame
-    rows = true_rows(repeated.to_numpy(dtype=bool))
     if on_duplicate == "error":
-        shown = frame.loc[rows[0], key]
+        shown = frame.loc[repeated, key].iloc[0]
         day, label = shown["date"].date(), " / ".join(str(v) for v in shown.iloc[1:])
         raise InputError(
-            f"spend has the same {' + '.join(key)} in {name_rows(rows)} ({day}, {label}). "
+            f"spend has the same {' + '.join(key)} in {reading.rows.of(frame, repeated)} "
+            f"({day}, {label}). "
             "Correct it, or pass on_duplicate='sum'."
         )
     kind = frame["spend"].dtype
+    frame = frame.astype({"spend": object})
     summed = frame.groupby(key, as_index=False, sort=False, dropna=False).agg(
         {
             name: (_exact_sum if name == "spend" else "first")
@@ -159,14 +181,28 @@ def _one_row_each(frame: pd.DataFrame, on_duplicate: str) -> pd.DataFrame:
             if name not in key
         }
     )
-    summed["spend"] = summed["spend"].astype(kind)
+    summed["spend"] = _exact(list(summed["spend"]), kind)
     summed.attrs = dict(frame.attrs)
     note = f"spend: {len(frame) - len(summed)} rows repeat a {' + '.join(key)}; they are added up"
     return with_note(summed[list(frame.columns)], note)
 
 
-def _exact_sum(amounts: "pd.Series[Any]") -> Any:
-    return amounts.sum(min_count=1)
+def _exact_sum(amounts: "pd.Series[Any]") -> Decimal | None:
+    there = amounts.dropna()
+    with localcontext(prec=60):  # of amounts that may have 38 digits
+        return sum(there, Decimal(0)) if len(there) else None
+
+
+def _exact(amounts: list[Any], kind: Any) -> "pd.Series[Any]":
+    """Return decimals in the type given, or in the widest one where they outgrow it."""
+    amounts = [amount if isinstance(amount, Decimal) else None for amount in amounts]
+    for digits in (kind.pyarrow_dtype.precision, WIDEST):
+        wide = pa.decimal128(digits, kind.pyarrow_dtype.scale)
+        try:
+            return pd.Series(pa.array(amounts, wide), dtype=pd.ArrowDtype(wide))
+        except pa.ArrowInvalid:
+            continue
+    raise InputError(f"spend is too large once added up: beyond {WIDEST} digits. Correct it.")
 
 
 def _complete(frame: pd.DataFrame, fill: str | None) -> pd.DataFrame:
@@ -197,8 +233,11 @@ def _complete(frame: pd.DataFrame, fill: str | None) -> pd.DataFrame:
 
 
 def _calendar(dates: "pd.Series[pd.Timestamp]", every: str) -> pd.DatetimeIndex:
-    step = {"day": "D", "week": "7D", "month": "MS"}[every]
-    return pd.date_range(dates.min(), dates.max(), freq=step)
+    if every != "month":
+        return pd.date_range(dates.min(), dates.max(), freq="D" if every == "day" else "7D")
+    starts = pd.period_range(dates.min(), dates.max(), freq="M").to_timestamp()
+    day = np.minimum(dates.dt.day.max(), starts.days_in_month)  # 30 January, 29 February
+    return pd.DatetimeIndex(starts + pd.to_timedelta(day - 1, unit="D")).as_unit("us")
 
 
 def _missing_rows(frame: pd.DataFrame, calendar: pd.DatetimeIndex) -> pd.DataFrame:
@@ -231,10 +270,11 @@ def _filled(frame: pd.DataFrame, fill: str) -> pd.DataFrame:
     guess = pd.concat(pieces).round(2).sort_index()
     still = guess[gaps].isna()
     if still.any():
-        rows = true_rows(guess.isna().to_numpy(dtype=bool))
+        first = frame[gaps & guess.isna()].iloc[0]
+        label = " / ".join(str(first[name]) for name in _labels(frame))
         raise InputError(
-            f"spend cannot be interpolated before the first or after the last amount of a channel "
-            f"({name_rows(rows)}). Fill those in, or pass fill='zero'."
+            "spend cannot be interpolated before the first or after the last amount of a channel "
+            f"({first['date'].date()}, {label}). Fill it in, or pass fill='zero'."
         )
     exact = pd.Series(pa.array(guess[gaps].map("{:.2f}".format)).cast(kind.pyarrow_dtype))
     frame.loc[gaps, "spend"] = exact.astype(kind).to_numpy()

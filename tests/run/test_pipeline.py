@@ -1,5 +1,6 @@
 """Whole runs: on the shipped company, on real leads and deals, on reference paths."""
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -35,7 +36,9 @@ def test_every_model_adds_up_to_the_won_value(demo):
 def test_costs_reconcile_with_the_spend(demo):
     _, result = demo
     spend = datasets.load("spend")
-    assert sum(v for v in result.economics["spend"] if v is not None) == spend["spend"].sum()
+    media = result.economics.set_index("channel")["media"]
+    assert media["(total)"] == spend["spend"].sum()
+    assert sum(v for v in media.drop("(total)") if v is not None) == spend["spend"].sum()
 
 
 def test_costs_hide_where_there_is_no_spend_and_say_what_is_missing(demo):
@@ -168,8 +171,10 @@ def test_every_new_customer_is_in_the_costs(demo):
     first, last = result.spend_period
     day = deals["closed_at"].dt.date
     new = deals["won"].fillna(False) & (deals["kind"] == "new") & (day >= first) & (day <= last)
-    assert result.economics["customers"].sum() == pytest.approx(new.sum(), rel=1e-12)
-    assert result.economics["channel"].tolist()[-1] == "(unattributed)"
+    customers = result.economics.set_index("channel")["customers"]
+    assert customers["(total)"] == pytest.approx(new.sum(), rel=1e-12)
+    assert customers.drop("(total)").sum() == pytest.approx(new.sum(), rel=1e-12)
+    assert customers["(unattributed)"] > 0
 
 
 def test_as_of_cuts_the_spend_too(demo):
@@ -178,7 +183,7 @@ def test_as_of_cuts_the_spend_too(demo):
     result = run(config.model_copy(update={"journeys": journeys}))
     spend = datasets.load("spend")
     known = spend.loc[spend["date"] <= "2024-12-29", "spend"].sum()
-    assert sum(v for v in result.economics["spend"] if v is not None) == known
+    assert result.economics.set_index("channel").loc["(total)", "media"] == known
     assert result.spend_period[1].isoformat() == "2024-12-29"
 
 
@@ -202,3 +207,57 @@ def test_bad_input_22_two_currencies_are_refused(demo):
     tables["spend"] = tables["spend"].assign(currency="USD")
     with pytest.raises(InputError, match="deals in EUR, spend in USD"):
         check_currencies(tables)
+
+
+def test_the_funnel_reconciles_with_the_tables(demo):
+    _, result = demo
+    stages = result.health.stages.set_index("stage")
+    leads, deals = datasets.load("leads"), datasets.load("deals")
+    assert stages.loc["lead", "entered"] == len(leads)
+    for stage, following in (("lead", "mql"), ("mql", "sql"), ("sql", "opportunity")):
+        row = stages.loc[stage]
+        assert row["entered"] == row["moved"] + row["lost"] + row["open"]
+        assert row["moved"] == stages.loc[following, "entered"]
+    new = (deals["won"].fillna(False) & (deals["kind"] == "new")).sum()
+    assert stages.loc["won", "entered"] == new
+    assert {kpi.name for kpi in result.health.indicators} == {
+        "cac",
+        "lead_to_customer",
+        "sales_cycle_from_lead",
+        "average_deal",
+        "sales_velocity",
+    }
+    assert result.health.missing == ()
+
+
+@pytest.mark.parametrize("lang", ["en", "it"])
+def test_the_page_shows_the_funnel(demo, lang):
+    config, result = demo
+    page = render_brief(brief_of(result, config), lang)
+    headings = {
+        "en": ("How healthy the funnel is", "Where contacts stop", "What comes next"),
+        "it": ("Come sta il percorso di vendita", "Dove si fermano i contatti", "Che cosa ci"),
+    }
+    for heading in headings[lang]:
+        assert heading in page
+    for finding in result.health.hygiene.findings()[:1]:
+        assert finding.sentence(lang).split(".")[0] in page
+
+
+def test_a_structural_problem_comes_before_any_channel(demo):
+    config, result = demo
+    signs = tuple(replace(sign, state="present") for sign in result.health.alignment.signs)
+    alignment = replace(result.health.alignment, signs=signs)
+    sick = replace(result, health=replace(result.health, alignment=alignment))
+    first = brief_of(sick, config).findings[0]
+    assert first.metric == "alignment.structural"
+    assert first.action == "action.mend_process"
+
+
+def test_without_leads_the_funnel_says_what_is_missing(demo):
+    config, _ = demo
+    result = run(config.model_copy(update={"leads": None}))
+    assert result.health.stages is None
+    assert result.health.forecast is None
+    assert any(line.startswith("cac: needs leads") for line in result.health.missing)
+    assert "Where contacts stop" not in render_brief(brief_of(result, config))

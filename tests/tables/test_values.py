@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +24,7 @@ def deals(**columns):
 
 
 def values(amounts, **options):
-    return read_deals(deals(value=amounts), **options)["value"].tolist()
+    return read_deals(deals(value=amounts), refunds=True, **options)["value"].tolist()
 
 
 def instants(texts, **options):
@@ -58,6 +59,59 @@ def test_bad_input_21_large_amounts_are_exact_or_refused():
     assert values([2**53 + 1]) == [Decimal(2**53 + 1)]
 
 
+def arrow_values(amounts, kind):
+    table = pa.Table.from_pandas(deals(deal_id=[f"d{i}" for i in range(len(amounts))]))
+    table = table.append_column("value", pa.array([Decimal(a) for a in amounts], kind))
+    return read_deals(table)["value"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("amounts", "kind"),
+    [
+        (["1e40"], None),
+        (["1", "9" * 37], pa.decimal128(38, 0)),
+        (["1", "9" * 37 + ".1"], pa.decimal256(76, 12)),
+        (["0.001", "1e37"], None),
+        (["9" * 75], pa.decimal256(76, 0)),
+    ],
+)
+def test_bad_input_21_wide_decimals_are_never_cut(amounts, kind):
+    with pytest.raises(InputError, match=f"is too large in row {len(amounts)} "):
+        arrow_values(amounts, kind)
+
+
+def test_bad_input_21_what_fits_is_exact():
+    wide = "9" * 36 + ".00"
+    assert arrow_values(["1", wide], pa.decimal256(76, 20)) == [Decimal(1), Decimal(wide)]
+    assert arrow_values(["0.5"], pa.decimal128(38, 30)) == [Decimal("0.5")]
+    with pytest.raises(InputError, match="more than 9 decimals in row 1"):
+        arrow_values(["0.0000000001"], pa.decimal128(38, 30))
+    with pytest.raises(InputError, match="is too large in row 2"):
+        values(["1", "9" * 40])
+    assert values(["0" * 50 + "1"]) == [Decimal(1)]
+    assert values([Decimal("0.25"), 1, 1.5]) == [Decimal("0.25"), 1, Decimal("1.5")]
+    short = np.array([100.10, 0.2], dtype="float32")
+    assert values(short) == [Decimal("100.10"), Decimal("0.20")]
+    with pytest.raises(InputError, match="too large for a float"):
+        values(np.array([200_000.1], dtype="float32"))
+
+
+def test_blanks_and_apostrophes_only_part_thousands():
+    parted = [
+        "1 234",
+        "1\u00a0234.50",
+        "1\u2009234\u2009567",
+        "1\u202f000",
+        "1'000",
+        "12\u2019000.5",
+    ]
+    read = ["1234", "1234.50", "1234567", "1000", "1000", "12000.5"]
+    assert values(parted, locale="en") == [Decimal(v) for v in read]
+    for glued in ("10 20", "100\n200", "1'2", "1 2345", "1234 567", "'100", "1 .5"):
+        with pytest.raises(InputError, match="is not a number in row 1"):
+            values([glued], locale="en")
+
+
 def test_finer_amounts_than_cents_are_kept():
     assert values(["0.244", "1.5975"]) == [Decimal("0.2440"), Decimal("1.5975")]
     assert values([0.244, 1.5975]) == [Decimal("0.2440"), Decimal("1.5975")]
@@ -88,6 +142,32 @@ def test_currency_symbols_are_taken_off_and_never_mixed():
     assert values(["€ 1.234,56", "10,00 €"], locale="it") == [Decimal("1234.56"), Decimal(10)]
     with pytest.raises(InputError, match="mixes the currencies"):
         values(["€ 1.50", "$ 2.50"])
+
+
+def test_bad_input_22_symbols_agree_with_the_currency():
+    for options in ({"currency": "EUR"}, {}):
+        frame = deals(value=["1.00", "$100.00"])
+        frame = frame if options else frame.assign(currency="EUR")
+        with pytest.raises(InputError, match=r"in '\$' where the currency is 'EUR', in row"):
+            read_deals(frame, **options)
+    assert values(["€100.00", "EUR 100.00", "-€ 5.00"]) == [100, 100, -5]
+    assert values(["$1.50"], currency="usd") == [Decimal("1.50")]
+    frame = deals(value=["€1.00", "2.00"], currency=["€", "USD"])
+    read = read_deals(frame, currency="eur", rates={"usd": 2})
+    assert read["value"].tolist() == [1, 4]
+    assert read["currency"].tolist() == ["EUR", "EUR"]
+
+
+def test_rates_and_converted_amounts_are_checked():
+    frame = deals(value=["1.00", "9" * 35], currency=["EUR", "USD"])
+    for rate in ("abc", None, 0, "inf"):
+        with pytest.raises(ConfigError, match="the rate of 'USD'"):
+            read_deals(frame, currency="EUR", rates={"USD": rate})
+    for rate in (1000, "1e400"):
+        with pytest.raises(InputError, match=r"too large once converted to EUR .* in row 2"):
+            read_deals(frame, currency="EUR", rates={"USD": rate})
+    with pytest.raises(ConfigError, match="not a currency"):
+        read_deals(frame, currency=978)
 
 
 def test_bad_input_22_mixed_currencies():
@@ -154,6 +234,13 @@ def test_bad_input_6_time_zones():
         instants(["2024-07-01"], tz="Rome")
 
 
+def test_bad_input_6_offsets_that_no_zone_has():
+    for offset in ("+99:99", "+14:30", "-02:75"):
+        with pytest.raises(InputError, match="an offset that no zone has in row 1"):
+            instants([f"2024-07-01T10:00:00{offset}"])
+    assert instants(["2024-07-01T10:00:00+14:00"])["created_at"][0].day == 30
+
+
 def test_bad_input_7_clock_changes_follow_the_stated_policy():
     read = instants(["2024-10-27 02:30", "2024-03-31 02:30"], tz="Europe/Rome")
     assert read["created_at"].tolist() == [
@@ -176,6 +263,89 @@ def test_bad_input_36_the_future():
         read_touches(touches)
     plan = pd.DataFrame({"date": ["2099-01-05"], "channel": ["x"], "spend": ["1.00"]})
     assert len(read_spend(plan)) == 1
+
+
+def test_bad_input_36_how_far_a_clock_may_be_off():
+    now = pd.Timestamp.now(tz="UTC")
+    aware = [(now + pd.Timedelta(minutes=4)).isoformat()]
+    assert len(instants(aware)) == 1
+    with pytest.raises(InputError, match="lies in the future"):
+        instants([(now + pd.Timedelta(minutes=6)).isoformat()])
+    naive = now.tz_localize(None)
+    assert len(instants([str(naive + pd.Timedelta(hours=13))])) == 1
+    with pytest.raises(InputError, match="lies in the future"):
+        instants([str(naive + pd.Timedelta(hours=15))])
+
+
+@pytest.mark.parametrize("tz", ["UTC", "Europe/Rome", "America/New_York", "Asia/Kolkata"])
+@pytest.mark.parametrize(
+    "closed",
+    [
+        ["2024-07-01", "2024-10-27"],
+        ["2024-07-01 00:00:00", "2024-10-27 00:00"],
+        pd.to_datetime(["2024-07-01", "2024-10-27"]),
+        [pd.Timestamp("2024-07-01").date(), pd.Timestamp("2024-10-27").date()],
+    ],
+)
+def test_a_close_given_as_a_day_lasts_until_the_day_ends(closed, tz):
+    frame = deals(closed_at=closed, created_at=["2024-07-01", "2024-10-27"])
+    read = read_deals(frame, tz=tz)
+    last = [f"{day} 23:59:59.999999" for day in ("2024-07-01", "2024-10-27")]
+    assert read["closed_at"].dt.tz_convert(tz).dt.tz_localize(None).astype(str).tolist() == last
+    assert (read["created_at"].dt.tz_convert(tz).dt.hour == 0).all()
+    assert any("2 days without a time last until 23:59:59" in n for n in read.attrs["notes"])
+    pd.testing.assert_frame_equal(read_deals(read), read)
+
+
+def test_only_closes_without_a_time_are_moved():
+    read = read_deals(deals(closed_at=["2024-07-01", "2024-07-01 10:00"]))["closed_at"]
+    assert read.dt.hour.tolist() == [23, 10]
+    aware = read_deals(deals(closed_at=["2024-07-01T00:00:00Z"]))["closed_at"]
+    assert aware.dt.hour.tolist() == [0]
+    expected = read_deals(deals(closed_at=["2099-01-01"], won=["open"]), tz="America/New_York")
+    assert expected["expected_on"].tolist() == [pd.Timestamp("2099-01-01")]
+
+
+def test_bad_input_36_a_deal_closed_today_is_not_in_the_future():
+    for tz in ("UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago"):
+        today = str(pd.Timestamp.now(tz=tz).date())
+        read = read_deals(deals(closed_at=[today]), tz=tz)
+        assert read_deals(read)["closed_at"].tolist() == read["closed_at"].tolist()
+    later = str((pd.Timestamp.now(tz="UTC") + pd.Timedelta(days=2)).date())
+    with pytest.raises(InputError, match="lies in the future"):
+        read_deals(deals(closed_at=[later]))
+
+
+def test_won_deals_of_negative_value_need_declared_refunds():
+    frame = deals(deal_id=["a", "b", "c"], value=["1.00", "-5.00", "-7.00"], won=["1", "1", "0"])
+    with pytest.raises(InputError, match=r"a won deal in row 2 \(-5.00\).*refunds=True"):
+        read_deals(frame)
+    read = read_deals(frame, refunds=True)
+    assert read["value"].sum() == Decimal(-11)
+    assert "1 won deals of negative value are refunds" in read.attrs["notes"][-1]
+    assert len(read_deals(read)) == 3
+
+
+def test_options_of_a_wrong_type_are_settings_to_mend():
+    frame = deals(value=["1.00"])
+    for options in (
+        {"tz": None},
+        {"columns": {"person_id": None}},
+        {"columns": {"person_id": True}},
+        {"columns": ["value"]},
+        {"won_values": {"true": True}},
+    ):
+        with pytest.raises(ConfigError):
+            read_deals(frame, **options)
+    with pytest.raises(ConfigError, match="neither True nor False"):
+        read_deals(frame.assign(won="Si"), won_values={"Si": "yes"})
+
+
+def test_rows_keep_their_numbers_when_duplicates_go():
+    frame = deals(deal_id=["a", "a", "b"], value=["1", "1", "1"]).assign(won=[True, True, True])
+    frame["value"] = ["1", "1", "-1"]
+    with pytest.raises(InputError, match="in row 3"):
+        read_deals(frame, on_duplicate="first")
 
 
 def test_won_speaks_english_italian_and_the_companys_words():
@@ -247,6 +417,41 @@ def test_bad_input_5_missing_weeks():
     assert line["spend"].tolist() == [Decimal(v) for v in ("10", "20", "23.33", "26.67", "30")]
     months = spend(date=["2024-01-01", "2024-02-01", "2024-03-01"])
     assert read_spend(months).attrs["every"] == "month"
+
+
+@pytest.mark.parametrize(
+    ("dates", "missing", "kept"),
+    [
+        (["2024-01-31", "2024-02-29", "2024-04-30"], "2024-03-01", "2024-01-01"),
+        (["2024-01-15", "2024-02-15", "2024-04-15"], "2024-03-15", "2024-01-15"),
+        (["2024-01-30", "2024-02-29", "2024-04-30"], "2024-03-30", "2024-01-30"),
+        (["2023-02-28", "2023-03-28", "2023-05-28"], "2023-04-28", "2023-02-28"),
+    ],
+)
+def test_bad_input_5_months_are_told_by_their_day(dates, missing, kept):
+    frame = spend(date=dates)
+    with pytest.raises(InputError, match=f"misses 1 months .*{missing}"):
+        read_spend(frame)
+    filled = read_spend(frame, fill="zero")
+    assert filled.attrs["every"] == "month"
+    assert filled["date"].dt.strftime("%Y-%m-%d").tolist()[0] == kept
+    assert filled["spend"].tolist() == [10, 20, 0, 30]
+
+
+def test_spend_dates_with_a_zone_are_days_of_the_zone_asked_for():
+    frame = spend(date=["2024-01-01T23:30:00Z", "2024-01-08T23:30:00Z", "2024-01-15T23:30:00Z"])
+    assert read_spend(frame, tz="Europe/Rome")["date"].dt.day.tolist() == [2, 9, 16]
+    stamps = frame.assign(date=pd.to_datetime(frame["date"]))
+    assert read_spend(stamps, tz="Europe/Rome")["date"].dt.day.tolist() == [2, 9, 16]
+    assert read_spend(frame)["date"].dt.day.tolist() == [1, 8, 15]
+    naive = spend(date=["2024-01-01 23:30", "2024-01-08 23:30", "2024-01-15"])
+    assert read_spend(naive, tz="Europe/Rome")["date"].dt.day.tolist() == [1, 8, 15]
+
+
+def test_sums_of_wide_amounts_are_exact():
+    frame = spend(date=["2024-01-01"] * 3, spend=["9" * 16 + ".99"] * 3)
+    added = read_spend(frame, on_duplicate="sum")["spend"].tolist()
+    assert added == [Decimal("9" * 16 + ".99") * 3]
 
 
 def test_costs_are_read_and_their_gaps_refused():
