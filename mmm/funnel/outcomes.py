@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mmm.errors import InputError, quoted
+from mmm.funnel.origins import NOT_YET, link_deals
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
@@ -85,8 +86,8 @@ def lead_outcomes(
     """Follow each lead to its first new customer, or to its end.
 
     A customer is the first won deal of kind "new" (or without kind) of an account, or of a person
-    where the account is unknown. It belongs to one lead: the last one of the same person opened
-    before it closed, else the first one of the account. Other leads with an ``ended_at`` are lost.
+    where the account is unknown. It belongs to the lead that `mmm.funnel.origins.link_deals` finds.
+    Other leads with an ``ended_at`` are lost.
 
     Parameters
     ----------
@@ -300,29 +301,14 @@ def _instants(frame: pd.DataFrame, name: str) -> Instants:
 
 
 def _won_at(leads: pd.DataFrame, wins: pd.DataFrame) -> Instants:
-    """Give each win to one lead, and return when each lead won."""
-    created = _instants(leads, "created_at")
-    won_at = np.full(len(leads), np.datetime64("NaT", "us"))
-    found: dict[tuple[str, object], list[int]] = {}
-    order = np.argsort(created, kind="stable")
-    keys = [name for name in ("person_id", "account_id") if name in leads and name in wins]
-    if not keys and len(wins):
-        raise InputError(
-            "leads and deals share neither person_id nor account_id, so nobody can tell which "
-            "lead was won. Map one of them with columns= when reading."
-        )
-    for name in keys:
-        ids = leads[name].astype(object).where(leads[name].notna(), None).tolist()
-        for i in order:
-            if ids[int(i)] is not None:
-                found.setdefault((name, ids[int(i)]), []).append(int(i))
-    for closed, deal in zip(_instants(wins, "closed_at"), wins[keys].itertuples(), strict=True):
-        for name in keys:
-            rows = found.get((name, getattr(deal, name)), [])
-            rows = [i for i in rows if created[i] <= closed and np.isnat(won_at[i])]
-            if rows:
-                won_at[rows[-1] if name == "person_id" else rows[0]] = closed
-                break
+    """Give each win to the lead it came from, and return when each lead first won."""
+    won_at = np.full(len(leads), NOT_YET)
+    if wins.empty:
+        return won_at
+    lead, closed = link_deals(leads, wins), _instants(wins, "closed_at")
+    traced = lead >= 0
+    # Latest first, so that the earliest win of a lead is the one that stays.
+    won_at[lead[traced][::-1]] = closed[traced][::-1]
     return won_at
 
 

@@ -158,9 +158,9 @@ def test_one_won_deal_makes_one_customer():
         }
     )
     found = lead_outcomes(leads, deals)
-    # The deal is of nobody's person: the first lead of the account has it; the others are lost.
-    assert found.outcome.tolist() == [1, 2, 2]
-    assert found.days[0] == 31.0
+    # The deal is of nobody's person: the latest lead of the account before it has it.
+    assert found.outcome.tolist() == [0, 1, 2]
+    assert found.days[1] == 27.0
 
 
 def test_what_happened_after_the_last_look_is_not_known():

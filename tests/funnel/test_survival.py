@@ -145,17 +145,6 @@ def test_kaplan_meier_equals_the_stored_figures_of_lifelines():
         )
 
 
-def test_kaplan_meier_equals_lifelines():
-    lifelines = pytest.importorskip("lifelines", reason="lifelines is not installed")
-    rng = np.random.default_rng(0)
-    for n in (5, 30, 300, 5000):
-        days, event = np.round(rng.exponential(10, n), 1), rng.random(n) < 0.6
-        curve = kaplan_meier(days, event)
-        theirs = lifelines.KaplanMeierFitter(alpha=0.1).fit(days, event)
-        expected = theirs.survival_function_at_times(curve.time).to_numpy()
-        np.testing.assert_allclose(curve.survival, expected, atol=1e-10)
-
-
 # Won with probability 0.4, exponential with mean 20 days; else lost, mean 40; censored uniformly.
 WON, WIN_DAYS, LOSS_DAYS = 0.4, 20.0, 40.0
 
