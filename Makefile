@@ -27,6 +27,7 @@ datasets: $(VENV)/base
 
 bench: $(VENV)/test
 	$(BIN)/python benchmarks/import_time.py
+	$(BIN)/python benchmarks/funnel_scale.py
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \

@@ -134,6 +134,8 @@ def _run(config: Any, out: Path, as_json: bool) -> None:
         return
     for finding in brief.findings:
         print(finding.sentence(config.company.language))
+    for reason in result.health.missing:
+        notes.print(f"note: not computed: {reason}")
     for name in result.missing:
         print(f"Not given: {name}. " + _WOULD_ANSWER[name])
     print(f"The page: {files['brief'].resolve()}")

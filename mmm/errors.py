@@ -1,6 +1,7 @@
 """Errors and warnings: what is wrong, what was found, what to do about it."""
 
 from collections.abc import Iterable, Sequence
+from numbers import Real
 
 
 class MmmError(ValueError):
@@ -59,3 +60,22 @@ def name_rows(positions: Sequence[int], limit: int = 5) -> str:
         return f"row {shown}"
     rest = len(positions) - limit
     return f"rows {shown} and {rest} more" if rest > 0 else f"rows {shown}"
+
+
+def check_level(level: object) -> float:
+    """Return `level` as a float, or say that it is not a coverage.
+
+    Raises
+    ------
+    ConfigError
+        If it does not lie between 0 and 1.
+
+    Examples
+    --------
+    >>> check_level(0.9)
+    0.9
+    """
+    # Written so that NaN fails too; NumPy's numbers are registered as real.
+    if not (isinstance(level, Real) and 0 < float(level) < 1):
+        raise ConfigError(f"level is {level!r}. Pass a coverage between 0 and 1, such as 0.9.")
+    return float(level)

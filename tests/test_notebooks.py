@@ -30,7 +30,52 @@ CLAIMS = {
         paid = (channels["incremental_value"] / spend).dropna()
         assert paid.idxmin() == costs["cac"].idxmin() == "Display"
         assert paid.idxmax() == costs["cac"].idxmax() == "Events"
-    """
+    """,
+    "02_how_healthy_is_the_funnel": """
+        steps = stages.to_frame().set_index("stage")
+        assert steps["rate"].idxmin() == steps["days"].idxmax() == "opportunity"
+        assert (steps["rate"].dropna() >= steps["raw_rate"].dropna()).all()
+        assert steps.loc["opportunity", "rate"] < 0.5 < steps["rate"].drop("opportunity").min()
+        assert pd.isna(quarters["value"].iloc[-1]) and "mature" in quarters["note"].iloc[-1]
+        assert quarters["value"].iloc[:-1].notna().all()
+        assert then["so_far"] < then["value"] < then["upper"] and then["lower"] > 0
+        assert then["lower"] < quarters.loc[cohort, "so_far"] < then["upper"]
+        assert abs(then["value"] - quarters.loc[cohort, "so_far"]) < abs(
+            then["so_far"] - quarters.loc[cohort, "so_far"]
+        )
+        mean, length = looks["mean of wins so far"], looks["sales cycle"]
+        assert mean.is_monotonic_increasing
+        moved = length.max() - length.min()
+        assert moved < mean.iloc[-1] - mean.iloc[0]
+        assert moved < (looks["upper"] - looks["lower"]).min() / 2
+        lines = channels.set_index("channel")
+        assert lines["media"].isna()[["Email", "Webinar", "Direct", "Organic search"]].all()
+        assert lines["cac"].nsmallest(2).index.tolist() == ["Webinar", "Email"]
+        assert lines.loc["Display", "leads"] == 0 < lines.loc["Display", "customers"]
+        both = spend["spend"].sum() + costs["cost"].sum()
+        assert lines.loc["(total)", "spend"] == both
+        assert lines.loc["(total)", "cac"] > whole.value
+        assert pd.isna(quarterly["value"].iloc[-1]) and quarterly["n"].between(19, 40).all()
+        same = rows["money to June 2025, same days"]
+        later = rows["money to June 2025, a cycle later"]
+        assert later.n > same.n and later.value < same.value
+        assert churn(deals)[0].note == "2 of 17 renewals lost" and renewals.longest == 1
+        assert first_margin + clv.upper < whole.lower and worth.loc["payback", "lower"] > 120
+        assert 0.9 < whole.value / average_deal(deals).value < 1.1
+        assert why.change > 0 and why.within_noise
+        assert abs(why.to_frame()["amount"].sum() - why.change) < 1e-6
+        assert alignment["not_nurtured"].state == "present" and alignment.n_present == 1
+        assert alignment["diverging_goals"].state == "cannot tell"
+        assert state["missing_source"].n == 3 and state["missing_source"].euros > 0
+        parts = frame[(frame["month"] == 0) & (frame["measure"] == "bookings")]
+        parts = parts.set_index("part")["mean"]
+        assert parts["open_deals"] + parts["open_leads"] > parts["total"] / 2
+        bookings = record[record["measure"] == "bookings"]
+        assert (bookings["coverage"] == 1).all()
+        assert (bookings["error"] < bookings["naive_error"]).all()
+        assert bookings.set_index("span").loc["a month", "error"] > 1 / 3
+        assert plan.bottleneck == "budget" and plan.chance < 0.5 < plan.chance_allowed < 0.8
+    """,
 }
 
 

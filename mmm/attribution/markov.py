@@ -10,14 +10,13 @@ from mmm.attribution.measure import (
     Integers,
     Measured,
     add_up,
-    check_level,
     deals_touched,
     measured,
     per_conversion,
 )
 from mmm.attribution.result import CONVENTION, AttributionResult, unattributed_credit
 from mmm.attribution.uncertainty import Influence, share_interval, touches_of
-from mmm.errors import ConfigError, DataWarning
+from mmm.errors import ConfigError, DataWarning, check_level
 from mmm.journeys import Journeys
 
 ORDERS = (1,)

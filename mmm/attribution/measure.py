@@ -113,25 +113,6 @@ def _measured_value(journeys: Journeys) -> Measured:
     return Measured("value", journeys.value, rest, added, (note,))
 
 
-def check_level(level: float) -> float:
-    """Return `level` as a float, or say that it is not a coverage.
-
-    Raises
-    ------
-    ConfigError
-        If it does not lie between 0 and 1.
-
-    Examples
-    --------
-    >>> check_level(0.9)
-    0.9
-    """
-    # Written so that NaN fails too.
-    if not (isinstance(level, int | float | np.number) and 0 < level < 1):
-        raise ConfigError(f"level is {level!r}. Pass a coverage between 0 and 1, such as 0.9.")
-    return float(level)
-
-
 def touched_by(journeys: Journeys) -> tuple[Integers, Integers]:
     """Return each pair of won journey and channel that occurs, once, journey by journey.
 

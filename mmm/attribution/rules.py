@@ -10,13 +10,13 @@ from mmm.attribution.measure import (
     Integers,
     Measured,
     add_up,
-    check_level,
     deals_touched,
     measured,
     per_conversion,
 )
 from mmm.attribution.result import CONVENTION, AttributionResult, DealCredit, unattributed_credit
 from mmm.attribution.uncertainty import Influence, share_interval, touches_of
+from mmm.errors import check_level
 from mmm.journeys import Journeys
 
 Weights = Callable[[Journeys], Floats]

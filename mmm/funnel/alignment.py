@@ -10,10 +10,9 @@ from decimal import Decimal
 
 import pandas as pd
 
-from mmm.errors import ConfigError, InputError, quoted
+from mmm.errors import ConfigError, InputError, check_level, quoted
 from mmm.funnel.check import amounts, total
 from mmm.funnel.hygiene import currency_of
-from mmm.funnel.intervals import check_level
 from mmm.funnel.links import typed, with_accounts
 from mmm.funnel.outcomes import latest, utc
 from mmm.funnel.signs import LIMITS, AlignmentTables, WarningSign, all_signs

@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mmm.errors import ConfigError, InputError, quoted
+from mmm.errors import ConfigError, InputError, check_level, quoted
 from mmm.funnel.economics import cac, romi
 from mmm.funnel.full_cost import RULES, SHARED, Rule, add, allocate, by_group
-from mmm.funnel.intervals import check_level, count_interval, product_interval
+from mmm.funnel.intervals import count_interval, product_interval
 from mmm.funnel.kpi import Kpi
 from mmm.funnel.outcomes import need
 

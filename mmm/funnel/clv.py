@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import optimize, special
 
-from mmm.errors import ConfigError, InputError, name_rows
-from mmm.funnel.intervals import check_level, two_sided_z
+from mmm.errors import ConfigError, InputError, check_level, name_rows
+from mmm.funnel.intervals import two_sided_z
 from mmm.funnel.kpi import Kpi
 from mmm.funnel.outcomes import customer_of, latest, need, of_kind, utc
 from mmm.funnel.survival import SurvivalCurve, survival_at

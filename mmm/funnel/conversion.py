@@ -7,9 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mmm.errors import ConfigError, quoted
+from mmm.errors import ConfigError, check_level, quoted
 from mmm.funnel.completion import complete
-from mmm.funnel.intervals import check_level
 from mmm.funnel.kpi import Kpi
 from mmm.funnel.outcomes import Outcomes
 from mmm.funnel.survival import cumulative_incidence

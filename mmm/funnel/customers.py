@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mmm.errors import ConfigError, InputError
+from mmm.errors import ConfigError, InputError, check_level
 from mmm.funnel.conversion import Every, cohorts
-from mmm.funnel.intervals import check_level, share_interval
+from mmm.funnel.intervals import share_interval
 from mmm.funnel.kpi import Kpi
 from mmm.funnel.outcomes import customer_of, latest, need, of_kind, utc
 from mmm.funnel.survival import kaplan_meier, survival_at

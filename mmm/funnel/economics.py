@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mmm.errors import ConfigError, InputError
+from mmm.errors import ConfigError, InputError, check_level
 from mmm.funnel.completion import complete
 from mmm.funnel.conversion import LEAST_MATURITY, Every, cohorts
 from mmm.funnel.full_cost import add, between, period_of
-from mmm.funnel.intervals import check_level, count_interval, product_interval
+from mmm.funnel.intervals import count_interval, product_interval
 from mmm.funnel.kpi import Kpi
 from mmm.funnel.outcomes import first_wins, lead_outcomes, need, utc
 

@@ -7,28 +7,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from mmm.errors import ConfigError
+from mmm.errors import check_level
 
 Interval = tuple[float, float]
-
-
-def check_level(level: float) -> float:
-    """Return `level` as a float, or say that it is not a coverage.
-
-    Raises
-    ------
-    ConfigError
-        If it does not lie between 0 and 1.
-
-    Examples
-    --------
-    >>> check_level(0.9)
-    0.9
-    """
-    # Written so that NaN fails too.
-    if not (isinstance(level, int | float | np.number) and 0 < level < 1):
-        raise ConfigError(f"level is {level!r}. Pass a coverage between 0 and 1, such as 0.9.")
-    return float(level)
 
 
 def two_sided_z(level: float) -> float:

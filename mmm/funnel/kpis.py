@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mmm.errors import InputError
+from mmm.errors import InputError, check_level
 from mmm.funnel.conversion import Every, conversion
 from mmm.funnel.full_cost import between, period_of
 from mmm.funnel.intervals import (
-    check_level,
     count_interval,
     count_ratio_interval,
     product_interval,

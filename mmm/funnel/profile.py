@@ -8,8 +8,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from mmm.errors import ConfigError, InputError
-from mmm.funnel.intervals import check_level, two_sided_z
+from mmm.errors import ConfigError, InputError, check_level
+from mmm.funnel.intervals import two_sided_z
 from mmm.funnel.outcomes import need
 from mmm.tables.schema import LEADS
 

@@ -8,7 +8,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
-from mmm.funnel.intervals import check_level, two_sided_z
+from mmm.errors import check_level
+from mmm.funnel.intervals import two_sided_z
 from mmm.funnel.kpi import Kpi
 from mmm.funnel.repeat_purchase import BuyingRate, SpendRate, check_history, gradient
 

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mmm.errors import ConfigError, InputError, quoted
+from mmm.errors import ConfigError, InputError, check_level, quoted
 from mmm.funnel.business_hours import BusinessHours
-from mmm.funnel.intervals import check_level, share_interval
+from mmm.funnel.intervals import share_interval
 from mmm.funnel.kpi import Kpi
 from mmm.funnel.origins import Instants, instants
 from mmm.funnel.survival import kaplan_meier, median_time

@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mmm.errors import ConfigError, InputError, quoted
-from mmm.funnel.intervals import check_level
+from mmm.errors import ConfigError, InputError, check_level, quoted
 from mmm.funnel.kpi import Kpi
 from mmm.funnel.origins import Instants
 from mmm.funnel.stage_sets import B2B, B2C, Stage, StageSet

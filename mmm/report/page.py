@@ -1,16 +1,20 @@
 """From a run to its page."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from mmm.funnel.channel_table import TOTAL
 from mmm.report.brief import Brief, write_brief
 from mmm.report.findings import findings, limits
 from mmm.run import Config, RunResult
 from mmm.run.config import sources
 from mmm.tables import write_csv
 from mmm.tables.write import make_folder, refuse_input
+from mmm.wording import round_to_total
 
 
 def brief_of(result: RunResult, config: Config) -> Brief:
@@ -52,8 +56,19 @@ def currency_of(result: RunResult, config: Config) -> str:
 
 
 def in_cents(economics: pd.DataFrame) -> pd.DataFrame:
-    """Round the costs of a customer to cents, as files show money."""
-    return economics.round({name: 2 for name in ("cac", "cac_lower", "cac_upper")})
+    """Round money to cents, as files show it; credited value so that it adds up to its total."""
+    money = ("cac", "cac_lower", "cac_upper", "cost_per_lead", "margin")
+    shown = economics.round({name: 2 for name in money})
+    lines = (shown["channel"] != TOTAL) & shown["value"].notna()
+    total = shown.loc[shown["channel"] == TOTAL, "value"]
+    if lines.any() and total.notna().all():
+        rounded = round_to_total(shown.loc[lines, "value"].tolist(), 2, total.iloc[0])
+        parts: list[Any] = [None] * len(shown)
+        for row, amount in zip(np.flatnonzero(lines), rounded, strict=True):
+            parts[row] = amount
+        parts[int(np.flatnonzero(shown["channel"] == TOTAL)[0])] = sum(rounded, Decimal(0))
+        shown["value"] = pd.Series(parts, index=shown.index, dtype=object)
+    return shown
 
 
 def write_results(result: RunResult, config: Config, folder: str | Path) -> dict[str, Path]:

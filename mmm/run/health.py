@@ -198,7 +198,8 @@ def _cohort(
 ) -> pd.DataFrame:
     """Return leads, cost and completed customers of each channel for the leads of a period.
 
-    Costs of no channel are spread over all leads alike.
+    Costs of no channel, and those of channels without a lead in the period, are spread over all
+    leads alike.
     """
     first, last = period
     day = outcomes.start.astype("datetime64[D]")
@@ -211,20 +212,34 @@ def _cohort(
     )
     done = complete(outcomes, group, len(labels) + 1, 0.9)
     leads = done.n[:-1].astype(np.float64)
-    media = media_of(tables["spend"], channels, first, last)
-    shared = sum(cost for name, cost in media.items() if name not in position)
+    booked = spent(tables["spend"], "spend", channels.assign(tables["spend"]), period)
     if "costs" in tables:
-        shared += float(between(tables["costs"], "cost", first, last) or 0)
-    cost = np.array([media.get(name, 0.0) for name in labels]) + shared * leads / leads.sum()
+        costs = tables["costs"]
+        owner = costs["channel"] if "channel" in costs.columns else pd.Series(None, costs.index)
+        for name, amount in spent(costs, "cost", owner, period).items():
+            booked[name] = booked.get(name, 0.0) + amount
+    shared = sum(amount for name, amount in booked.items() if name not in position)
+    cost = np.array([booked.get(name, 0.0) for name in labels]) + shared * leads / leads.sum()
     customers = (done.converted + done.expected)[:-1]
     return pd.DataFrame({"channel": labels, "leads": leads, "cost": cost, "customers": customers})
 
 
-def media_of(
-    spend: pd.DataFrame, channels: ChannelMap, first: date, last: date
+def spent(
+    table: pd.DataFrame, column: str, channel: "pd.Series[Any]", period: tuple[date, date]
 ) -> dict[str, float]:
-    """Return the media spend of each channel between two days."""
-    named = spend.assign(channel=channels.assign(spend).fillna(UNMATCHED))
-    named.attrs = dict(spend.attrs)
-    parts = {str(name): rows for name, rows in named.groupby("channel")}
-    return {name: float(between(rows, "spend", first, last) or 0) for name, rows in parts.items()}
+    """Return what each channel cost between two days; what has no channel is `UNMATCHED`.
+
+    Raises
+    ------
+    MmmError
+        If an amount is missing.
+    """
+    named = table.assign(channel=channel.fillna(UNMATCHED).to_numpy())
+    found = {}
+    for name, rows in named.groupby("channel"):
+        rows.attrs = dict(table.attrs)
+        amount = between(rows, column, *period)
+        if amount is None:
+            raise MmmError(f"an amount of {name} is missing in {column}. Fill it in.")
+        found[str(name)] = float(amount)
+    return found
