@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mmm.errors import ConfigError, InputError, quoted
+from mmm.funnel.change import change_of
 from mmm.funnel.decomposition import (
     Factors,
     Floats,
@@ -396,16 +397,8 @@ def _terms(
 
 def _from_kpis(kpis: tuple[Kpi, Kpi]) -> tuple[float, float, float]:
     """Interval of a difference from the two intervals (MOVER), taken to be independent."""
-    first, last = kpis
-    if first.level != last.level or first.name != last.name:
-        raise ConfigError(
-            f"kpis holds {first.name} at {first.level} and {last.name} at {last.level}. Pass the "
-            "same KPI before and after, at one level."
-        )
-    change = last.value - first.value
-    below = np.hypot(last.value - last.lower, first.upper - first.value)
-    above = np.hypot(last.upper - last.value, first.value - first.lower)
-    return float(change - below), float(change + above), first.level
+    change = change_of(*kpis)
+    return change.lower, change.upper, change.after.level
 
 
 def _from_counts(

@@ -13,6 +13,7 @@ from mmm.run.health import Health
 from mmm.wording import Finding
 
 Sentence = Callable[[Finding], Any]
+Write = Callable[[float, str], str]
 MOST_MENDS = 5
 
 
@@ -37,9 +38,11 @@ def print_health(
         indicators, change, periods, stages, signs, structural, mends, forecast, months, level.
     """
     write = partial(print_value, currency=currency, lang=lang)
+    compared = _compared(health, write, lang)
     return {
         "level": level,
-        "indicators": [_indicator(kpi, write, lang) for kpi in health.indicators],
+        "indicators": [_indicator(kpi, write, lang, compared) for kpi in health.indicators],
+        "compared": bool(compared),
         "change": None
         if health.change is None
         else sentence(health.change.finding(currency=currency)),
@@ -74,7 +77,29 @@ def print_value(value: float, unit: str, currency: str, lang: str) -> str:
     return wording.format_count(value, lang, digits=0 if unit == "count" else 1)
 
 
-def _indicator(kpi: Kpi, write: Callable[[float, str], str], lang: str) -> dict[str, Any]:
+def _compared(health: Health, write: Write, lang: str) -> dict[str, dict[str, str]]:
+    """Write each indicator in the two periods, and whether the difference is more than noise."""
+    known: list[tuple[Any, ...]] = [
+        (c.after.name, c.after.unit, c.before.value, c.after.value, c) for c in health.changes
+    ]
+    if health.change is not None:
+        why = health.change
+        known.append((why.formula.name, why.formula.unit, why.before, why.after, why))
+    rows = {}
+    for name, unit, before, after, change in known:
+        ratio = (after - before) / before if before else float("nan")
+        said = (
+            wording.say("page.noise", lang)
+            if change.within_noise
+            else wording.say("page.ratio", lang, change=ratio)
+        )
+        rows[name] = {"before": write(before, unit), "after": write(after, unit), "change": said}
+    return rows
+
+
+def _indicator(
+    kpi: Kpi, write: Write, lang: str, compared: dict[str, dict[str, str]]
+) -> dict[str, Any]:
     known = kpi.lower == kpi.lower and kpi.upper == kpi.upper
     return {
         "name": kpi.name,
@@ -83,6 +108,7 @@ def _indicator(kpi: Kpi, write: Callable[[float, str], str], lang: str) -> dict[
         if known
         else "",
         "n": wording.format_count(kpi.n, lang),
+        **compared.get(kpi.name, {"before": "", "after": "", "change": ""}),
     }
 
 

@@ -12,6 +12,7 @@ from mmm.channels import UNMATCHED, ChannelMap
 from mmm.errors import MmmError
 from mmm.funnel.alignment import Alignment, warning_signs
 from mmm.funnel.because import Explanation, explain_change
+from mmm.funnel.change import Change, change_of
 from mmm.funnel.completion import complete
 from mmm.funnel.economics import cohort_cac
 from mmm.funnel.forecast import Forecast, forecast
@@ -23,6 +24,7 @@ from mmm.funnel.outcomes import lead_outcomes
 from mmm.funnel.stages import funnel, sales_cycle
 
 Tables = Mapping[str, pd.DataFrame]
+Period = tuple[date, date]
 LEAST_DAYS = 60  # a shorter period has too few leads to be compared with another
 YEAR = 365
 
@@ -35,10 +37,12 @@ class Health:
     ----------
     indicators : tuple of Kpi
         At most five: cac, lead_to_customer, sales_cycle_from_lead, average_deal, sales_velocity.
+    changes : tuple of Change
+        The same indicators for the two `periods`, where both have one.
     change : Explanation or None
         Why the cost of a customer changed between two cohorts of leads of equal length.
     periods : tuple of (date, date)
-        The two cohorts of `change`, first and last day each; empty without it.
+        Two periods of equal length, first and last day each; empty where there are none.
     stages : DataFrame or None
         `Funnel.to_frame()` of all leads; None without leads.
     hygiene : Hygiene
@@ -50,6 +54,7 @@ class Health:
     """
 
     indicators: tuple[Kpi, ...]
+    changes: tuple[Change, ...]
     change: Explanation | None
     periods: tuple[tuple[date, date], ...]
     stages: pd.DataFrame | None
@@ -106,13 +111,21 @@ def funnel_health(
         tried("average_deal", lambda: average_deal(until(deals, as_of), level=level)),
         tried("sales_velocity", lambda: sales_velocity(deals, **settings)),
     ]
-    explained = tried("change", lambda: cac_change(tables, channels, as_of, level, seed))
+    periods = tried("change", lambda: two_periods(tables, as_of)) or ()
+    explained = None
+    changes: list[Change] = []
+    if periods:
+        explained = tried(
+            "change", lambda: cac_change(tables, channels, periods, as_of, level, seed)
+        )
+        changes = indicator_changes(tables, periods, settings)
     stages = tried("stages", lambda: _of_leads(leads, deals, _stages, settings))
     future = tried("forecast", lambda: _forecast(leads, deals, as_of, months, level, seed))
     return Health(
         indicators=tuple(kpi for kpi in indicators if kpi is not None),
-        change=None if explained is None else explained[0],
-        periods=() if explained is None else explained[1],
+        changes=tuple(changes),
+        change=explained,
+        periods=periods,
         stages=stages,
         hygiene=hygiene(deals, **others, as_of=as_of),
         alignment=warning_signs(deals, **others, spend=tables.get("spend"), **settings),
@@ -164,33 +177,80 @@ def _forecast(
     return forecast(leads, deals, as_of=as_of, months=months, level=level, seed=seed)
 
 
-def cac_change(
-    tables: Tables, channels: ChannelMap, as_of: pd.Timestamp, level: float, seed: int
-) -> tuple[Explanation, tuple[tuple[date, date], ...]]:
-    """Explain how the cost of a customer changed between two cohorts of leads.
-
-    The cohorts are the last two periods of equal length, at most a year each, that the spend
-    covers; customers still to come from them are added by `mmm.funnel.completion.complete`.
+def two_periods(tables: Tables, as_of: pd.Timestamp) -> tuple[Period, Period]:
+    """Return the last two periods of equal length, at most a year each, that the data cover.
 
     Raises
     ------
     MmmError
-        If a table is missing, or the periods are shorter than 60 days.
+        If there are no leads, or the periods are shorter than 60 days.
     """
-    absent = [name for name in ("leads", "spend") if name not in tables]
-    if absent:
-        raise MmmError(f"needs {' and '.join(absent)}. Add the table.")
-    first, last = period_of(tables["spend"])
-    last = min(last, as_of.date())
+    if "leads" not in tables:
+        raise MmmError("needs leads. Add the table.")
+    first = tables["leads"]["created_at"].min().date()
+    last = as_of.date()
+    if "spend" in tables:
+        paid_from, paid_to = period_of(tables["spend"])
+        first, last = max(first, paid_from), min(last, paid_to)
     days = min(YEAR, ((last - first).days + 1) // 2)
     if days < LEAST_DAYS:
-        raise MmmError(f"the spend covers {2 * days} days; two periods of 60 are needed.")
+        raise MmmError(f"the tables share {2 * days} days; two periods of 60 are needed.")
     middle = last - timedelta(days=days - 1)
-    periods = ((middle - timedelta(days=days), middle - timedelta(days=1)), (middle, last))
+    return (middle - timedelta(days=days), middle - timedelta(days=1)), (middle, last)
+
+
+def indicator_changes(
+    tables: Tables, periods: tuple[Period, Period], settings: dict[str, Any]
+) -> list[Change]:
+    """Compare each indicator between the two periods, where both have one."""
+    deals, leads, as_of = tables["deals"], tables["leads"], settings["as_of"]
+
+    def of_period(period: Period) -> list[Callable[[], Kpi]]:
+        day = leads["created_at"].dt.date
+        mine = leads[(day >= period[0]) & (day <= period[1])]
+        then = min(as_of, pd.Timestamp(period[1], tz="UTC") + pd.Timedelta(days=1))
+        closed = until(deals, as_of)
+        return [
+            lambda: lead_to_customer(mine, deals, **settings)[0],
+            lambda: sales_cycle(mine, deals, **settings)[0],
+            lambda: average_deal(closed, period=period, level=settings["level"]),
+            lambda: sales_velocity(deals, as_of=then, level=settings["level"]),
+        ]
+
+    changes = []
+    for earlier, later in zip(of_period(periods[0]), of_period(periods[1]), strict=True):
+        try:
+            change = change_of(earlier(), later())
+        except MmmError:
+            continue  # the indicator itself says why it is missing
+        if np.isfinite(change.lower) and np.isfinite(change.upper):
+            changes.append(change)
+    return changes
+
+
+def cac_change(
+    tables: Tables,
+    channels: ChannelMap,
+    periods: tuple[Period, Period],
+    as_of: pd.Timestamp,
+    level: float,
+    seed: int,
+) -> Explanation:
+    """Explain how the cost of a customer changed between the leads of two periods.
+
+    Customers still to come from them are added by `mmm.funnel.completion.complete`.
+
+    Raises
+    ------
+    MmmError
+        If there is no spend, or an amount is missing.
+    """
+    if "spend" not in tables:
+        raise MmmError("needs spend. Add the table.")
     outcomes = lead_outcomes(tables["leads"], tables["deals"], as_of=as_of)
     names = channels.assign(tables["leads"]).fillna(UNMATCHED).to_numpy()[outcomes.row]
     before, after = (_cohort(tables, channels, outcomes, names, period) for period in periods)
-    return explain_change(before, after, kpi="cac", level=level, seed=seed), periods
+    return explain_change(before, after, kpi="cac", level=level, seed=seed)
 
 
 def _cohort(
