@@ -1,6 +1,7 @@
 """The command line: parse, call, print."""
 
 import json
+import os
 import re
 import shlex
 import sys
@@ -8,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -44,10 +45,11 @@ def main() -> None:
     """Run the command line: 0 done, 1 unexpected failure, 2 something the user can mend."""
     try:
         app(standalone_mode=False)
+        _leave(0)
     except MmmError as error:
         _fail(_for_shell(str(error)), 2)
     except typer.Exit as done:
-        sys.exit(done.exit_code)
+        _leave(done.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         _fail("stopped", 1)
     except Exception as error:
@@ -62,15 +64,31 @@ def _for_shell(message: str) -> str:
     """Write a cure for Python as the option that does the same."""
     table = message.partition(" ")[0]
     pattern = r"pass columns=\{'(\w+)': (?:'([^']*)'|True)\}"
-    return re.sub(
-        pattern, lambda m: f"pass --map {table}.{m[1]}={shlex.quote(m[2] or 'true')}", message
-    )
+
+    def option(found: re.Match[str]) -> str:
+        ours, theirs = found[1], found[2]
+        if sys.argv[1:2] == ["run"]:
+            value = f'"{theirs}"' if theirs else "true"
+            return f"write columns = {{ {ours} = {value} }} in [{table}]"
+        return f"pass --map {table}.{ours}={shlex.quote(theirs or 'true')}"
+
+    return re.sub(pattern, option, message)
 
 
 def _fail(message: str, code: int) -> None:
     line = " ".join(message.split())
     notes.print(f"mmm: {line}", overflow="ignore", no_wrap=True, crop=False)
-    sys.exit(code)
+    _leave(code)
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process at once: native reader threads may abort an orderly shutdown."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:  # the reader of a pipe has gone
+        code = code or 1
+    os._exit(code)
 
 
 @contextmanager

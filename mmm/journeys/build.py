@@ -30,6 +30,8 @@ from mmm.tables.money import FLOAT_EXACT
 from mmm.tables.parse import Context
 from mmm.tables.read import check_choice
 
+FEW = 5  # won deals without a touch that may be chance
+
 
 def build_journeys(
     touches: object | None,
@@ -123,6 +125,7 @@ def build_journeys(
     channels = channels or ChannelMap()
     deal_table = read_deals(deals)
     lead_table = None if leads is None else read_leads(leads)
+    _check_links(deal_table, roles)
     touch_table, notes = _touch_table(touches, lead_table, channels)
     cutoff = _as_of(as_of, touch_table, deal_table)
     touch_table, late = _until(touch_table, cutoff)
@@ -151,7 +154,13 @@ def build_journeys(
         "deals_without_creation": int((timed["created"] == NEVER).sum()),
         "notes": tuple([*deal_table.attrs["notes"], *notes, *said]),
     }
-    return assemble(coded, run(coded, touch_sharing, engine), cutoff, about, has_value(deal_table))
+    rows = run(coded, touch_sharing, engine)
+    journeys = assemble(coded, rows, cutoff, about, has_value(deal_table))
+    lonely = _nobody_met(journeys)
+    if lonely is not None:
+        warnings.warn(lonely, DataWarning, stacklevel=2)
+        about["notes"] = (*about["notes"], lonely)
+    return journeys
 
 
 def has_value(deals: pd.DataFrame) -> bool:
@@ -165,6 +174,26 @@ def _check_days(lookback_days: float, maturity_days: float | None) -> None:
     for name, days in given.items():
         if not isinstance(days, int | float) or not 0 < days < 36_500:
             raise ConfigError(f"{name}={days!r} is not a number of days. Use for example 180.")
+
+
+def _check_links(deals: pd.DataFrame, roles: object | None) -> None:
+    links = [name for name in ("person_id", "account_id") if name in deals.columns]
+    if roles is None and not deals[links].notna().any(axis=None):
+        raise InputError(
+            "deals has no column 'person_id' or 'account_id' with a value, and there are no roles: "
+            "no deal can find its touches. Rename it, or pass columns={'person_id': 'your name'}."
+        )
+
+
+def _nobody_met(journeys: Journeys) -> str | None:
+    """Say where ids of deals and touches seem to be of two systems."""
+    lonely = journeys.unattributed.deals
+    if lonely < FEW or journeys.conversions.any():
+        return None
+    return (
+        f"none of the {lonely:g} won deals has a touch: check that person_id and account_id of "
+        "deals and touches are the same ids, and that the touches come before the closes."
+    )
 
 
 def _touch_table(

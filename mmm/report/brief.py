@@ -121,7 +121,7 @@ def render_brief(brief: Brief, lang: str = "en") -> str:
     ... })
     >>> period = (date(2025, 1, 1), date(2025, 6, 30))
     >>> page = render_brief(Brief("Acme", date(2025, 7, 3), period, credit), lang="it")
-    >>> "webinar</bdi> è il canale che ha reso di più" in page
+    >>> "webinar</bdi> è il canale con la quota più alta" in page
     True
     """
     style = _template("brief.css")

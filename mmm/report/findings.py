@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from mmm.channels import UNMATCHED
 from mmm.funnel.channel_table import TOTAL
 from mmm.funnel.full_cost import SHARED
 from mmm.journeys import UNATTRIBUTED
@@ -194,11 +195,27 @@ def _limits(result: RunResult, currency: str) -> Iterator[Finding]:
         young = counts["without_deal_too_young"]
         yield Finding("limits.young", young, facts={"n": young})
     yield from _unmatched(result, currency)
+    yield from _foreign_spend(result)
     if result.economics is not None:
         yield Finding("limits.same_days", None)
         if "costs" not in result.tables:
             yield Finding("limits.media_only", None)
     yield Finding("limits.offline", None)
+
+
+def _foreign_spend(result: RunResult) -> Iterator[Finding]:
+    """Name channels that cost money and that no touch has: two vocabularies, most often."""
+    if result.economics is None:
+        return
+    lines = result.economics.set_index("channel")
+    strangers = [
+        str(name)
+        for name in lines.index
+        if name not in (TOTAL, SHARED, UNMATCHED, *result.journeys.channels)
+        and lines.loc[name, "media"] not in (None, 0)
+    ]
+    if strangers:
+        yield Finding("limits.foreign_spend", len(strangers), facts={"channels": strangers})
 
 
 def _unmatched(result: RunResult, currency: str) -> Iterator[Finding]:

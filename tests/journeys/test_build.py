@@ -438,3 +438,17 @@ def test_an_engine_of_the_users_gives_the_same_journeys():
     touches = [("p1", None, "2024-02-01", "Email"), ("p2", None, "2023-02-01", "Events")]
     own = build(touches, ONE_DEAL, engine=ibis.duckdb.connect())
     assert list(own.paths()) == list(build(touches, ONE_DEAL).paths())
+
+
+def test_deals_that_nobody_owns_are_refused():
+    deals = deals_frame(ONE_DEAL).drop(columns=["person_id", "account_id"])
+    with pytest.raises(InputError, match="no deal can find its touches"):
+        build_journeys(touches_frame([("p1", None, "2024-04-01", "A")]), deals)
+
+
+def test_ids_of_two_systems_are_told():
+    deals = [(f"d{i}", f"x{i}", None, "2024-03-01", "2024-06-01", True, "1.00") for i in range(6)]
+    touches = [("p1", None, "2023-04-01", "A"), ("p1", None, "2024-04-01", "A")]
+    with pytest.warns(DataWarning, match="none of the 6 won deals has a touch"):
+        journeys = build_journeys(touches_frame(touches), deals_frame(deals))
+    assert any("same ids" in note for note in journeys.about["notes"])

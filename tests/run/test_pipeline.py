@@ -14,6 +14,7 @@ from mmm.report import brief_of, render_brief, write_results
 from mmm.run import load_config, run
 from mmm.run.demo import demo_config
 from mmm.run.pipeline import check_currencies
+from mmm.wording import say
 from tests.test_cli import mmm
 
 
@@ -59,7 +60,7 @@ def test_findings_say_what_cannot_be_told_apart(demo):
     top = markov.sort_values("credit", ascending=False).iloc[:2]
     close = top["upper"].iloc[1] >= top["lower"].iloc[0]
     assert ("too close behind" in first.sentence("en")) == close
-    assert top["channel"].iloc[0] in first.sentence("it")
+    assert first.sentence("it").startswith(say(f"channel.{top['channel'].iloc[0]}", "it"))
 
 
 def test_olist_adds_up_to_its_842_deals(shared, tmp_path):
@@ -261,3 +262,14 @@ def test_without_leads_the_funnel_says_what_is_missing(demo):
     assert result.health.forecast is None
     assert any(line.startswith("cac: needs leads") for line in result.health.missing)
     assert "Where contacts stop" not in render_brief(brief_of(result, config))
+
+
+def test_spend_under_other_names_is_told(demo):
+    config, result = demo
+    lines = result.economics.replace({"channel": {"Events": "Fiera"}})
+    strange = replace(result, economics=lines)
+    said = [one.sentence("en") for one in brief_of(strange, config).limits]
+    assert any("no recorded contact has: Fiera" in sentence for sentence in said)
+    assert not any(
+        "no recorded contact has" in s.sentence() for s in brief_of(result, config).limits
+    )
