@@ -44,8 +44,8 @@ Map = Annotated[
 def main() -> None:
     """Run the command line: 0 done, 1 unexpected failure, 2 something the user can mend."""
     try:
-        app(standalone_mode=False)
-        _leave(0)
+        code = app(standalone_mode=False)  # the code of a typer.Exit, else what a command returns
+        _leave(code if isinstance(code, int) else 0)
     except MmmError as error:
         _fail(_for_shell(str(error)), 2)
     except typer.Exit as done:
