@@ -1,7 +1,8 @@
 """English and Italian: numbers, money, dates and every sentence, in one place.
 
-Sentences stand in ``wording.toml`` beside this file, one table a key with an ``en`` and an ``it``
-text. A placeholder is ``{fact:kind}``; the kinds are
+Sentences stand in the folder ``words`` beside this file, a TOML file a subject, one table a key
+with an ``en`` and an ``it`` text: the same facts in both languages, typographic apostrophes. A
+placeholder is ``{fact:kind}``; the kinds are
 
 ``money``, ``cents``
     an amount, in whole units or with cents, in the fact ``currency``
@@ -230,7 +231,7 @@ def say(key: str, /, lang: str = "en", *, mark: Mark | None = None, **facts: obj
     Parameters
     ----------
     key : str
-        Key in ``wording.toml``, such as ``"attribution.leader"``.
+        Key in ``words``, such as ``"attribution.leader"``.
     lang : {"en", "it"}
         Language.
     mark : callable, optional
@@ -260,7 +261,7 @@ class Finding:
     Attributes
     ----------
     metric : str
-        Key of the statement in ``wording.toml``.
+        Key of the statement in ``words``.
     value : object
         The figure; placeholders reach it as ``value``.
     change : object
@@ -305,16 +306,31 @@ Before moving budget, pause webinar in one region for a few weeks and compare.
 
 @cache
 def entries() -> Mapping[str, Mapping[str, str]]:
-    """Return every entry of ``wording.toml``: key to language to text.
+    """Return every entry of ``words/*.toml``: key to language to text.
+
+    Raises
+    ------
+    MmmError
+        If two files hold the same key.
 
     Examples
     --------
     >>> entries()["format.missing"]["it"]
     'n.d.'
     """
-    text = resources.files("mmm").joinpath("wording.toml").read_text(encoding="utf-8")
-    groups = cast(dict[str, dict[str, dict[str, str]]], tomllib.loads(text))
-    return {f"{group}.{name}": entry for group in groups for name, entry in groups[group].items()}
+    found: dict[str, Mapping[str, str]] = {}
+    files = resources.files("mmm").joinpath("words").iterdir()
+    for file in sorted(files, key=lambda file: file.name):
+        groups = cast(
+            dict[str, dict[str, dict[str, str]]], tomllib.loads(file.read_text(encoding="utf-8"))
+        )
+        keys = {
+            f"{group}.{name}": groups[group][name] for group in groups for name in groups[group]
+        }
+        if twice := found.keys() & keys:
+            raise MmmError(f"{file.name} says {quoted(sorted(twice))} again; keep one of them.")
+        found |= keys
+    return found
 
 
 def _text(key: str, lang: str) -> str:
@@ -324,7 +340,7 @@ def _text(key: str, lang: str) -> str:
         group = [name for name in entries() if name.split(".")[0] == key.split(".")[0]]
         raise MmmError(
             f"There is no sentence {key!r}; use one of {quoted(group or entries())}, "
-            "or add it to mmm/wording.toml."
+            "or add it to mmm/words."
         )
     return entries()[key][lang]
 
@@ -355,7 +371,7 @@ class _Speaker(string.Formatter):
         if kind not in KINDS:
             raise MmmError(
                 f"The sentence {self.key!r} asks for the unknown format {format_spec!r}; "
-                f"use one of {quoted(KINDS, limit=len(KINDS))} in mmm/wording.toml."
+                f"use one of {quoted(KINDS, limit=len(KINDS))} in mmm/words."
             )
         try:
             said = KINDS[kind](self, value, detail)
