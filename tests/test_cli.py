@@ -119,6 +119,32 @@ def test_wrong_options_reach_the_user_as_errors(tmp_path):
         assert value in one_line_of_error(mmm(*base, option, value, cwd=tmp_path))
 
 
+def test_check_reads_a_configuration_and_names_the_mistakes_of_every_table(tmp_path):
+    for name in ("touches", "deals", "spend"):
+        pd.read_csv(FILES[name]).to_csv(tmp_path / f"{name}.csv", index=False)
+    config = "\n".join(f'[{name}]\nsource = "{name}.csv"' for name in ("touches", "deals", "spend"))
+    (tmp_path / "mmm.toml").write_text(config)
+    clean = mmm("check", "mmm.toml", cwd=tmp_path)
+    assert clean.returncode == 0, clean.stderr
+    assert "deals: " in clean.stdout
+    deals = pd.read_csv(tmp_path / "deals.csv")
+    pd.concat([deals, deals.head(2)]).to_csv(tmp_path / "deals.csv", index=False)
+    spend = pd.read_csv(tmp_path / "spend.csv").drop(columns=["date", "spend"])
+    spend.to_csv(tmp_path / "spend.csv", index=False)
+    done = mmm("check", "mmm.toml", cwd=tmp_path)
+    assert done.returncode == 2
+    said = [line for line in done.stderr.splitlines() if line.startswith("mmm: ")]
+    assert len(said) == 2
+    assert 'write on_duplicate = "first" or' in said[0]
+    assert "spend has no columns 'date', 'spend'" in said[1]
+    assert "write columns = { date = " in said[1]
+    assert f"deals: {len(deals)} rows" in done.stdout
+    assert "is kept" in done.stdout
+    assert "names the tables" in one_line_of_error(
+        mmm("check", "mmm.toml", "--deals", "d.csv", cwd=tmp_path)
+    )
+
+
 def test_help_teaches_by_example():
     for command in ("demo", "run", "check", "attribute"):
         done = mmm(command, "--help")

@@ -23,6 +23,8 @@ _CLOCK = (
 )
 _YEAR_FIRST = r"^(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})" + _CLOCK
 _YEAR_LAST = r"^(?P<first>\d{1,2})[-/.](?P<second_part>\d{1,2})[-/.](?P<year>\d{4})" + _CLOCK
+_MONTH_LAST = r"^(?P<year>\d{4})[-/.](?P<month>\d{1,2})$"
+_MONTH_FIRST = r"^(?P<month>\d{1,2})[-/.](?P<year>\d{4})$"
 _INSTANT = pa.timestamp("us", "UTC")
 DAY_MICROS = 86_400_000_000
 
@@ -83,10 +85,30 @@ def to_date(column: Any, context: Context) -> Any:
     if pa.types.is_timestamp(array.type):
         stamps = array.cast(pa.timestamp("us", array.type.tz), safe=False)
     else:
-        stamps = _read_text(_words(array, context), context)
+        words = _words(array, context)
+        stamps = _months(words, context)
+        stamps = _read_text(words, context) if stamps is None else stamps
     if stamps.type.tz is not None:
         stamps = pc.local_timestamp(stamps.cast(pa.timestamp("us", context.tz)))
     return stamps.cast(pa.date32(), safe=False)
+
+
+def _months(words: Any, context: Context) -> Any | None:
+    """Read months such as 2024-01 or 01/2024 as their first day; None where a value is a day."""
+    filled = pc.is_valid(words)
+    for pattern in (_MONTH_LAST, _MONTH_FIRST):
+        parts = pc.extract_regex(words, pattern)
+        if not pc.all(pc.equal(pc.is_valid(parts), filled)).as_py():
+            continue
+        year, month = (pc.struct_field(parts, name) for name in ("year", "month"))
+        iso = pc.binary_join_element_wise(year, pc.utf8_lpad(month, 2, "0"), "01", "-")
+        wrong = pc.greater(pc.fill_null(month.cast(pa.int64()), 1), 12)
+        wrong = pc.or_(wrong, pc.equal(pc.fill_null(month.cast(pa.int64()), 1), 0))
+        if pc.any(wrong).as_py():
+            context.refuse(wrong, "is a month that does not exist", "Correct it.", words)
+        context.notes.append(f"{context.where}: months, read as their first day")
+        return iso.cast(pa.timestamp("us"))
+    return None
 
 
 def _words(array: Any, context: Context) -> Any:

@@ -178,9 +178,11 @@ def _renamed(spec: TableSpec, raw: Raw, columns: Columns) -> tuple[dict[str, Any
             f"columns= names {quoted(unknown)}, which {spec.name} does not have; it has "
             f"{quoted(spec.names, 20)}. The form is columns={{'our name': 'your name'}}."
         )
-    for ours, theirs in columns.items():
-        if isinstance(theirs, str) and theirs not in found:
-            raise _no_column(spec, theirs, ours, found)
+    gone = [
+        (theirs, ours) for ours, theirs in columns.items() if theirs not in {*found, True, False}
+    ]
+    if gone:
+        raise _no_column(spec, [(str(theirs), ours) for theirs, ours in gone], found)
     taken = {theirs for theirs in columns.values() if isinstance(theirs, str)}
     origin = {name: name for name in found if name not in taken and name not in columns}
     result = {name: raw.table[name] for name in origin}
@@ -188,12 +190,12 @@ def _renamed(spec: TableSpec, raw: Raw, columns: Columns) -> tuple[dict[str, Any
         constant = isinstance(theirs, bool)
         result[ours] = pa.repeat(theirs, raw.table.num_rows) if constant else raw.table[theirs]
         origin[ours] = "" if isinstance(theirs, bool) else theirs
-    for column in spec.columns:
-        if column.required and column.name not in result:
-            raise _no_column(spec, column.name, column.name, found)
+    missing = [(c.name, c.name) for c in spec.columns if c.required and c.name not in result]
     for group in spec.one_of:
         if not any(name in result for name in group):
-            raise _no_column(spec, " or ".join(group), group[0], found)
+            missing.append((" or ".join(group), group[0]))
+    if missing:
+        raise _no_column(spec, missing, found)
     return result, origin
 
 
@@ -216,12 +218,20 @@ def _checked(spec: TableSpec, columns: Columns) -> Columns:
     return checked
 
 
-def _no_column(spec: TableSpec, name: str, ours: str, found: list[str]) -> InputError:
-    near = next((f for f in found if f.lower() == ours.lower()), "your name")
-    cure = f"Rename it, or pass columns={{{ours!r}: {near!r}}}."
-    if ours == "won":
+def _no_column(spec: TableSpec, missing: list[tuple[str, str]], found: list[str]) -> InputError:
+    """Name every missing column at once; `missing` pairs its name with ours."""
+    near = {
+        ours: next((f for f in found if f.lower() == ours.lower()), "your name")
+        for _, ours in missing
+    }
+    one = len(missing) == 1
+    names = quoted([name for name, _ in missing], len(missing))
+    cure = f"Rename {'it' if one else 'them'}, or pass columns={near!r}."
+    if "won" in near:
         cure += " If every row is a won deal, pass columns={'won': True}."
-    return InputError(f"{spec.name} has no column {name!r}; found {quoted(found, 20)}. {cure}")
+    return InputError(
+        f"{spec.name} has no column{'' if one else 's'} {names}; found {quoted(found, 20)}. {cure}"
+    )
 
 
 def _check_future(spec: TableSpec, typed: dict[str, Any], contexts: Mapping[str, Context]) -> None:

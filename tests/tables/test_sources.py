@@ -82,7 +82,14 @@ def test_missing_columns_say_what_was_found_and_the_cure():
     with pytest.raises(InputError) as caught:
         read_touches(frame)
     assert str(caught.value) == (
-        "touches has no column 'touched_at'; found 'person_id', 'Touched_At', 'ch'. "
+        "touches has no columns 'touched_at', 'channel or source or medium or campaign'; "
+        "found 'person_id', 'Touched_At', 'ch'. "
+        "Rename them, or pass columns={'touched_at': 'Touched_At', 'channel': 'your name'}."
+    )
+    with pytest.raises(InputError) as caught:
+        read_touches(frame.rename(columns={"ch": "channel"}))
+    assert str(caught.value) == (
+        "touches has no column 'touched_at'; found 'person_id', 'Touched_At', 'channel'. "
         "Rename it, or pass columns={'touched_at': 'Touched_At'}."
     )
 

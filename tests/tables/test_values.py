@@ -491,3 +491,29 @@ def test_kinds_of_deals_are_spelled_one_way():
     read = read_deals(deals(kind=words))
     assert read["kind"].tolist()[:4] == ["new", "renewal", "expansion", "Progetto"]
     assert "kind 'Progetto' is neither new" in read.attrs["notes"][-1]
+
+
+@pytest.mark.parametrize(
+    "months", [["01/2024", "02/2024"], ["2024-01", "2024-02"], ["1.2024", "2.2024"]]
+)
+def test_a_month_is_read_as_its_first_day_and_said(months):
+    spend = read_spend(pd.DataFrame({"date": months, "channel": "Events", "spend": ["1", "2"]}))
+    assert spend["date"].tolist() == [pd.Timestamp("2024-01-01"), pd.Timestamp("2024-02-01")]
+    assert spend.attrs["every"] == "month"
+    assert any("months, read as their first day" in note for note in spend.attrs["notes"])
+
+
+def test_months_that_do_not_exist_or_stand_among_days_are_refused():
+    for dates, said in (
+        (["13/2024", "01/2024"], "does not exist"),
+        (["01/2024", "2024-02-01"], "is not a date"),
+    ):
+        with pytest.raises(InputError, match=said):
+            read_spend(pd.DataFrame({"date": dates, "channel": "Events", "spend": ["1", "2"]}))
+
+
+def test_every_missing_column_is_named_at_once():
+    with pytest.raises(
+        InputError, match=r"no columns 'date', 'spend'.*'date': 'Date', 'spend': 'your name'"
+    ):
+        read_spend(pd.DataFrame({"Date": ["2024-01-01"], "channel": ["x"], "amount": ["1"]}))

@@ -1,0 +1,56 @@
+"""The command line: parse, call, print."""
+
+import sys
+
+import typer
+
+from mmm.cli.attribute import attribute
+from mmm.cli.check import check
+from mmm.cli.run import demo, run_command
+from mmm.cli.shell import fail, for_shell, leave
+from mmm.errors import MmmError
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Which marketing earned the deals, from a CRM export and a spend table.",
+)
+
+app.command(
+    help="Run the synthetic company end to end and write its page.\n\nExample: mmm demo --out demo"
+)(demo)
+app.command(
+    "run",
+    help="Run your own tables as mmm.toml says.\n\nExample: mmm run mmm.toml --out results",
+)(run_command)
+app.command(
+    help="Read the tables and say what is in them, without running a model.\n\n"
+    "Example: mmm check --touches touches.csv --deals deals.csv --locale it\n\n"
+    "Example: mmm check mmm.toml"
+)(check)
+app.command(
+    help="Credit closed deals to channels, one row a model and channel.\n\n"
+    "Example: mmm attribute --touches touches.csv --deals deals.csv --by account --out credit.csv"
+)(attribute)
+
+
+def main() -> None:
+    """Run the command line: 0 done, 1 unexpected failure, 2 something the user can mend."""
+    try:
+        code = app(standalone_mode=False)  # the code of a typer.Exit, else what a command returns
+        leave(code if isinstance(code, int) else 0)
+    except MmmError as error:
+        with_file = any(argument.endswith(".toml") for argument in sys.argv[1:])
+        fail(for_shell(str(error), with_file=with_file), 2)
+    except typer.Exit as done:
+        leave(done.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        fail("stopped", 1)
+    except Exception as error:
+        if hasattr(error, "format_message"):  # what typer says of a wrong option
+            fail(f"{error.format_message()} Try --help.", 2)
+        if type(error).__module__.startswith("mmm") or "--debug" in sys.argv:
+            raise
+        fail(f"unexpected {type(error).__name__}: {error}. This is a bug; please report it.", 1)

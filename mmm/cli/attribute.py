@@ -1,0 +1,87 @@
+"""`mmm attribute`: credit a channel and model, as a CSV."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from mmm.cli.options import Contacts, Deals, Json, Leads, Locale, Map, Roles, Touches, Tz, config_of
+from mmm.cli.shell import print_json, print_notes, progress, records, told
+
+
+def attribute(
+    deals: Deals,
+    out: Annotated[Path, typer.Option(help="CSV file to write.")],
+    touches: Touches = None,
+    leads: Leads = None,
+    contacts: Contacts = None,
+    roles: Roles = None,
+    by: Annotated[str, typer.Option(help="person or account.")] = "person",
+    dimension: Annotated[str, typer.Option(help="Column of touches to credit.")] = "channel",
+    lookback_days: Annotated[float, typer.Option(help="Days before the deal.")] = 180,
+    maturity_days: Annotated[float | None, typer.Option(help="Age of a lost journey.")] = None,
+    touch_sharing: Annotated[str, typer.Option(help="next_deal or all_open.")] = "next_deal",
+    models: Annotated[
+        str, typer.Option(help="Comma-separated.")
+    ] = "first_touch,last_touch,linear,markov",
+    measure: Annotated[str | None, typer.Option(help="value or conversions.")] = None,
+    level: Annotated[float, typer.Option(help="Coverage of the intervals.")] = 0.9,
+    locale: Locale = None,
+    tz: Tz = "UTC",
+    column: Map = None,
+    as_json: Json = False,
+) -> None:
+    """Attribute deals."""
+    from mmm.attribution import compare
+    from mmm.journeys import build_journeys
+    from mmm.run import read_tables
+    from mmm.tables import write_csv
+    from mmm.tables.write import refuse_input
+
+    given = {
+        "touches": touches,
+        "deals": deals,
+        "leads": leads,
+        "contacts": contacts,
+        "roles": roles,
+    }
+    refuse_input(out, {Path(source).resolve() for source in given.values() if source})
+    with told():
+        tables = read_tables(config_of(given, locale, tz, column), progress)
+        progress("building journeys")
+        journeys = build_journeys(
+            tables.get("touches"),
+            tables["deals"],
+            leads=tables.get("leads"),
+            contacts=tables.get("contacts"),
+            roles=tables.get("roles"),
+            by=by,  # type: ignore[arg-type]
+            dimension=dimension,
+            lookback_days=lookback_days,
+            maturity_days=maturity_days,
+            touch_sharing=touch_sharing,  # type: ignore[arg-type]
+        )
+        names = [name.strip() for name in models.split(",") if name.strip()]
+        result = compare(journeys, names, measure=measure, level=level)
+    print_notes(journeys.about["notes"])
+    frame = result.to_frame(cents=result.results[0].measure == "value")
+    write_csv(frame, out)
+    if as_json:
+        print_json({"file": out, "counts": journeys.about["counts"], "credit": records(frame)})
+        return
+    _print_credit(frame, result.results[0].measure)
+    print(f"Written: {out.resolve()}")
+
+
+def _print_credit(frame: Any, measure: str) -> None:
+    wide = frame.pivot(index="channel", columns="model", values="credit")
+    wide = wide[list(dict.fromkeys(frame["model"]))]
+    table = Table(title=f"Credit in {measure}")
+    table.add_column("channel")
+    for model in wide.columns:
+        table.add_column(str(model), justify="right")
+    for channel, row in wide.iterrows():
+        table.add_row(str(channel), *(f"{float(value):,.2f}" for value in row))
+    Console(highlight=False, markup=False).print(table)

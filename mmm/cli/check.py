@@ -1,0 +1,136 @@
+"""`mmm check`: what is in the tables and what to mend, table by table, without a model."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mmm.cli.options import Contacts, Json, Leads, Locale, Map, Roles, Spend, Touches, Tz, config_of
+from mmm.cli.shell import complain, for_shell, print_json, records, told
+from mmm.errors import ConfigError, MmmError
+
+
+def check(
+    config: Annotated[
+        Path | None, typer.Argument(help="A configuration, usually mmm.toml.", show_default=False)
+    ] = None,
+    deals: Annotated[str | None, typer.Option(help="Deals: a file or a URL#table.")] = None,
+    touches: Touches = None,
+    leads: Leads = None,
+    spend: Spend = None,
+    contacts: Contacts = None,
+    roles: Roles = None,
+    locale: Locale = None,
+    tz: Tz = "UTC",
+    column: Map = None,
+    as_json: Json = False,
+) -> None:
+    """Check tables."""
+    from mmm.run.pipeline import unmatched
+
+    given = {
+        "touches": touches,
+        "deals": deals,
+        "leads": leads,
+        "spend": spend,
+        "contacts": contacts,
+        "roles": roles,
+    }
+    settings = _settings(config, given, locale, tz, column)
+    with told():
+        tables, mistakes = _read_each(settings)
+    for mistake in mistakes:
+        complain(for_shell(mistake, with_file=config is not None))
+    foreign = unmatched(tables, settings.channels.to_map())
+    state = _hygiene(tables)
+    if as_json:
+        _print_all(tables, mistakes, foreign, state)
+    else:
+        _say_all(tables, foreign, state)
+    if mistakes:
+        raise typer.Exit(2)
+
+
+def _settings(
+    config: Path | None,
+    given: dict[str, str | None],
+    locale: str | None,
+    tz: str,
+    column: list[str] | None,
+) -> Any:
+    from mmm.run import load_config
+
+    if config is None:
+        if given["deals"] is None:
+            raise ConfigError("there are no deals. Pass --deals deals.csv, or mmm.toml.")
+        return config_of(given, locale, tz, column)
+    if any(source is not None for source in given.values()) or column or locale:
+        raise ConfigError(
+            f"{config.name} names the tables and how they are written. "
+            "Pass it alone, or leave it out and pass --touches, --deals and the others."
+        )
+    return load_config(config)
+
+
+def _read_each(settings: Any) -> tuple[dict[str, Any], list[str]]:
+    """Read every table, so that one check names the mistakes of all of them.
+
+    Rows that repeat an id are a mistake, and no reason to look no further: one of each is kept.
+    """
+    from mmm.run.pipeline import READERS
+
+    tables, mistakes = {}, []
+    for name, reader in READERS.items():
+        section = getattr(settings, name)
+        if section is None:
+            continue
+        options = section.options()
+        try:
+            tables[name] = reader(section.source, **options)
+        except MmmError as error:
+            mistakes.append(str(error))
+            keep = {"spend": "sum"}.get(name, "first")
+            if "on_duplicate" not in str(error):
+                continue
+            try:
+                tables[name] = reader(section.source, **(options | {"on_duplicate": keep}))
+            except MmmError as second:
+                mistakes.append(str(second))
+    return tables, mistakes
+
+
+def _hygiene(tables: dict[str, Any]) -> Any | None:
+    from mmm.funnel.hygiene import hygiene
+
+    if "deals" not in tables:
+        return None
+    return hygiene(
+        tables["deals"],
+        leads=tables.get("leads"),
+        touches=tables.get("touches"),
+        contacts=tables.get("contacts"),
+    )
+
+
+def _print_all(
+    tables: dict[str, Any], mistakes: list[str], foreign: dict[str, Any], state: Any | None
+) -> None:
+    read = {name: {"rows": len(t), "notes": t.attrs["notes"]} for name, t in tables.items()}
+    print_json(
+        read
+        | {"mistakes": mistakes}
+        | {"unmatched": {name: records(rows) for name, rows in foreign.items()}}
+        | {"hygiene": [] if state is None else records(state.to_frame())}
+    )
+
+
+def _say_all(tables: dict[str, Any], foreign: dict[str, Any], state: Any | None) -> None:
+    for name, table in tables.items():
+        print(f"{name}: {len(table)} rows, columns {', '.join(table.columns)}")
+        for note in table.attrs["notes"]:
+            print(f"  {note}")
+    for name, rows in foreign.items():
+        print(f"{name}: {int(rows['rows'].sum())} rows match no channel rule:")
+        print(rows.head(10).to_string(index=False))
+    for finding in () if state is None else state.findings():
+        print(f"to mend: {finding.sentence()}")

@@ -1,0 +1,137 @@
+"""What every command does alike: notes on stderr, JSON on stdout, one line an error, exit codes."""
+
+import ast
+import json
+import os
+import re
+import shlex
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from rich.console import Console
+
+from mmm.errors import MmmWarning
+
+notes = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+
+# Options of the command line; every other setting of a table stands in mmm.toml.
+_OPTIONS = frozenset({"locale", "tz"})
+_VALUE = r"(?:\{[^{}]*\}|'[^']*'|True|False)"
+_CHOICE = rf"{_VALUE}(?: or {_VALUE})*"
+_SETTING = re.compile(rf"(\w+)=({_CHOICE})")
+_CURE = re.compile(rf"\bpass (\w+={_CHOICE}(?:(?:, | and | or )\w+={_CHOICE})*)", re.IGNORECASE)
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """Say what is wrong in one line, and end the process."""
+    complain(message)
+    leave(code)
+
+
+def complain(message: str) -> None:
+    """Say what is wrong in one line."""
+    line = " ".join(message.split())
+    notes.print(f"mmm: {line}", overflow="ignore", no_wrap=True, crop=False)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process at once: native reader threads may abort an orderly shutdown."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:  # the reader of a pipe has gone
+        code = code or 1
+    os._exit(code)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Print warnings of ours as one line each; leave others to Python."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", MmmWarning)
+        yield
+    for text in dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, MmmWarning)):
+        notes.print(f"warning: {text}")
+
+
+def progress(step: str) -> None:
+    """Say what is done now."""
+    notes.print(f"… {step}")
+
+
+def print_notes(said: Any, *others: Any) -> None:
+    """Say on stderr what the readers found and decided."""
+    more = [note for table in others if table is not None for note in table.attrs["notes"]]
+    for note in dict.fromkeys([*said, *more]):
+        notes.print(f"note: {note}")
+
+
+def records(frame: Any) -> Any:
+    """Return a frame as a list of rows that JSON can hold."""
+    return json.loads(frame.to_json(orient="records", default_handler=str))
+
+
+def print_json(content: Any) -> None:
+    """Print one JSON object on stdout."""
+    print(json.dumps(content, default=str, ensure_ascii=False, allow_nan=False))
+
+
+def for_shell(message: str, *, with_file: bool) -> str:
+    """Write a cure for Python as the option, or the line of mmm.toml, that does the same.
+
+    Parameters
+    ----------
+    message : str
+        What an error says; it begins with the name of the table.
+    with_file : bool
+        Whether the command reads a configuration file.
+
+    Examples
+    --------
+    >>> for_shell("deals has no column 'won'. Rename it, or pass columns={'won': 'X'}.",
+    ...     with_file=False)
+    "deals has no column 'won'. Rename it, or pass --map deals.won=X."
+    >>> for_shell("deals: d1 twice. Pass on_duplicate='first' or 'last'.", with_file=True)
+    'deals: d1 twice. Write on_duplicate = "first" or "last" under [deals] in mmm.toml.'
+    """
+    table = message.partition(" ")[0].rstrip(":")
+
+    def cure(found: re.Match[str]) -> str:
+        settings = [
+            (name, [ast.literal_eval(one) for one in re.findall(_VALUE, choice)])
+            for name, choice in _SETTING.findall(found[1])
+        ]
+        if not with_file and all(name in _OPTIONS or name == "columns" for name, _ in settings):
+            verb = "Pass " if found[0][0] == "P" else "pass "
+            return verb + " ".join(_option(table, name, of[0]) for name, of in settings)
+        lines = (f"{name} = {' or '.join(map(_toml, values))}" for name, values in settings)
+        verb = "Write" if found[0][0] == "P" else "write"
+        return f"{verb} {', '.join(lines)} under [{table}] in mmm.toml"
+
+    return _CURE.sub(cure, message)
+
+
+def _option(table: str, name: str, value: Any) -> str:
+    if name != "columns" or not isinstance(value, dict):
+        return f"--{name} {shlex.quote(str(value))}"
+    pairs = (f"--map {table}.{ours}={_column(theirs)}" for ours, theirs in value.items())
+    return " ".join(pairs)
+
+
+def _column(theirs: object) -> str:
+    return "true" if theirs is True else shlex.quote(str(theirs))
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        inside = ", ".join(f"{_key(key)} = {_toml(each)}" for key, each in value.items())
+        return f"{{ {inside} }}"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _key(key: object) -> str:
+    text = str(key)
+    return text if re.fullmatch(r"[A-Za-z0-9_-]+", text) else json.dumps(text, ensure_ascii=False)
