@@ -6,6 +6,8 @@ placeholder is ``{fact:kind}``; the kinds are
 
 ``money``, ``cents``
     an amount, in whole units or with cents, in the fact ``currency``
+``difference``
+    of two figures in the fact ``unit``: "share" in percentage points, "days", else money
 ``share``, ``change``
     a ratio as a percentage; `change` always carries its sign
 ``count``, ``number``, ``days``
@@ -402,6 +404,15 @@ def _say_cents(speaker: _Speaker, value: Any, detail: str) -> str:
     return format_money(value, speaker.fact("currency"), speaker.lang, cents=True)
 
 
+def _say_difference(speaker: _Speaker, value: Any, detail: str) -> str:
+    unit = speaker.facts.get("unit")
+    if unit not in ("share", "days"):
+        return _say_money(speaker, value, detail)
+    figure = _round(exact(value).scaleb(2 if unit == "share" else 0, _EXACT), 1)
+    forms = _text("format.points" if unit == "share" else "format.days", speaker.lang)
+    return f"{_joined(figure, 1, speaker.lang)} {_form(abs(figure), forms)}"
+
+
 def _say_change(speaker: _Speaker, value: Any, detail: str) -> str:
     said = format_share(value, speaker.lang)
     return f"+{said}" if not _missing(value) and value > 0 else said
@@ -429,6 +440,7 @@ def _say_label(speaker: _Speaker, value: Any, detail: str) -> str:
 KINDS: Mapping[str, Callable[[_Speaker, Any, str], str]] = {
     "money": _say_money,
     "cents": _say_cents,
+    "difference": _say_difference,
     "share": lambda speaker, value, _: format_share(value, speaker.lang),
     "change": _say_change,
     "count": _say_count,

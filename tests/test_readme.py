@@ -102,7 +102,7 @@ def test_the_files_are_those_that_a_run_writes(folder):
 def test_the_configuration_is_valid_with_and_without_its_optional_lines(folder):
     assert load_config(folder / "mmm.toml").journeys.by == "account"
     text, n_optional = re.subn(r"^# (?=\w+ = )", "", configuration(), flags=re.MULTILINE)
-    assert n_optional == 6
+    assert n_optional == 9
     (folder / "full.toml").write_text(text, encoding="utf-8")
     config = load_config(folder / "full.toml")
     assert config.deals.columns == {"won": "Stage", "value": "Amount"}

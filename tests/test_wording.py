@@ -29,6 +29,7 @@ NBSP = "\u00a0"
 SAMPLES = {
     "money": Decimal("1234.5"),
     "cents": Decimal("1234.5"),
+    "difference": Decimal("1234.5"),
     "share": 0.083,
     "change": -0.12,
     "count": 1,
@@ -110,6 +111,21 @@ def test_what_is_missing_is_said_so(missing):
     for write in (format_money, format_share, format_count, format_days, format_date):
         assert write(missing) == "n/a"
         assert write(missing, lang="it") == "n.d."
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "lang", "written"),
+    [
+        ("share", 0.031, "en", "3.1 percentage points"),
+        ("share", -0.01, "it", "-1,0 punto percentuale"),
+        ("days", 12.34, "it", "12,3 giorni"),
+        ("money_per_day", -80, "en", "-€80"),
+        ("money", Decimal("1234.5"), "it", f"1.235{NBSP}€"),
+    ],
+)
+def test_a_difference_is_written_in_its_unit(unit, value, lang, written):
+    said = say("because.mix", lang, amount=value, unit=unit, currency="EUR")
+    assert written in said
 
 
 @pytest.mark.parametrize(

@@ -2,17 +2,12 @@
 
 from mmm.funnel.alignment import Alignment, warning_signs
 from mmm.funnel.because import Explanation, explain_change
-from mmm.funnel.capacity import sales_workload
-from mmm.funnel.channel_table import channel_table
-from mmm.funnel.customers import segments
-from mmm.funnel.duplicates import find_duplicates
-from mmm.funnel.economics import cohort_cac, period_cac
-from mmm.funnel.forecast import Forecast, forecast
-from mmm.funnel.hygiene import Hygiene, hygiene
+from mmm.funnel.customers import segments, winner_profile
+from mmm.funnel.economics import channel_table, cohort_cac, period_cac
+from mmm.funnel.forecast import Forecast, forecast, plan_target, sales_workload
+from mmm.funnel.hygiene import Hygiene, find_duplicates, hygiene
 from mmm.funnel.kpi import Kpi
-from mmm.funnel.profile import winner_profile
 from mmm.funnel.stages import B2B, B2C, Funnel, funnel, sales_cycle
-from mmm.funnel.target import plan_target
 
 __all__ = [
     "B2B",

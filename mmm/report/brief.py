@@ -21,7 +21,7 @@ from markupsafe import Markup, escape
 
 from mmm import wording
 from mmm.errors import InputError, SourceError, quoted
-from mmm.funnel.channel_table import TOTAL
+from mmm.funnel.economics import TOTAL
 from mmm.report.health import print_health
 from mmm.report.ledger import Ledger, print_costs
 from mmm.run.health import Health
@@ -234,7 +234,12 @@ def _content(brief: Brief, lang: str) -> dict[str, Any]:
         else print_costs(_lines(brief.economics), money, lang),
         "health": brief.health
         and print_health(
-            brief.health, brief.currency, brief.level, lang, partial(_sentence, lang=lang)
+            brief.health,
+            brief.currency,
+            brief.level,
+            lang,
+            partial(_sentence, lang=lang),
+            brief.economics,
         ),
         "limits": [_sentence(one, lang) for one in _limits(brief, first)],
         "inputs": [

@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 
 from mmm.channels import UNMATCHED
-from mmm.funnel.channel_table import TOTAL
-from mmm.funnel.full_cost import SHARED
+from mmm.funnel.economics import SHARED, TOTAL
 from mmm.journeys import UNATTRIBUTED
 from mmm.run import RunResult
+from mmm.run.health import Health
 from mmm.wording import Finding
 
 # Channels that people use once they have decided to buy; path models credit them too much.
@@ -182,6 +182,7 @@ def _limits(result: RunResult, currency: str) -> Iterator[Finding]:
         yield Finding("limits.no_touches", None)
     elif late:
         yield Finding("limits.late_channels", None, facts={"channels": late})
+    yield from _origin_or_credit(result)
     if counts["won"] < FEW_DEALS:
         yield Finding("limits.few_deals", counts["won"], facts={"n": counts["won"]})
     if journeys.nulls.sum() == 0:
@@ -200,7 +201,71 @@ def _limits(result: RunResult, currency: str) -> Iterator[Finding]:
         yield Finding("limits.same_days", None)
         if "costs" not in result.tables:
             yield Finding("limits.media_only", None)
+        yield from _shared_costs(result.economics, currency)
     yield Finding("limits.offline", None)
+
+
+def _shared_costs(economics: pd.DataFrame, currency: str) -> Iterator[Finding]:
+    """Say how costs of no channel are split, and who looks cheap because of it."""
+    shared = economics.attrs.get("shared")
+    if not shared or not shared["amount"] or not shared["without"]:
+        return
+    facts = {
+        "value": shared["amount"],
+        "rule": f"by_{shared['rule']}",
+        "channels": list(shared["without"]),
+        "currency": currency,
+    }
+    yield Finding("limits.shared_costs", float(shared["amount"]), facts=facts)
+
+
+def _origin_or_credit(result: RunResult) -> Iterator[Finding]:
+    """Set apart deals that no channel gets and deals of which no origin is known."""
+    n, check = round(result.journeys.unattributed.deals), result.health.hygiene["missing_source"]
+    if check.note is not None or n <= check.n or "touches" not in result.tables:
+        return
+    days = result.journeys.about["lookback_days"]
+    facts = {"n": n, "none": check.n, "rest": n - check.n, "lookback_days": days}
+    yield Finding("limits.origin_or_credit", n, facts=facts)
+
+
+def cac_figures(economics: pd.DataFrame, health: Health, currency: str) -> Finding | None:
+    """Say how the costs of a customer on the page go together; None where one is missing.
+
+    Parameters
+    ----------
+    economics : DataFrame
+        As `mmm.funnel.channel_table` returns it, by channel.
+    health : Health
+    currency : str
+
+    Returns
+    -------
+    Finding or None
+    """
+    cohort = next((kpi for kpi in health.indicators if kpi.name == "cac"), None)
+    lines = economics.set_index("channel")
+    if cohort is None or TOTAL not in lines.index or lines.loc[TOTAL, "spend"] is None:
+        return None
+    known = lines.drop(TOTAL)
+    known = known[known["spend"].notna()]
+    credited, whole = float(known["customers"].sum()), lines.loc[TOTAL]
+    if not (credited > 0 and whole["customers"] > 0 and cohort.value > 0):
+        return None
+    spend = sum(known["spend"], Decimal(0))
+    facts = {
+        "spend": spend,
+        "credited": credited,
+        "known": float(spend) / credited,
+        "all": whole["customers"],
+        "period": whole["cac"],
+        "cohort": cohort.value,
+        "currency": currency,
+    }
+    halves = (
+        ("economics.cac_halves",) if any(c.formula.name == "cac" for c in health.changes) else ()
+    )
+    return Finding("economics.cac_figures", cohort.value, because=halves, facts=facts)
 
 
 def _foreign_spend(result: RunResult) -> Iterator[Finding]:

@@ -9,16 +9,25 @@ import pandas as pd
 
 from mmm import wording
 from mmm.funnel.kpi import Kpi
+from mmm.funnel.stages.groups import NO_GROUP
+from mmm.report.findings import cac_figures
+from mmm.run.agreement import Kept
 from mmm.run.health import Health
 from mmm.wording import Finding
 
 Sentence = Callable[[Finding], Any]
 Write = Callable[[float, str], str]
 MOST_MENDS = 5
+MOST_OWNERS = 12
 
 
 def print_health(
-    health: Health, currency: str, level: float, lang: str, sentence: Sentence
+    health: Health,
+    currency: str,
+    level: float,
+    lang: str,
+    sentence: Sentence,
+    economics: pd.DataFrame | None = None,
 ) -> dict[str, Any]:
     """Return what the template shows of the funnel; it decides nothing itself.
 
@@ -31,24 +40,35 @@ def print_health(
     lang : {"en", "it"}
     sentence : callable
         Writes a finding, safe for the page.
+    economics : DataFrame, optional
+        Costs by channel, to say how they go with the indicator.
 
     Returns
     -------
     dict
-        indicators, change, periods, stages, signs, structural, mends, forecast, months, level.
+        indicators, compared, cac_figures, quiet, changes, periods, stages, won, agreement, owners,
+        signs, structural, mends, forecast, months, level.
     """
     write = partial(print_value, currency=currency, lang=lang)
     compared = _compared(health, write, lang)
+    figures = None if economics is None else cac_figures(economics, health, currency)
     return {
         "level": level,
         "indicators": [_indicator(kpi, write, lang, compared) for kpi in health.indicators],
         "compared": bool(compared),
-        "change": None
-        if health.change is None
-        else sentence(health.change.finding(currency=currency)),
+        "cac_figures": None if figures is None else sentence(figures),
+        "won": _won(health, sentence),
+        "quiet": _quiet(health, lang),
+        "changes": [
+            sentence(why.finding(currency=currency))
+            for why in health.changes
+            if not why.within_noise
+        ],
         "periods": _periods(health.periods),
         "stages": [] if health.stages is None else _stages(health.stages, lang),
-        "signs": _signs(health, sentence, lang),
+        "agreement": [] if health.kept is None else _agreement(health.kept, sentence),
+        "owners": [] if health.kept is None else _owners(health.kept, lang),
+        "signs": _signs(health, sentence),
         "structural": health.alignment.structural,
         "mends": [sentence(one) for one in health.hygiene.findings()[:MOST_MENDS]],
         "forecast": None if health.forecast is None else sentence(health.forecast.finding()),
@@ -79,22 +99,28 @@ def print_value(value: float, unit: str, currency: str, lang: str) -> str:
 
 def _compared(health: Health, write: Write, lang: str) -> dict[str, dict[str, str]]:
     """Write each indicator in the two periods, and whether the difference is more than noise."""
-    known: list[tuple[Any, ...]] = [
-        (c.after.name, c.after.unit, c.before.value, c.after.value, c) for c in health.changes
-    ]
-    if health.change is not None:
-        why = health.change
-        known.append((why.formula.name, why.formula.unit, why.before, why.after, why))
     rows = {}
-    for name, unit, before, after, change in known:
-        ratio = (after - before) / before if before else float("nan")
+    for why in health.changes:
+        name, unit = why.formula.name, why.formula.unit
+        ratio = why.change / why.before if why.before else float("nan")
         said = (
             wording.say("page.noise", lang)
-            if change.within_noise
+            if why.within_noise
             else wording.say("page.ratio", lang, change=ratio)
         )
-        rows[name] = {"before": write(before, unit), "after": write(after, unit), "change": said}
+        before, after = write(why.before, unit), write(why.after, unit)
+        rows[name] = {"before": before, "after": after, "change": said}
     return rows
+
+
+def _quiet(health: Health, lang: str) -> str:
+    """Name the indicators whose change may be chance, and what to do: nothing yet."""
+    names = [why.formula.name for why in health.changes if why.within_noise]
+    if not names:
+        return ""
+    said = [wording.say(f"kpi_named.{name}", lang) for name in names]
+    listed = wording.format_list(said, lang)
+    return wording.say("page.within_noise", lang, indicators=listed, n=len(names))
 
 
 def _indicator(
@@ -153,23 +179,81 @@ def _stages(stages: pd.DataFrame, lang: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _signs(health: Health, sentence: Sentence, lang: str) -> list[dict[str, Any]]:
-    """Pair each sign with its sentence, its figure, or the reason why it cannot be told."""
-    said = {one.metric: one for one in health.alignment.findings()}
-    rows = []
-    for sign in health.alignment.signs:
-        finding = said.get(f"alignment.{sign.name}") if sign.state == "present" else sign.reason
-        text = _figure(sign.kpi, lang) if finding is None else sentence(finding)
-        rows.append({"name": f"name_{sign.name}", "state": sign.state, "text": text})
-    return rows
+def _won(health: Health, sentence: Sentence) -> Any:
+    """Say how the deals won and the leads won go together; nothing where they are the same."""
+    if health.stages is None or health.won.n_deals == 0:
+        return None
+    leads = int(health.stages["entered"].iloc[-1])
+    facts = {
+        "n": health.won.n_deals,
+        "new": health.won.n_new,
+        "others": health.won.n_deals - health.won.n_new,
+        "leads": leads,
+    }
+    fewer = ("page.won_followed",) if leads != facts["new"] else ()
+    if facts["others"]:
+        return sentence(Finding("page.won_and_new", None, because=fewer, facts=facts))
+    return sentence(Finding(fewer[0], None, facts=facts)) if fewer else None
 
 
-def _figure(kpi: Kpi, lang: str) -> str:
-    """Write a share with its interval; nothing where there is none."""
-    if kpi.unit != "share" or kpi.value != kpi.value:
-        return ""
-    value, *bounds = (wording.format_share(x, lang) for x in (kpi.value, kpi.lower, kpi.upper))
-    return f"{value} ({_between(bounds[0], bounds[1], lang)})"
+def _agreement(kept: Kept, sentence: Sentence) -> list[Any]:
+    """Say how marketing and how sales kept their side, as far as the leads tell."""
+    said = []
+    if kept.delivery is not None and kept.delivery.complete.any():
+        over = kept.delivery.complete
+        facts: dict[str, object] = {
+            "promised": kept.agreement.leads_a_month,
+            "n": int(kept.delivery.delivered[over].sum()),
+            "months": int(over.sum()),
+            "kept": int((over & (kept.delivery.delivered >= kept.delivery.promised)).sum()),
+        }
+        key = "promise_none" if kept.agreement.leads_a_month is None else "promise_kept"
+        said.append(sentence(Finding(f"page.{key}", None, facts=facts)))
+    if kept.speed is not None:
+        share, median = kept.speed.in_time[0], kept.speed.median[0]
+        hours = kept.agreement.within_hours
+        if share.n:
+            facts = {"hours": hours, "n": share.n, "share": share.value, "level": share.level}
+            facts |= {"lower": share.lower, "upper": share.upper}
+            said.append(sentence(Finding("page.called_in_time", share.value, facts=facts)))
+        if median.value == median.value:
+            said.append(sentence(Finding("page.called_median", _hours(median, share, hours))))
+    return said
+
+
+def _hours(median: Kpi, share: Kpi, hours: float) -> float:
+    """Return working days as business hours; the window of the share tells how many make one."""
+    assert share.window_days is not None
+    return median.value * hours / share.window_days
+
+
+def _owners(kept: Kept, lang: str) -> list[dict[str, str]]:
+    if kept.by_owner is None or len(kept.by_owner.groups) > MOST_OWNERS:
+        return []
+    share = partial(wording.format_share, lang=lang)
+    return [
+        {
+            "owner": "" if owner == NO_GROUP else owner,
+            "n": wording.format_count(in_time.n, lang),
+            "share": share(in_time.value),
+            "interval": _between(share(in_time.lower), share(in_time.upper), lang)
+            if in_time.n
+            else "",
+        }
+        for owner, in_time in zip(kept.by_owner.groups, kept.by_owner.in_time, strict=True)
+    ]
+
+
+def _signs(health: Health, sentence: Sentence) -> list[dict[str, Any]]:
+    """Pair each sign with its sentence: its evidence, or why it is absent or cannot be told."""
+    return [
+        {
+            "name": f"name_{sign.name}",
+            "state": sign.state,
+            "text": sentence(health.alignment.finding(sign.name)),
+        }
+        for sign in health.alignment.signs
+    ]
 
 
 def _months(health: Health, currency: str, lang: str) -> list[dict[str, str]]:

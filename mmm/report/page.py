@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mmm.funnel.channel_table import TOTAL
+from mmm.funnel.economics import TOTAL
 from mmm.report.brief import Brief, write_brief
 from mmm.report.findings import findings, limits
 from mmm.run import Config, RunResult

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from mmm.channels import ChannelMap
 from mmm.errors import ConfigError, quoted
+from mmm.run.agreement import Agreement
 
 TABLES = ("touches", "deals", "leads", "spend", "costs", "contacts", "roles")
 
@@ -102,12 +103,19 @@ class AttributionSection(_Section):
 
 
 class FunnelSection(_Section):
-    """What the funnel needs to know about money, and how far it looks ahead."""
+    """What the funnel needs to know: money, the agreement with sales, how far to look ahead."""
 
     margin: float | None = Field(default=None, gt=0, le=1)
     monthly_margin: float | None = Field(default=None, gt=0)
+    leads_a_month: int | None = Field(default=None, ge=0)
+    within_hours: float = Field(default=8, gt=0)
+    share_costs_by: Literal["media", "leads", "touches", "equal"] = "media"
     months: int = Field(default=6, ge=1, le=24)
     seed: int = 0
+
+    def to_agreement(self) -> Agreement:
+        """Return what marketing and sales promised each other."""
+        return Agreement(self.leads_a_month, self.within_hours)
 
 
 class ChannelSection(_Section):

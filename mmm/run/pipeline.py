@@ -16,7 +16,7 @@ from mmm import tables as readers
 from mmm.attribution import Comparison, compare
 from mmm.channels import UNMATCHED, ChannelMap
 from mmm.errors import InputError
-from mmm.funnel.channel_table import channel_table
+from mmm.funnel.economics import channel_table
 from mmm.journeys import Journeys, Unattributed, build_journeys
 from mmm.run.config import Config
 from mmm.run.health import Health, funnel_health
@@ -145,9 +145,9 @@ def run(config: Config, progress: Progress = _silent) -> RunResult:
         tables,
         channels,
         as_of=as_of,
-        months=config.funnel.months,
+        agreement=config.funnel.to_agreement(),
         level=level,
-        seed=config.funnel.seed,
+        **config.funnel.model_dump(include={"months", "seed"}),
     )
     return RunResult(
         tables=tables,
@@ -227,9 +227,13 @@ def channel_lines(
     if costs is not None:
         costs = costs[(costs["date"].dt.date >= first) & (costs["date"].dt.date <= last)]
     labelled = spend.assign(channel=channels.assign(spend).fillna(UNMATCHED))
-    return channel_table(
-        credit, labelled, costs, money.margin, monthly_margin=money.monthly_margin, **options
-    )
+    if money.share_costs_by == "touches" and "touches" in tables:
+        touches = tables["touches"]
+        day = touches["touched_at"].dt.date
+        touches = touches.assign(channel=channels.assign(touches).fillna(UNMATCHED))
+        options["touches"] = touches[(day >= first) & (day <= last)]
+    options |= {"rule": money.share_costs_by, "monthly_margin": money.monthly_margin}
+    return channel_table(credit, labelled, costs, money.margin, **options)
 
 
 def in_period(journeys: Journeys, deals: pd.DataFrame, first: date, last: date) -> Journeys:

@@ -11,10 +11,11 @@ import pytest
 from mmm import datasets
 from mmm.errors import DataWarning, InputError, SourceError
 from mmm.report import brief_of, render_brief, write_results
+from mmm.report.findings import cac_figures
 from mmm.run import load_config, run
 from mmm.run.demo import demo_config
-from mmm.run.pipeline import check_currencies
-from mmm.wording import say
+from mmm.run.pipeline import channel_lines, check_currencies
+from mmm.wording import format_money, say
 from tests.test_cli import mmm
 
 
@@ -273,3 +274,36 @@ def test_spend_under_other_names_is_told(demo):
     assert not any(
         "no recorded contact has" in s.sentence() for s in brief_of(result, config).limits
     )
+
+
+@pytest.mark.parametrize("lang", ["en", "it"])
+def test_figures_that_look_alike_are_told_apart(demo, lang):
+    config, result = demo
+    page = render_brief(brief_of(result, config), lang)
+    brief = brief_of(result, config)
+    lines = result.economics.set_index("channel")
+    figures = cac_figures(result.economics, result.health, "EUR").facts
+    assert figures["period"] == lines.loc["(total)", "cac"]
+    assert figures["spend"] == lines.loc["(total)", "spend"]
+    assert figures["known"] == pytest.approx(float(figures["spend"]) / figures["credited"])
+    assert format_money(figures["known"], lang=lang) in page
+    told = {one.metric: one.facts for one in brief.limits}
+    origin = told["limits.origin_or_credit"]
+    assert origin["n"] == result.journeys.unattributed.deals
+    assert origin["none"] == result.health.hygiene["missing_source"].n
+    assert origin["none"] + origin["rest"] == origin["n"]
+    assert told["limits.shared_costs"]["channels"] == ["Email", "Webinar"]
+    won = {"en": "Of 86 won deals, 60 are new business", "it": "Di 86 contratti vinti, 60 sono"}
+    assert won[lang] in page
+
+
+@pytest.mark.parametrize("rule", ["leads", "touches", "equal"])
+def test_costs_of_no_channel_are_shared_as_the_configuration_says(demo, rule):
+    config, result = demo
+    money = config.funnel.model_copy(update={"share_costs_by": rule})
+    other = config.model_copy(update={"funnel": money})
+    lines = channel_lines(result.journeys, result.tables, other.channels.to_map(), other)
+    assert lines.attrs["shared"]["rule"] == rule
+    before, after = (x.set_index("channel")["other_costs"] for x in (result.economics, lines))
+    assert after["(total)"] == before["(total)"]
+    assert after["Webinar"] > before["Webinar"]
