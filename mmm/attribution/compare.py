@@ -2,12 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from mmm.attribution.decay import time_decay
 from mmm.attribution.markov import markov
+from mmm.attribution.positions import SHAPES, position_based
 from mmm.attribution.result import AttributionResult
-from mmm.attribution.rules import first_touch, last_touch, linear
+from mmm.attribution.rules import first_touch, last_non_direct, last_touch, linear
+from mmm.attribution.shapley import shapley
 from mmm.errors import ConfigError
 from mmm.journeys import Journeys
 
@@ -18,7 +22,23 @@ if TYPE_CHECKING:
 Model = Callable[..., AttributionResult]
 
 MODELS: Mapping[str, Model] = MappingProxyType(
-    {"first_touch": first_touch, "last_touch": last_touch, "linear": linear, "markov": markov}
+    {
+        "first_touch": first_touch,
+        "last_touch": last_touch,
+        "linear": linear,
+        "markov": markov,
+        "shapley": shapley,
+        "shapley_rate": partial(shapley, game="rate"),
+        "shapley_counterfactual": partial(shapley, game="counterfactual"),
+        "last_non_direct": last_non_direct,
+        "time_decay": time_decay,
+        "position_based": position_based,
+        **{
+            f"position_based_{shape}": partial(position_based, shape=shape)
+            for shape in SHAPES
+            if shape != "u"
+        },
+    }
 )
 
 

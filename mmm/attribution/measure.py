@@ -52,6 +52,20 @@ class Measured:
         return self.attributed + self.unattributed
 
 
+def check_journeys(journeys: object) -> None:
+    """Say how to build journeys where something else was passed.
+
+    Raises
+    ------
+    InputError
+    """
+    if not isinstance(journeys, Journeys):
+        raise InputError(
+            f"journeys is a {type(journeys).__name__}. "
+            "Build journeys with mmm.build_journeys or Journeys.from_paths."
+        )
+
+
 def measured(journeys: Journeys, measure: str | None) -> Measured:
     """Choose what to share out, and add it up.
 
@@ -77,11 +91,7 @@ def measured(journeys: Journeys, measure: str | None) -> Measured:
     >>> measured(Journeys.from_paths(["Email"], value=[5.0]), None).measure
     'value'
     """
-    if not isinstance(journeys, Journeys):
-        raise InputError(
-            f"journeys is a {type(journeys).__name__}. "
-            "Build journeys with mmm.build_journeys or Journeys.from_paths."
-        )
+    check_journeys(journeys)
     if measure is None:
         measure = "value" if journeys.has_value else "conversions"
     if measure not in MEASURES:
@@ -89,7 +99,8 @@ def measured(journeys: Journeys, measure: str | None) -> Measured:
     if measure == "conversions":
         rest = float(journeys.unattributed.deals)
         amount = journeys.conversions
-        return Measured(measure, amount, rest, float(amount.sum()) + rest)
+        total = float(amount.sum()) + rest
+        return Measured(measure, amount, rest, total, expected_note(journeys))
     if not journeys.has_value:
         raise InputError(
             "measure is 'value', but these journeys have no values. "
@@ -101,16 +112,38 @@ def measured(journeys: Journeys, measure: str | None) -> Measured:
 def _measured_value(journeys: Journeys) -> Measured:
     rest = float(journeys.unattributed.value)
     added = float(journeys.value.sum()) + rest
-    exact = journeys.total_value
+    exact, expected = journeys.total_value, expected_note(journeys)
     if exact is None:
-        return Measured("value", journeys.value, rest, added)
+        return Measured("value", journeys.value, rest, added, expected)
     if abs(float(exact) - added) <= SAME_TOTAL * abs(added):
-        return Measured("value", journeys.value, rest, exact)
+        return Measured("value", journeys.value, rest, exact, expected)
     note = (
         f"The values of the journeys add up to {added:.2f}, not to the closed-won {exact}; "
         "credit shares out the former."
     )
-    return Measured("value", journeys.value, rest, added, (note,))
+    return Measured("value", journeys.value, rest, added, (note, *expected))
+
+
+def expected_note(journeys: Journeys) -> tuple[str, ...]:
+    """Say where deals that are still open are in the credit, with what they are expected to bring.
+
+    Examples
+    --------
+    >>> expected_note(Journeys.from_paths(["a"]))
+    ()
+    """
+    n_open = int(np.count_nonzero(journeys.is_open & (journeys.conversions > 0)))
+    n_open += 0 if journeys.untouched is None else int(journeys.untouched.is_open.sum())
+    won = bool((journeys.conversions[~journeys.is_open] > 0).any())
+    won |= journeys.untouched is not None and not bool(journeys.untouched.is_open.all())
+    if not n_open:
+        return ()
+    if not won:
+        return (f"Expected, not won: all {n_open} deals are still open.",)
+    return (
+        f"Credit holds what {n_open} open deals are expected to bring beside what was won; "
+        "by_state tells them apart.",
+    )
 
 
 def touched_by(journeys: Journeys) -> tuple[Integers, Integers]:
@@ -127,10 +160,13 @@ def touched_by(journeys: Journeys) -> tuple[Integers, Integers]:
     ([0, 0], [0, 1])
     """
     n_channels = max(len(journeys.channels), 1)
-    journey = journeys.journey_of_touch
-    won = journeys.conversions[journey] > 0
+    won = np.flatnonzero(journeys.conversions > 0)
+    lengths = journeys.lengths[won]
+    journey = np.repeat(won, lengths)
+    before = np.cumsum(lengths) - lengths
+    touches = np.repeat(journeys.start[won] - before, lengths) + np.arange(len(journey))
     # Nearly in order already, which the stable sort uses; np.unique would hash.
-    pairs = np.sort(journey[won] * n_channels + journeys.touch[won], kind="stable")
+    pairs = np.sort(journey * n_channels + journeys.touch[touches], kind="stable")
     pairs = pairs[np.append(True, pairs[1:] != pairs[:-1])[: len(pairs)]]
     return pairs // n_channels, pairs % n_channels
 

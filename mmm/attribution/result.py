@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mmm.attribution.measure import Floats, Integers, Measured
+from mmm.attribution.uncertainty import Sampling
 from mmm.errors import ConfigError
 from mmm.journeys import UNATTRIBUTED, Journeys
 from mmm.wording import round_to_total
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+NO_ACCOUNT = "(no account)"
 CONVENTION = (
     "Intervals hold the sampling error of this convention, not of a causal effect: "
     "they say how far the shares would move with other journeys of the same kind."
@@ -56,12 +58,15 @@ class DealCredit:
         In the unit of the measure.
     deal_id : ndarray of object, shape (n_pairs,), or None
         Deal of the journey, where known.
+    account_id : ndarray of object, shape (n_pairs,), or None
+        Account of the deal, where known.
     """
 
     journey: Integers
     channel: Integers
     credit: Floats
     deal_id: npt.NDArray[np.object_] | None = None
+    account_id: npt.NDArray[np.object_] | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -96,6 +101,8 @@ class AttributionResult:
         What the interval means, what was refused and why.
     deal_credit : callable, optional
         Computes the credit per deal, where the model has one.
+    sampling : Sampling, optional
+        What the sampling error follows from; needed to shrink or to calibrate the result.
     """
 
     model: str
@@ -112,6 +119,7 @@ class AttributionResult:
     total: Decimal | float
     notes: tuple[str, ...] = ()
     deal_credit: Callable[[], DealCredit] | None = None
+    sampling: Sampling | None = None
 
     def __post_init__(self) -> None:
         for column in (self.credit, self.share, self.lower, self.upper, self.n_deals):
@@ -206,6 +214,44 @@ class AttributionResult:
                 "credit": pairs.credit,
             }
         )
+
+    def by_account(self) -> "pd.DataFrame":
+        """Return the credit of each channel in each account that won a deal with a touch.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns account_id ("(no account)" for deals without one), channel, credit, n_deals
+            (deals of the account in which the channel has credit). Unattributed deals are not
+            listed.
+
+        Raises
+        ------
+        ConfigError
+            If the model has no credit per deal, or the journeys name no account.
+
+        Examples
+        --------
+        >>> from dataclasses import replace
+        >>> import numpy as np
+        >>> from mmm.attribution import last_touch
+        >>> from mmm.journeys import Journeys
+        >>> journeys = Journeys.from_paths(["Email", "Events > Email"], value=[100.0, 50.0])
+        >>> known = replace(journeys, account_id=np.array(["A", "A"], dtype=object))
+        >>> last_touch(known).by_account()
+          account_id channel  credit  n_deals
+        0          A   Email   150.0        2
+        """
+        rows = self.by_deal()
+        pairs = self.deal_credit() if self.deal_credit is not None else None
+        if pairs is None or pairs.account_id is None:
+            raise ConfigError(
+                "these journeys name no account. Build them with mmm.build_journeys from deals "
+                "with account_id, or use by_deal()."
+            )
+        known = [NO_ACCOUNT if name is None else name for name in pairs.account_id]
+        by = rows.assign(account_id=known).groupby(["account_id", "channel"], sort=True)["credit"]
+        return by.agg(credit="sum", n_deals="size").reset_index()
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the shares as horizontal bars, with the interval as a whisker.

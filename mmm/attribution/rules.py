@@ -1,6 +1,6 @@
 """Rules: each won deal is shared out over its touches by weights that sum to 1."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -10,13 +10,14 @@ from mmm.attribution.measure import (
     Integers,
     Measured,
     add_up,
+    check_journeys,
     deals_touched,
     measured,
     per_conversion,
 )
 from mmm.attribution.result import CONVENTION, AttributionResult, DealCredit, unattributed_credit
-from mmm.attribution.uncertainty import Influence, share_interval, touches_of
-from mmm.errors import check_level
+from mmm.attribution.uncertainty import Influence, Sampling, share_interval, touches_of
+from mmm.errors import check_level, quoted
 from mmm.journeys import Journeys
 
 Weights = Callable[[Journeys], Floats]
@@ -100,6 +101,65 @@ def last_touch(
     return by_rule("last_touch", definition, last_weights, journeys, measure=measure, level=level)
 
 
+def last_non_direct(
+    journeys: Journeys,
+    *,
+    direct: Sequence[str] = ("Direct",),
+    measure: str | None = None,
+    level: float = 0.9,
+) -> AttributionResult:
+    """Credit each won deal to its last touch that is not a direct visit.
+
+    A deal whose touches are all direct visits is credited to the last of them.
+
+    Parameters
+    ----------
+    journeys : Journeys
+    direct : sequence of str, default ("Direct",)
+        What direct visits are called; other labels may be passed over too.
+    measure : {"value", "conversions"}, optional
+        What to share out; value by default where the journeys have it.
+    level : float, default 0.9
+        Coverage of the intervals of the shares.
+
+    Returns
+    -------
+    AttributionResult
+        With a credit per deal. ``notes`` say where no touch has such a name.
+
+    Raises
+    ------
+    MmmError
+        If an option is unknown, or values are asked for and missing.
+
+    References
+    ----------
+    Google Analytics help, "Last non-direct click" (Universal Analytics, default of its reports).
+
+    Examples
+    --------
+    >>> journeys = Journeys.from_paths(["Events > Direct", "Direct"], value=[900.0, 100.0])
+    >>> last_non_direct(journeys).to_frame()[["channel", "credit"]]
+      channel  credit
+    0  Direct   100.0
+    1  Events   900.0
+    """
+    check_journeys(journeys)
+    names = (direct,) if isinstance(direct, str) else tuple(direct)
+    absent = [name for name in names if name not in journeys.channels]
+    notes = (f"No touch is called {quoted(absent)}.",) if absent and journeys.channels else ()
+    return by_rule(
+        "last_non_direct",
+        "All credit of a won deal to its last touch that is not "
+        f"{' or '.join(names)} (last non-direct click of Universal Analytics).",
+        partial(non_direct_weights, direct=names),
+        journeys,
+        measure=measure,
+        level=level,
+        notes=notes,
+    )
+
+
 def linear(
     journeys: Journeys, *, measure: str | None = None, level: float = 0.9
 ) -> AttributionResult:
@@ -163,6 +223,25 @@ def last_weights(journeys: Journeys) -> Floats:
     return weights
 
 
+def non_direct_weights(journeys: Journeys, direct: tuple[str, ...]) -> Floats:
+    """Return 1 on the last touch that is none of `direct`, else on the last, shape (n_touches,).
+
+    Examples
+    --------
+    >>> journeys = Journeys.from_paths(["a > Direct", "Direct > Direct"])
+    >>> non_direct_weights(journeys, ("Direct",)).tolist()
+    [1.0, 0.0, 0.0, 1.0]
+    """
+    weights = np.zeros(len(journeys.touch))
+    if len(journeys) == 0:
+        return weights
+    counts = np.array([name not in direct for name in journeys.channels])[journeys.touch]
+    position = np.where(counts, np.arange(len(journeys.touch)), -1)
+    last = np.maximum.reduceat(position, journeys.start[:-1])
+    weights[np.where(last >= 0, last, journeys.start[1:] - 1)] = 1.0
+    return weights
+
+
 def linear_weights(journeys: Journeys) -> Floats:
     """Return 1 / length on each touch, shape (n_touches,).
 
@@ -183,6 +262,7 @@ def by_rule(
     *,
     measure: str | None,
     level: float,
+    notes: tuple[str, ...] = (),
 ) -> AttributionResult:
     """Share out each deal by a weight function; every rule model is one call of this.
 
@@ -195,6 +275,8 @@ def by_rule(
     journeys : Journeys
     measure : {"value", "conversions"} or None
     level : float
+    notes : tuple of str
+        What the reader of this model has to know.
 
     Returns
     -------
@@ -234,8 +316,9 @@ def by_rule(
         n_deals=n_deals,
         unattributed=unattributed_credit(journeys, of),
         total=of.total,
-        notes=(CONVENTION, *of.notes, *interval.notes),
+        notes=(CONVENTION, *notes, *of.notes, *interval.notes),
         deal_credit=partial(deal_credit, journeys, weights, of.amount),
+        sampling=Sampling(journeys, of, influence),
     )
 
 
@@ -267,19 +350,20 @@ def rule_influence(
     >>> influence(np.array([0]))[1].tolist()
     [[0.0625, -0.0625]]
     """
-    n_channels = len(share)
-    each = per_conversion(journeys, of)
+    each = per_conversion(journeys, of) / (of.whole or 1.0)
+    return partial(_influence, journeys, each, touch_weights, share)
 
-    def influence(rows: Integers) -> tuple[Floats, Floats]:
-        touches, first = touches_of(journeys.start, rows)
-        row = np.repeat(np.arange(len(rows)), np.diff(np.append(first, len(touches))))
-        cell = row * n_channels + journeys.touch[touches]
-        parts = add_up(cell, touch_weights[touches], len(rows) * n_channels)
-        parts = parts.reshape(len(rows), n_channels)
-        won = each[rows, None] * (parts - share) / of.whole
-        return np.zeros_like(won), won
 
-    return influence
+def _influence(
+    journeys: Journeys, each: Floats, touch_weights: Floats, share: Floats, rows: Integers
+) -> tuple[Floats, Floats]:
+    """Return null and won influences of some rows; a function of the module, so that it pickles."""
+    touches, first = touches_of(journeys.start, rows)
+    row = np.repeat(np.arange(len(rows)), np.diff(np.append(first, len(touches))))
+    cell = row * len(share) + journeys.touch[touches]
+    parts = add_up(cell, touch_weights[touches], len(rows) * len(share))
+    won = each[rows, None] * (parts.reshape(len(rows), len(share)) - share)
+    return np.zeros_like(won), won
 
 
 def deal_credit(journeys: Journeys, weights: Weights, amount: Floats) -> DealCredit:
@@ -316,4 +400,5 @@ def deal_credit(journeys: Journeys, weights: Weights, amount: Floats) -> DealCre
         channel=pairs % n_channels,
         credit=add_up(position, per_touch[kept], len(pairs)),
         deal_id=None if journeys.deal_id is None else journeys.deal_id[owner],
+        account_id=None if journeys.account_id is None else journeys.account_id[owner],
     )

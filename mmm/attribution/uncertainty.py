@@ -37,6 +37,24 @@ class Interval:
 
 
 @dataclass(frozen=True, eq=False)
+class Sampling:
+    """What the sampling error of a result follows from.
+
+    Attributes
+    ----------
+    journeys : Journeys
+    of : Measured
+        What was shared out.
+    influence : callable
+        Influence of one journey of each row on the shares, see `Influence`.
+    """
+
+    journeys: Journeys
+    of: Measured
+    influence: Influence
+
+
+@dataclass(frozen=True, eq=False)
 class WonClusters:
     """Independent sources of won deals: accounts, or single conversions where unknown.
 
@@ -53,7 +71,13 @@ class WonClusters:
 
 
 def share_interval(
-    journeys: Journeys, of: Measured, share: Floats, influence: Influence, level: float
+    journeys: Journeys,
+    of: Measured,
+    share: Floats,
+    influence: Influence,
+    level: float,
+    *,
+    signed: bool = False,
 ) -> Interval:
     """Return the interval of each share, or the reason why there is none.
 
@@ -70,6 +94,8 @@ def share_interval(
         Influence of one journey of each row, see `Influence`.
     level : float
         Coverage.
+    signed : bool, default False
+        Whether shares may leave 0-1, as Shapley values of rates do: symmetric intervals then.
 
     Returns
     -------
@@ -91,8 +117,11 @@ def share_interval(
         nothing = np.full(len(share), np.nan)
         note = "Interval refused: one account or deal holds all of it. Add won deals of others."
         return Interval(nothing, nothing.copy(), (note,))
-    squares = sum_of_squares(journeys, influence, len(share)) + _unattributed(journeys, of, share)
-    lower, upper = logit_interval(share, np.sqrt(squares), level, won)
+    spread = value_spread(journeys, of)
+    squares = sum_of_squares(journeys, influence, len(share), spread)
+    squares += _unattributed(journeys, of, share)
+    scale = signed_interval if signed else logit_interval
+    lower, upper = scale(share, np.sqrt(squares), level, won)
     few = [journeys.channels[i] for i in np.flatnonzero(won.touched < FEW_CLUSTERS)]
     if not few:
         return Interval(lower, upper)
@@ -121,11 +150,12 @@ def refusal(journeys: Journeys, of: Measured) -> str | None:
     if n_won <= 1:
         return "Interval refused: one conversion says nothing about the spread. Add won deals."
     several = int(np.count_nonzero(journeys.conversions > 1))
-    if of.measure == "value" and journeys.cluster is None and several:
+    known = journeys.cluster is not None or journeys.value_squares is not None
+    if of.measure == "value" and several and not known:
         return (
             f"Interval refused: {several} rows hold several conversions and only their total "
-            "value, so the spread of single deals is unknown. Pass one row a deal, or "
-            "measure='conversions'."
+            "value, so the spread of single deals is unknown. Pass one row a deal, value_squares, "
+            "or measure='conversions'."
         )
     return None
 
@@ -145,9 +175,11 @@ def won_clusters(journeys: Journeys, of: Measured) -> WonClusters:
     won = journeys.conversions > 0
     total = of.attributed
     if journeys.cluster is None:
-        weight, amount = journeys.conversions[won], of.amount[won]
+        squares = of.amount[won] ** 2 / journeys.conversions[won]
+        if of.measure == "value" and journeys.value_squares is not None:
+            squares = journeys.value_squares[won]
         touched = add_up(channel, journeys.conversions[journey], n_channels)
-        return WonClusters(total**2 / float((amount**2 / weight).sum()), touched)
+        return WonClusters(total**2 / float(squares.sum()), touched)
     _, code = np.unique(journeys.cluster, return_inverse=True)
     amounts = add_up(code, of.amount, int(code.max()) + 1)
     pairs = np.unique(code[journey] * n_channels + channel)
@@ -155,7 +187,38 @@ def won_clusters(journeys: Journeys, of: Measured) -> WonClusters:
     return WonClusters(total**2 / float((amounts**2).sum()), touched)
 
 
-def sum_of_squares(journeys: Journeys, influence: Influence, n_channels: int) -> Floats:
+def value_spread(journeys: Journeys, of: Measured) -> Floats | None:
+    """Return what deals of several values add to the squares of a row of equal ones.
+
+    With n deals, value V and sum of squares S, influences affine in the value of a deal, from
+    `null` at 0 to `won` at V / n, have squares that add up to
+    n won^2 + n (n S / V^2 - 1) (won - null)^2. The second weight is returned.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_journeys,), or None
+        None where clusters are known, deals stand alone, or values are not what is shared out.
+
+    Examples
+    --------
+    >>> from mmm.attribution.measure import measured
+    >>> rows = {"conversions": [2], "value": [40.0], "value_squares": [30.0**2 + 10.0**2]}
+    >>> journeys = Journeys.from_paths(["a"], **rows)
+    >>> value_spread(journeys, measured(journeys, "value")).tolist()
+    [0.5]
+    """
+    squares = journeys.value_squares
+    if of.measure != "value" or squares is None or journeys.cluster is not None:
+        return None
+    n, total = journeys.conversions, journeys.value
+    ratio = np.divide(n * squares, total**2, out=np.ones_like(total), where=total > 0)
+    spread: Floats = n * np.maximum(ratio - 1, 0.0)
+    return spread
+
+
+def sum_of_squares(
+    journeys: Journeys, influence: Influence, n_channels: int, spread: Floats | None = None
+) -> Floats:
     """Add up squared influences over clusters, block by block so that memory stays bounded.
 
     Parameters
@@ -164,6 +227,8 @@ def sum_of_squares(journeys: Journeys, influence: Influence, n_channels: int) ->
     influence : callable
         See `Influence`.
     n_channels : int
+    spread : ndarray of float64, shape (n_journeys,), optional
+        See `value_spread`.
 
     Returns
     -------
@@ -178,15 +243,56 @@ def sum_of_squares(journeys: Journeys, influence: Influence, n_channels: int) ->
     [4.0]
     """
     squares = np.zeros(n_channels)
+    for weight, part in _independent(journeys, influence, n_channels, spread):
+        squares += weight @ part**2
+    return squares
+
+
+def share_covariance(sampling: Sampling, share: Floats) -> Floats:
+    """Return the covariance of the shares, the clusters of `share_interval` being independent.
+
+    Parameters
+    ----------
+    sampling : Sampling
+    share : ndarray of float64, shape (n_channels,)
+
+    Returns
+    -------
+    ndarray of float64, shape (n_channels, n_channels)
+
+    Examples
+    --------
+    >>> from mmm.attribution import first_touch
+    >>> result = first_touch(Journeys.from_paths(["a", "b"], conversions=[50, 50]))
+    >>> share_covariance(result.sampling, result.share).round(6).tolist()
+    [[0.0025, -0.0025], [-0.0025, 0.0025]]
+    """
+    journeys, of = sampling.journeys, sampling.of
+    covariance = np.zeros((len(share), len(share)))
+    spread = value_spread(journeys, of)
+    for weight, part in _independent(journeys, sampling.influence, len(share), spread):
+        covariance += (part.T * weight) @ part
+    scale = np.sqrt(_unattributed(journeys, of, np.ones(len(share))))
+    return covariance + np.outer(share * scale, share * scale)
+
+
+def _independent(
+    journeys: Journeys, influence: Influence, n_channels: int, spread: Floats | None
+) -> Iterator[tuple[Floats, Floats]]:
+    """Yield weights and influences whose outer products add up to the covariance, in blocks."""
     for rows, first in _blocks(journeys, n_channels):
         null, won = influence(rows)
-        n_won, n_null = journeys.conversions[rows, None], journeys.nulls[rows, None]
+        n_won, n_null = journeys.conversions[rows], journeys.nulls[rows]
         if journeys.cluster is None:
-            squares += (n_won * won**2 + n_null * null**2).sum(axis=0)
+            parts = [(n_won, won), (n_null, null)]
+            if spread is not None:
+                parts.append((spread[rows], won - null))
+            for weight, part in parts:
+                some = np.flatnonzero(weight)
+                yield weight[some], part[some]
         else:
-            summed = np.add.reduceat(n_won * won + n_null * null, first, axis=0)
-            squares += (summed**2).sum(axis=0)
-    return squares
+            summed = n_won[:, None] * won + n_null[:, None] * null
+            yield np.ones(len(first)), np.add.reduceat(summed, first, axis=0)
 
 
 def _blocks(journeys: Journeys, n_channels: int) -> Iterator[tuple[Integers, Integers]]:
@@ -245,8 +351,11 @@ def _unattributed(journeys: Journeys, of: Measured, share: Floats) -> Floats:
         return np.zeros_like(share)
     spread = 1.0
     if of.measure == "value":
-        amount = of.amount[journeys.conversions > 0]
-        spread = len(amount) * float((amount**2).sum()) / float(amount.sum()) ** 2
+        won = journeys.conversions > 0
+        n_won, squares = float(won.sum()), of.amount[won] ** 2
+        if journeys.value_squares is not None:
+            n_won, squares = float(journeys.conversions.sum()), journeys.value_squares[won]
+        spread = n_won * float(squares.sum()) / of.attributed**2
     return share**2 * spread * of.unattributed**2 / n_deals / of.whole**2
 
 
@@ -298,3 +407,40 @@ def logit_interval(
     bound = betaincinv(successes + 1, effective - successes, level)
     upper = np.where(few, np.maximum(upper, bound), upper)
     return np.where(few, 0.0, lower), upper
+
+
+def signed_interval(
+    share: Floats, error: Floats, level: float, won: WonClusters
+) -> tuple[Floats, Floats]:
+    """Return lower and upper bounds of shares that may be negative or above 1.
+
+    Symmetric, t with G - 1 degrees of freedom, G the effective number of won clusters. A channel
+    in fewer than 5 won clusters gets an upper bound of that level alone and a missing lower one.
+    Where nothing varies the bounds leave the room of `logit_interval`.
+
+    Parameters
+    ----------
+    share, error : ndarray of float64, shape (n_channels,)
+        Shares and their standard errors.
+    level : float
+        Coverage.
+    won : WonClusters
+
+    Returns
+    -------
+    lower, upper : ndarray of float64, shape (n_channels,)
+
+    Examples
+    --------
+    >>> won = WonClusters(100.0, np.array([30.0, 0.0]))
+    >>> low, high = signed_interval(np.array([1.02, -0.02]), np.array([0.04, 0.04]), 0.9, won)
+    >>> low.round(3).tolist(), high.round(3).tolist()
+    ([0.954, nan], [1.086, 0.032])
+    """
+    from scipy.special import stdtrit
+
+    few = won.touched < FEW_CLUSTERS
+    quantile = stdtrit(won.effective - 1, np.where(few, level, (1 + level) / 2))
+    room = 1 - (1 - level) ** (1 / won.effective)
+    half = np.where(error < EDGE, room, quantile * error)
+    return np.where(few, np.nan, share - half), share + half

@@ -1,24 +1,26 @@
 """`build_journeys`: touches and deals become journeys."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
 from mmm.channels import ChannelMap
 from mmm.errors import ConfigError, DataWarning, InputError, quoted
-from mmm.journeys.columnar import STAGES, Integers, Journeys, Unattributed
+from mmm.journeys.columnar import STAGES, Integers, Journeys, Unattributed, UntouchedDeals
 from mmm.journeys.expression import run
 from mmm.journeys.inputs import (
     DAY,
     NEVER,
     Coded,
     encode,
+    end_of_bare_days,
     label_touches,
     microseconds,
     time_deals,
@@ -29,6 +31,7 @@ from mmm.tables.instants import to_instant
 from mmm.tables.money import FLOAT_EXACT
 from mmm.tables.parse import Context
 from mmm.tables.read import check_choice
+from mmm.tables.schema import SPECS
 
 FEW = 5  # won deals without a touch that may be chance
 
@@ -69,7 +72,8 @@ def build_journeys(
         Whatever `read_deals` takes.
     leads, roles, contacts : frame or path, optional
         Leads give the anchors lead, mql and sql, and the accounts of people; roles name the people
-        on a deal; contacts the account of a person.
+        on a deal; contacts the account of a person. The leads of a deal are those of the people
+        who serve it or, where these have none, of its account.
     by : {"person", "account"}
         Whose journeys these are.
     dimension : str, default "channel"
@@ -121,13 +125,13 @@ def build_journeys(
     """
     check_choice("by", by, ("person", "account"))
     check_choice("touch_sharing", touch_sharing, ("next_deal", "all_open"))
-    _check_days(lookback_days, maturity_days)
+    check_days(lookback_days, maturity_days)
     channels = channels or ChannelMap()
     deal_table = read_deals(deals)
     lead_table = None if leads is None else read_leads(leads)
-    _check_links(deal_table, roles)
+    check_links(deal_table, roles)
     touch_table, notes = _touch_table(touches, lead_table, channels)
-    cutoff = _as_of(as_of, touch_table, deal_table)
+    cutoff = as_of_instant(as_of, [touch_table, deal_table])
     touch_table, late = _until(touch_table, cutoff)
     timed = time_deals(deal_table, lookback_days, cutoff, expected)
     coded = encode(
@@ -139,7 +143,7 @@ def build_journeys(
         lead_table,
         by,
     )
-    said = [*_short_window(coded, lookback_days), *_deals_without_value(timed, deal_table)]
+    said = [*_short_window(coded, lookback_days), *deals_without_value(timed, deal_table)]
     for sentence in said:
         warnings.warn(sentence, DataWarning, stacklevel=2)
     about: dict[str, Any] = {
@@ -156,7 +160,7 @@ def build_journeys(
     }
     rows = run(coded, touch_sharing, engine)
     journeys = assemble(coded, rows, cutoff, about, has_value(deal_table))
-    lonely = _nobody_met(journeys)
+    lonely = nobody_met(journeys)
     if lonely is not None:
         warnings.warn(lonely, DataWarning, stacklevel=2)
         about["notes"] = (*about["notes"], lonely)
@@ -168,7 +172,8 @@ def has_value(deals: pd.DataFrame) -> bool:
     return "value" in deals.columns and bool(deals["value"].notna().any())
 
 
-def _check_days(lookback_days: float, maturity_days: float | None) -> None:
+def check_days(lookback_days: float, maturity_days: float | None) -> None:
+    """Refuse what is no number of days."""
     given = {"lookback_days": lookback_days}
     given |= {} if maturity_days is None else {"maturity_days": maturity_days}
     for name, days in given.items():
@@ -176,7 +181,8 @@ def _check_days(lookback_days: float, maturity_days: float | None) -> None:
             raise ConfigError(f"{name}={days!r} is not a number of days. Use for example 180.")
 
 
-def _check_links(deals: pd.DataFrame, roles: object | None) -> None:
+def check_links(deals: pd.DataFrame, roles: object | None) -> None:
+    """Refuse deals that name nobody."""
     links = [name for name in ("person_id", "account_id") if name in deals.columns]
     if roles is None and not deals[links].notna().any(axis=None):
         raise InputError(
@@ -185,7 +191,7 @@ def _check_links(deals: pd.DataFrame, roles: object | None) -> None:
         )
 
 
-def _nobody_met(journeys: Journeys) -> str | None:
+def nobody_met(journeys: Journeys) -> str | None:
     """Say where ids of deals and touches seem to be of two systems."""
     lonely = journeys.unattributed.deals
     if lonely < FEW or journeys.conversions.any():
@@ -212,7 +218,8 @@ def _touch_table(
     ]
 
 
-def _as_of(given: object | None, touches: pd.DataFrame, deals: pd.DataFrame) -> int:
+def as_of_instant(given: object | None, tables: Sequence[pd.DataFrame]) -> int:
+    """Return the given day, or the latest instant in the tables, in microseconds."""
     if given is not None:
         if not isinstance(given, str | date) or pd.isna(given) or not str(given).strip():
             raise ConfigError(f"as_of={given!r} is not a date. Use for example '2025-06-30'.")
@@ -222,13 +229,17 @@ def _as_of(given: object | None, touches: pd.DataFrame, deals: pd.DataFrame) -> 
         except InputError as error:
             raise ConfigError(f"{error} Use for example as_of='2025-06-30'.") from error
         return int(instant.cast(pa.int64())[0].as_py())
-    columns = [touches["touched_at"], deals["closed_at"]]
-    if "created_at" in deals.columns:
-        columns.append(deals["created_at"])
+    names = ("touched_at", "created_at", "closed_at", "mql_at", "sql_at")
+    columns = [
+        table[name]
+        for table in tables
+        for name in names
+        if name in table.columns and name in SPECS[table.attrs.get("table", "touches")].names
+    ]
     known = np.concatenate([microseconds(column) for column in columns])
     known = known[known != NEVER]
     if len(known) == 0:
-        raise InputError("touches and deals hold no date at all. Check touched_at and closed_at.")
+        raise InputError("the tables hold no date at all. Check touched_at and closed_at.")
     return int(known.max())
 
 
@@ -237,7 +248,7 @@ def _until(touches: pd.DataFrame, cutoff: int) -> tuple[pd.DataFrame, int]:
     return touches[keep].reset_index(drop=True), int((~keep).sum())
 
 
-def _deals_without_value(timed: pd.DataFrame, deals: pd.DataFrame) -> Iterator[str]:
+def deals_without_value(timed: pd.DataFrame, deals: pd.DataFrame) -> Iterator[str]:
     """Say what the values leave out, and refuse those that floats cannot carry to the cent."""
     counted = timed["weight"].fillna(0) > 0
     if not has_value(deals):
@@ -290,9 +301,12 @@ def assemble(
     coded: Coded, rows: dict[str, Any], cutoff: int, about: dict[str, Any], has_value: bool
 ) -> Journeys:
     """Turn the rows of the expression into columns of journeys."""
-    collapsed = int((rows["repeat"] > 0).sum())
-    about["touches_used"] = len(np.unique(rows["touch"]))
-    rows = {name: column[rows["repeat"] == 0] for name, column in rows.items()}
+    repeated = rows.pop("repeat")
+    used = np.zeros(len(coded.persons), dtype=bool)
+    used[rows["touch"]] = True
+    collapsed, about["touches_used"] = int(repeated.sum()), int(used.sum())
+    if collapsed:
+        rows = {name: column[~repeated] for name, column in rows.items()}
     about["maturity_days"] = about["maturity_days"] or default_maturity(coded, rows, about)
     first = np.flatnonzero(_changes(rows["rank"]) | _changes(rows["unit_key"]))
     end = np.append(first[1:], len(rows["rank"]))
@@ -360,11 +374,11 @@ def _journeys(
     worth = np.append([float(value or 0) for value in deals["value"]], 0.0)
     conversions = np.where(is_deal, weight[rank], 0.0)
     ids = np.array([*deals["deal_id"], None], dtype=object)
-    kinds = np.array([*deals["kind"].where(deals["kind"].notna(), None), None], dtype=object)
+    kinds = _names(deals["kind"])
     clusters = np.append(deals["cluster_key"].fillna(-1).to_numpy(dtype=np.int64), -1)
     closed = np.append(deals["closed"].to_numpy(dtype=np.int64), NEVER)[rank]
     own_cluster = np.minimum.reduceat(parts["cluster_key"], start[:-1]) if len(rank) else rank
-    unattributed, total = _unattributed(deals, rank)
+    unattributed, untouched, total = _unattributed(deals, rank)
     return Journeys(
         channels=coded.labels,
         touch=parts["label"].astype(np.int32),
@@ -379,6 +393,9 @@ def _journeys(
         kind=kinds[rank],
         cluster=np.where(is_deal, clusters[rank], own_cluster),
         deal_id=ids[rank],
+        account_id=_names(deals["account_id"])[rank],
+        untouched=untouched,
+        person=coded.persons[parts["touch"]],
         touched_at=parts["at"].astype("datetime64[us]"),
         closed_at=np.where(closed == NEVER, np.iinfo(np.int64).min, closed).astype(
             "datetime64[us]"
@@ -387,7 +404,14 @@ def _journeys(
     )
 
 
-def _unattributed(deals: pd.DataFrame, rank: Integers) -> tuple[Unattributed, Decimal]:
+def _names(column: "pd.Series[str]") -> npt.NDArray[np.object_]:
+    """Return names, None where missing and at the end, which position -1 reads."""
+    return np.array([*column.astype(object).where(column.notna(), None), None], dtype=object)
+
+
+def _unattributed(
+    deals: pd.DataFrame, rank: Integers
+) -> tuple[Unattributed, UntouchedDeals, Decimal]:
     """Return what no journey carries, and the exact closed-won (and expected) value."""
     counted = deals["weight"].fillna(0).to_numpy(dtype=np.float64)
     exact = [value or Decimal(0) for value in deals["value"]]
@@ -395,18 +419,31 @@ def _unattributed(deals: pd.DataFrame, rank: Integers) -> tuple[Unattributed, De
     bare = counted > 0
     bare[rank[rank >= 0]] = False
     value = sum((v for v, b in zip(exact, bare, strict=True) if b), Decimal(0))
-    return Unattributed(float(counted[bare].sum()), float(value)), total
+    untouched = UntouchedDeals(
+        conversions=counted[bare],
+        value=np.array([float(v) for v, b in zip(exact, bare, strict=True) if b]),
+        deal_id=_names(deals["deal_id"])[:-1][bare],
+        account_id=_names(deals["account_id"])[:-1][bare],
+        kind=_names(deals["kind"])[:-1][bare],
+        is_open=deals["won"].isna().to_numpy(dtype=bool)[bare],
+    )
+    return Unattributed(float(counted[bare].sum()), float(value)), untouched, total
 
 
 def _anchors(coded: Coded, at: Integers, start: Integers, rank: Integers) -> dict[str, Integers]:
-    """Find the last touch at or before each CRM date of a deal; -1 where there is none."""
+    """Find the last touch at or before each CRM date of a deal; -1 where there is none.
+
+    A date that is a day without a time counts to the end of that day, as a close does: the touch
+    that made the lead came at some hour of it.
+    """
     dates = {stage: np.full(len(coded.deals) + 1, NEVER) for stage in STAGES}
-    dates["opportunity"][:-1] = coded.deals["created"].to_numpy()
-    found = coded.lead_dates.merge(coded.deal_keys, on="key")
-    inside = found[(found["lead"] >= found["opens"]) & (found["lead"] <= found["ends"])]
+    dates["opportunity"][:-1] = end_of_bare_days(coded.deals["created"].to_numpy())
+    inside = _leads_of_deals(coded)
     for stage in ("lead", "mql", "sql"):
-        earliest = inside[inside[stage] <= inside["ends"]].groupby("rank")[stage].min()
+        timely = (inside[stage] >= inside["opens"]) & (inside[stage] <= inside["ends"])
+        earliest = inside[timely].groupby("rank")[stage].min()
         dates[stage][earliest.index.to_numpy(dtype=np.int64)] = earliest.to_numpy(dtype=np.int64)
+        dates[stage] = end_of_bare_days(dates[stage])
     if len(rank) == 0:
         return {stage: np.empty(0, np.int64) for stage in STAGES}
     lengths = np.diff(start)
@@ -416,3 +453,20 @@ def _anchors(coded: Coded, at: Integers, start: Integers, rank: Integers) -> dic
         before = np.add.reduceat((at <= np.repeat(limit, lengths)).astype(np.int64), start[:-1])
         anchors[stage] = np.where((limit != NEVER) & (before > 0), start[:-1] + before - 1, -1)
     return anchors
+
+
+def _leads_of_deals(coded: Coded) -> pd.DataFrame:
+    """Return rank, lead, mql, sql, opens, ends: leads with a date in the window of a deal.
+
+    They are those of the people who serve it; where these have none, those of its account.
+    """
+    deals = coded.deals
+    own = deals[["opens", "ends"]].assign(key=deals["cluster_key"], rank=np.arange(len(deals)))
+    tiers = []
+    for keys in (coded.deal_keys, own.dropna(subset=["key"])):
+        found = coded.lead_dates.merge(keys, on="key")
+        dates = found[["lead", "mql", "sql"]]
+        timely = dates.ge(found["opens"], axis=0) & dates.le(found["ends"], axis=0)
+        tiers.append(found[timely.any(axis=1)])
+    first, second = tiers
+    return pd.concat([first, second[~second["rank"].isin(first["rank"])]])

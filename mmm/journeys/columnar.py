@@ -1,6 +1,5 @@
 """`Journeys`: ordered touches up to a close, held as columns."""
 
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -9,7 +8,13 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from mmm.errors import InputError, name_rows
+from mmm.journeys.paths import (
+    check_squares,
+    check_values,
+    code_paths,
+    path_weights,
+    squares_of_single,
+)
 
 UNATTRIBUTED = "(unattributed)"
 STAGES = ("lead", "mql", "sql", "opportunity")
@@ -32,6 +37,36 @@ class Unattributed:
 
     deals: float = 0.0
     value: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class UntouchedDeals:
+    """Won (and expected) deals without an eligible touch, one entry a deal.
+
+    Attributes
+    ----------
+    conversions, value : ndarray of float64, shape (n_untouched,)
+        Weights, as in `Journeys`; they add up to `Unattributed`.
+    deal_id, account_id, kind : ndarray of object, shape (n_untouched,)
+        None where unknown.
+    is_open : ndarray of bool, shape (n_untouched,)
+        Whether the deal is open and counts with an expected value.
+    """
+
+    conversions: Floats
+    value: Floats
+    deal_id: npt.NDArray[np.object_]
+    account_id: npt.NDArray[np.object_]
+    kind: npt.NDArray[np.object_]
+    is_open: npt.NDArray[np.bool_]
+
+    def select(self, keep: npt.NDArray[np.bool_]) -> Self:
+        """Return the deals where `keep`, shape (n_untouched,), is true."""
+        return replace(self, **{name: column[keep] for name, column in vars(self).items()})
+
+    def added_up(self) -> Unattributed:
+        """Return their number and value."""
+        return Unattributed(float(self.conversions.sum()), float(self.value.sum()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,10 +98,19 @@ class Journeys:
         Account (or person) of each journey. None: each conversion stands on its own.
     deal_id : ndarray of object, shape (n_journeys,), or None
         Deal of each journey, None for journeys without one.
+    account_id : ndarray of object, shape (n_journeys,), or None
+        Account of the deal; None for journeys without a deal, and for deals without an account.
+    untouched : UntouchedDeals or None
+        The deals behind `unattributed`, where they are known one by one.
+    person : ndarray of int32, shape (n_touches,), or None
+        Code of the person behind each touch, -1 where only the account is known.
     touched_at : ndarray of datetime64[us], shape (n_touches,), or None
         Instants in UTC.
     closed_at : ndarray of datetime64[us], shape (n_journeys,), or None
         Close of the deal in UTC, NaT where there is none.
+    value_squares : ndarray of float64, shape (n_journeys,), or None
+        Sum of the squared values of the deals of each row, in squared currency. None: unknown, or
+        one deal a row.
     about : dict of str to object
         Settings and counts: what was used, left out, and why.
     """
@@ -84,8 +128,12 @@ class Journeys:
     kind: npt.NDArray[np.object_] | None = None
     cluster: Integers | None = None
     deal_id: npt.NDArray[np.object_] | None = None
+    account_id: npt.NDArray[np.object_] | None = None
+    untouched: UntouchedDeals | None = None
+    person: npt.NDArray[np.int32] | None = None
     touched_at: npt.NDArray[np.datetime64] | None = None
     closed_at: npt.NDArray[np.datetime64] | None = None
+    value_squares: Floats | None = None
     about: Mapping[str, object] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -109,6 +157,14 @@ class Journeys:
         """Position of the journey that owns each touch, shape (n_touches,)."""
         return np.repeat(np.arange(len(self), dtype=np.int64), self.lengths)
 
+    @property
+    def is_open(self) -> npt.NDArray[np.bool_]:
+        """Whether a journey is an open deal that counts as expected, shape (n_journeys,)."""
+        if self.deal_id is None or self.closed_at is None:
+            return np.zeros(len(self), dtype=bool)
+        is_deal = np.asarray(self.deal_id != None, dtype=bool)  # noqa: E711 (element by element)
+        return is_deal & np.isnat(self.closed_at)
+
     def paths(self) -> Iterator[tuple[str, ...]]:
         """Yield the channel names of each journey, in order."""
         for first, end in zip(self.start[:-1], self.start[1:], strict=True):
@@ -122,6 +178,8 @@ class Journeys:
         value: Iterable[float] | None = None,
         nulls: Iterable[float] | None = None,
         sep: str = " > ",
+        value_squares: Iterable[float] | None = None,
+        merge: bool = False,
     ) -> Self:
         """Build journeys from channel sequences, aggregated or not.
 
@@ -138,17 +196,25 @@ class Journeys:
             Journeys of the same sequence that did not convert; 0 by default.
         sep : str, default " > "
             Separator within a text.
+        value_squares : iterable of float, optional
+            Sum of the squared values of the deals of each row, which intervals of value need where
+            a row holds several.
+        merge : bool, default False
+            Whether rows of the same text (or sequence) become one, with the sums of their weights,
+            and of their squared values where each holds one deal at most. Credit and intervals
+            stay as they are, and models are faster where paths repeat.
 
         Returns
         -------
         Journeys
-            One journey a row; rows with the same path are not merged.
+            One journey a row; with `merge`, one a distinct path in order of appearance.
 
         Raises
         ------
         InputError
             If a path or name is empty or reserved, the columns differ in length, a weight is
-            negative, infinite or missing, or a row has value and no conversion.
+            negative, infinite or missing, a row has value and no conversion, or sums of squares
+            that its deals cannot have.
 
         Examples
         --------
@@ -158,43 +224,53 @@ class Journeys:
         >>> list(journeys.paths())[0]
         ('Email', 'Events')
         """
-        sequences = _sequences(paths, sep)
-        channels = tuple(sorted({name for s in sequences for name in s}))
-        code = {name: i for i, name in enumerate(channels)}
-        n = len(sequences)
-        won, worth = _weights("conversions", conversions, n, 1.0), _weights("value", value, n, 0.0)
-        odd = np.flatnonzero((worth > 0) & (won == 0))
-        if len(odd):
-            raise InputError(
-                f"value without a conversion in {name_rows(odd.tolist())}. "
-                "Give those rows their conversions, or a value of 0."
-            )
+        coded = code_paths(paths, sep, UNATTRIBUTED)
+        n = len(coded.row)
+        won = path_weights("conversions", conversions, n, 1.0)
+        worth = path_weights("value", value, n, 0.0)
+        check_values(won, worth)
+        lost = path_weights("nulls", nulls, n, 0.0)
+        squares = squares_of_single(won, worth) if merge else None
+        if value_squares is not None:
+            squares = path_weights("value_squares", value_squares, n, 0.0)
+            check_squares(won, worth, squares)
+        touch, start = (coded.touch, coded.start) if merge else coded.spread_out()
+        if merge:
+            won, worth, lost = coded.added_up(won), coded.added_up(worth), coded.added_up(lost)
+            squares = None if squares is None else coded.added_up(squares)
         return cls(
-            channels=channels,
-            touch=np.array([code[name] for s in sequences for name in s], dtype=np.int32),
-            start=np.concatenate([[0], np.cumsum([len(s) for s in sequences], dtype=np.int64)]),
+            channels=coded.channels,
+            touch=touch,
+            start=start,
             conversions=won,
             value=worth,
-            nulls=_weights("nulls", nulls, n, 0.0),
+            nulls=lost,
             has_value=value is not None,
+            value_squares=squares,
         )
 
-    def select(self, keep: npt.NDArray[np.bool_]) -> Self:
+    def select(
+        self, keep: npt.NDArray[np.bool_], untouched: npt.NDArray[np.bool_] | None = None
+    ) -> Self:
         """Return the journeys where `keep` is true, with the same channels.
 
         Parameters
         ----------
         keep : ndarray of bool, shape (n_journeys,)
+        untouched : ndarray of bool, shape (n_untouched,), optional
+            Which of the deals without a touch stay. None: they are left out.
 
         Returns
         -------
         Journeys
-            Unattributed deals are left out, and with them the exact total.
+            Without the exact total, which is that of the whole.
         """
         keep = np.asarray(keep, dtype=bool)
         lengths = self.lengths
         touches = np.repeat(keep, lengths)
         new_position = np.concatenate([np.cumsum(touches) - 1, [-1]])
+        bare = self.untouched
+        bare = None if bare is None or untouched is None else bare.select(untouched)
 
         def rows(column: Any) -> Any:
             return None if column is None else column[keep]
@@ -206,59 +282,16 @@ class Journeys:
             conversions=self.conversions[keep],
             value=self.value[keep],
             nulls=self.nulls[keep],
-            unattributed=Unattributed(),
+            unattributed=Unattributed() if bare is None else bare.added_up(),
+            untouched=bare,
             total_value=None,
             anchors={name: new_position[at[keep]] for name, at in self.anchors.items()},
             kind=rows(self.kind),
             cluster=rows(self.cluster),
             deal_id=rows(self.deal_id),
+            account_id=rows(self.account_id),
+            person=None if self.person is None else self.person[touches],
             touched_at=None if self.touched_at is None else self.touched_at[touches],
             closed_at=rows(self.closed_at),
+            value_squares=rows(self.value_squares),
         )
-
-
-def _sequences(paths: Iterable[str | Sequence[str]], sep: str) -> list[tuple[str, ...]]:
-    """Split and trim every path; refuse what is no name."""
-    if not sep:
-        raise InputError("sep is empty. Pass the text between two channels, such as ' > '.")
-    sequences, bad, reserved = [], [], []
-    for row, path in enumerate(paths):
-        names = path.split(sep) if isinstance(path, str) else path
-        whole = isinstance(names, Sequence) and all(isinstance(name, str) for name in names)
-        steps = tuple(unicodedata.normalize("NFC", name).strip() for name in names) if whole else ()
-        sequences.append(steps)
-        if not steps or not all(steps):
-            bad.append(row)
-        if UNATTRIBUTED in steps:
-            reserved.append(row)
-    if bad:
-        raise InputError(
-            f"paths hold an empty path, or a channel that is no text, in {name_rows(bad)}. "
-            f"Drop those rows, or name the channel; sep is {sep!r}."
-        )
-    if reserved:
-        raise InputError(
-            f"paths hold the channel {UNATTRIBUTED!r} in {name_rows(reserved)}, which names the "
-            "deals without a touch in every result. Rename it."
-        )
-    return sequences
-
-
-def _weights(name: str, given: Iterable[float] | None, n: int, default: float) -> Floats:
-    if given is None:
-        return np.full(n, default)
-    try:
-        weights = np.asarray(list(given), dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"{name} holds something that is no number ({error}). Correct it."
-        ) from error
-    if len(weights) != n:
-        raise InputError(f"{name} has {len(weights)} entries for {n} paths. Pass one entry a path.")
-    bad = np.flatnonzero(~np.isfinite(weights) | (weights < 0))
-    if len(bad):
-        raise InputError(
-            f"{name} is negative, infinite or missing in {name_rows(bad.tolist())}. "
-            "Correct or drop those rows."
-        )
-    return weights

@@ -6,6 +6,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,6 +18,7 @@ from mmm.journeys.columnar import UNATTRIBUTED
 NOT_SET = "(not set)"
 DAY = 86_400_000_000  # microseconds
 NEVER = np.iinfo(np.int64).max
+MANY_DAYS = 20  # from which instants at one hour are days in some zone, not chance
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Coded:
         key: persons and accounts that have a deal, open ones included.
     lead_dates : pandas.DataFrame
         key, lead, mql, sql in microseconds.
+    persons : ndarray of int32, shape (n_touches,)
+        Person behind each touch, by its number; -1 where unknown.
     """
 
     labels: tuple[str, ...]
@@ -46,6 +50,7 @@ class Coded:
     deal_keys: pd.DataFrame
     dealt_keys: pd.DataFrame
     lead_dates: pd.DataFrame
+    persons: npt.NDArray[np.int32]
 
 
 def touches_of_leads(leads: pd.DataFrame, channels: ChannelMap) -> tuple[pd.DataFrame, int]:
@@ -137,9 +142,11 @@ def encode(
     )
     deal_person_key = _codes(people, deals["person_id"], 0)
     deal_account_key = _codes(accounts, deal_account, len(people))
-    deals = deals.assign(cluster_key=deal_account_key.fillna(deal_person_key))
+    deals = deals.assign(
+        account_id=deal_account, cluster_key=deal_account_key.fillna(deal_person_key)
+    )
     role_keys = _role_keys(deals, roles, people)
-    keys = _deal_keys(deals, deal_person_key, deal_account_key, role_keys, by)
+    keys = deal_keys(deals, deal_person_key, deal_account_key, role_keys, by)
     # An open deal without expected value is censored: it takes no touches from the others.
     usable = deals["weight"].notna().to_numpy()
     dealt = [keys["key"], role_keys["key"], deal_person_key]
@@ -152,6 +159,7 @@ def encode(
         deal_keys=keys[usable[keys["rank"].to_numpy(dtype=np.int64)]].reset_index(drop=True),
         dealt_keys=pd.DataFrame({"key": pd.concat(dealt).dropna().unique()}),
         lead_dates=_lead_dates(leads, people, accounts, account_of),
+        persons=person_key.fillna(-1).to_numpy(dtype=np.int32),
     )
 
 
@@ -159,6 +167,27 @@ def microseconds(instants: "pd.Series[Any]") -> Any:
     """Return microseconds since 1970 as int64, `NEVER` where missing."""
     plain = instants.dt.tz_convert("UTC").dt.tz_localize(None).astype("datetime64[us]")
     return plain.astype("int64").where(plain.notna(), NEVER).to_numpy(dtype=np.int64)
+
+
+def end_of_bare_days(instants: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Move days without a time to their last microsecond, where the whole column holds such days.
+
+    A column does when all its instants lie at midnight UTC or, of many, at the midnights of one
+    zone in winter and summer.
+
+    Examples
+    --------
+    >>> end_of_bare_days(np.array([0, 2 * DAY, NEVER])) - np.array([0, 2 * DAY, 0])
+    array([        86399999999,         86399999999, 9223372036854775807])
+    """
+    known = instants != NEVER
+    clock = np.unique(instants[known] % DAY)
+    same = len(clock) == 1 and (clock[0] == 0 or known.sum() >= MANY_DAYS)
+    shifts = len(clock) == 2 and known.sum() >= MANY_DAYS
+    hour = DAY // 24
+    if not same and not (shifts and (clock[1] - clock[0]) in (hour, 23 * hour)):
+        return instants
+    return np.where(known & (clock[0] % hour == 0), instants + DAY - 1, instants)
 
 
 def time_deals(
@@ -301,7 +330,7 @@ def _role_keys(deals: pd.DataFrame, roles: pd.DataFrame | None, people: Any) -> 
     ).drop_duplicates()
 
 
-def _deal_keys(
+def deal_keys(
     deals: pd.DataFrame,
     person_key: "pd.Series[Any]",
     account_key: "pd.Series[Any]",

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmm.attribution import first_touch, last_touch, linear, markov
-from mmm.attribution.markov import fit_chain, remove_each
+from mmm.attribution.chain.fit import fit_chain
 from mmm.journeys import Journeys, Unattributed
 
 MODELS = [first_touch, last_touch, linear, markov]
@@ -157,9 +157,13 @@ def test_the_answer_is_the_same_bit_for_bit(model, table):
 def test_the_chain_converts_as_often_as_the_journeys(table):
     journeys = build(table)
     n_journeys = (journeys.conversions + journeys.nulls).sum()
-    for amount in (journeys.conversions, journeys.value):
-        solved = remove_each(fit_chain(journeys, amount))
-        assert solved.expected[-1] == pytest.approx(amount.sum() / n_journeys, rel=1e-9)
+    for measure in MEASURES:
+        chain = fit_chain(journeys, measure=measure)
+        inner = np.eye(len(chain.states)) - chain.moves.toarray()
+        solved = chain.start @ np.linalg.solve(inner, chain.payoff)
+        amount = getattr(journeys, measure).sum()
+        assert solved == pytest.approx(amount / n_journeys, rel=1e-9)
+        assert chain.rate == pytest.approx(amount / n_journeys, rel=1e-12)
 
 
 @pytest.mark.parametrize("measure", MEASURES)
@@ -167,13 +171,10 @@ def test_the_chain_converts_as_often_as_the_journeys(table):
 @given(table=rows())
 def test_one_inverse_equals_removing_each_channel(measure, table):
     journeys = build(table)
-    solved = remove_each(fit_chain(journeys, getattr(journeys, measure)))
+    effects = fit_chain(journeys, measure=measure).removal_effects()
     expected = brute_force_effects(table, measure)
-    for i, name in enumerate(journeys.channels):
-        assert solved.effect[i] == pytest.approx(expected[name], abs=1e-9)
-        assert 1 - solved.expected[i] / solved.expected[-1] == pytest.approx(
-            expected[name], abs=1e-9
-        )
+    for effect, name in zip(effects, journeys.channels, strict=True):
+        assert effect == pytest.approx(expected[name], abs=1e-9)
 
 
 @quick

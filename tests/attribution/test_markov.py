@@ -1,9 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from mmm.attribution import linear, markov
-from mmm.attribution.markov import fit_chain, remove_each
-from mmm.errors import ConfigError, MmmError
+from mmm.attribution import fit_chain, linear, markov
+from mmm.errors import ConfigError, DataWarning, MmmError
 from mmm.journeys import Journeys
 
 JOURNEYS = Journeys.from_paths(
@@ -14,9 +15,9 @@ JOURNEYS = Journeys.from_paths(
 def test_by_hand():
     # P(a first) = 3/4, a -> b 1/3, b converts 1/2: v0 = 3/4 * 1/6 + 1/4 * 1/2 = 1/4.
     # Without a, only journeys that start in b convert: 1/8. Without b, none does.
-    solved = remove_each(fit_chain(JOURNEYS, JOURNEYS.conversions))
-    assert solved.expected[-1] == pytest.approx(1 / 4)
-    np.testing.assert_allclose(solved.effect, [1 / 2, 1])
+    chain = fit_chain(JOURNEYS, measure="conversions")
+    assert chain.rate == pytest.approx(1 / 4)
+    np.testing.assert_allclose(chain.removal_effects(), [1 / 2, 1])
     np.testing.assert_allclose(markov(JOURNEYS).credit, [80 / 3, 160 / 3])
 
 
@@ -39,16 +40,58 @@ def test_value_weighs_the_ends_not_the_steps():
     assert by_value[1] > by_deals[1]
 
 
-@pytest.mark.parametrize("order", [0, 2, 1.5, "1", None])
+@pytest.mark.parametrize("order", [0, 7, 1.5, "1", None, True])
 def test_other_orders_are_refused(order):
-    with pytest.raises(ConfigError, match=r"order is .* Use 1"):
+    with pytest.raises(ConfigError, match=r"order is .*from 1 to 6"):
         markov(JOURNEYS, order=order)
 
 
-@pytest.mark.parametrize("removal", ["reroute", "participation", "nonsense"])
-def test_other_removals_are_refused_with_the_cure(removal):
-    with pytest.raises(ConfigError, match=rf"removal is '{removal}'.*to_null"):
-        markov(JOURNEYS, removal=removal)
+def test_reroute_has_effects_and_no_credit():
+    with pytest.raises(ConfigError, match=r"signed.*to_null.*removal_effects\('reroute'\)"):
+        markov(JOURNEYS, removal="reroute")
+
+
+@pytest.mark.parametrize("name", ["removal", "allocation"])
+def test_unknown_options_are_refused_with_the_choice(name):
+    with pytest.raises(ConfigError, match=rf"{name} is 'nonsense'. Choose one of to"):
+        markov(JOURNEYS, **{name: "nonsense"})
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 6])
+def test_single_touches_leave_nothing_to_the_order(order):
+    journeys = Journeys.from_paths(["a", "b"], value=[3.0, 1.0], nulls=[5, 1])
+    np.testing.assert_allclose(markov(journeys, order=order).credit, [3, 1])
+
+
+def test_without_nulls_is_said_not_warned_about():
+    result = markov(JOURNEYS, include_nulls=False)
+    assert "left out" in result.definition
+    only = replace(JOURNEYS, nulls=np.zeros(3))
+    with pytest.warns(DataWarning, match="non-converting journeys"):
+        same = markov(only)
+    np.testing.assert_array_equal(result.credit, same.credit)
+    np.testing.assert_array_equal(result.upper, same.upper)
+
+
+def test_participation_needs_neither_nulls_nor_order():
+    only = replace(JOURNEYS, nulls=np.zeros(3))
+    for order in (1, 4):
+        result = markov(only, removal="participation", order=order)
+        np.testing.assert_allclose(result.credit, [40, 40])
+
+
+def test_per_journey_by_hand():
+    # Removal effects 1/2 and 1: the deal over a and b goes 1 to 2, by touch.
+    twice = Journeys.from_paths(
+        ["a > b > a", "b", "a"], conversions=[1, 0, 0], value=[80.0, 0.0, 0.0], nulls=[0, 1, 2]
+    )
+    result = markov(JOURNEYS, allocation="per_journey")
+    np.testing.assert_allclose(result.credit, [80 / 3, 160 / 3])
+    effect = fit_chain(twice).removal_effects()
+    parts = np.array([2 * effect[0], effect[1]])
+    result = markov(twice, allocation="per_journey")
+    np.testing.assert_allclose(result.credit, 80 * parts / parts.sum())
+    assert result.by_deal()["credit"].sum() == pytest.approx(80)
 
 
 def test_there_is_no_credit_per_deal():

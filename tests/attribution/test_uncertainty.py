@@ -6,23 +6,17 @@ import numpy as np
 import pytest
 from scipy.special import logit, stdtrit
 
-from mmm.attribution import first_touch, linear, markov
+from mmm.attribution import first_touch, fit_chain, linear, markov
 from mmm.attribution import uncertainty as u
-from mmm.attribution.markov import fit_chain, removal_influence, remove_each
 from mmm.attribution.measure import measured
-from mmm.attribution.rules import linear_weights, rule_influence
+from mmm.attribution.rules import linear_weights
 from mmm.journeys import Journeys, Unattributed
 
 LEVEL = 0.9
 
 
 def influence_of(model, journeys, measure):
-    of = measured(journeys, measure)
-    if model is markov:
-        chain = fit_chain(journeys, of.amount)
-        return removal_influence(journeys, of, chain, remove_each(chain))
-    share = model(journeys, measure=measure).share
-    return rule_influence(journeys, of, linear_weights(journeys), share)
+    return model(journeys, measure=measure).sampling.influence
 
 
 def standard_error(result, effective):
@@ -95,7 +89,7 @@ def test_standard_errors_equal_the_bootstrap_on_path_data(path_data, model):
             path_data, conversions=conversions.astype(float), nulls=nulls.astype(float)
         )
         if model is markov:
-            effect = remove_each(fit_chain(resampled, resampled.conversions)).effect
+            effect = fit_chain(resampled, measure="conversions").removal_effects()
             draws.append(effect / effect.sum())
         else:
             credit = linear_weights(path_data) * np.repeat(conversions, path_data.lengths)

@@ -71,3 +71,32 @@ def ordered(touches):
             seen.add(minute)
             labels.append(touch["channel"])
     return labels
+
+
+def anchors(times, deal, leads, *, roles, by, lookback_days):
+    """Return the place of the last touch at or before each CRM date of a deal, -1 for none.
+
+    Times are those of the touches of its journey, in order; leads and the deal are dicts with
+    person and account both known.
+    """
+    opens = min(deal["created"], deal["closed"]) - timedelta(days=lookback_days)
+
+    def timely(lead):
+        dates = [lead[name] for name in ("lead", "mql", "sql") if lead[name] is not None]
+        return any(opens <= date <= deal["closed"] for date in dates)
+
+    if deal["deal_id"] in roles:
+        own = [lead for lead in leads if lead["person"] in roles[deal["deal_id"]]]
+    else:
+        own = [lead for lead in leads if lead[by] == deal[by]]
+    own = [lead for lead in own if timely(lead)]
+    if not own:
+        own = [lead for lead in leads if lead["account"] == deal["account"] and timely(lead)]
+    found = {"opportunity": deal["created"]}
+    for name in ("lead", "mql", "sql"):
+        dates = [lead[name] for lead in own if lead[name] is not None]
+        found[name] = min((d for d in dates if opens <= d <= deal["closed"]), default=None)
+    return {
+        name: -1 if date is None else sum(at <= date for at in times) - 1
+        for name, date in found.items()
+    }

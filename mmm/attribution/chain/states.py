@@ -1,0 +1,192 @@
+"""Journeys as walks over k-grams: what the states of a Markov chain of order k are."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mmm.attribution.measure import Integers
+from mmm.errors import ConfigError
+from mmm.journeys import Journeys
+
+ORDERS = range(1, 7)
+# Codes below this are ranked by a table of that size instead of a sort.
+LOOKUP = 2**24
+
+
+@dataclass(frozen=True, eq=False)
+class Walks:
+    """Journeys as walks over the states of a chain.
+
+    A state is the last k channels, in order; a journey of fewer than k touches is one state of
+    its own. Equal states in a row are one visit. A step is a state with what follows it: another
+    channel, or the end of the journey.
+
+    Attributes
+    ----------
+    states : ndarray of int64, shape (n_states, order)
+        Channel codes, oldest first; -1 before the first touch of a short journey.
+    start : ndarray of int64, shape (n_journeys + 1,)
+        Journey ``j`` owns visits ``start[j]`` to ``start[j + 1] - 1``, at least one.
+    state : ndarray of int64, shape (n_visits,)
+        State of each visit.
+    step : ndarray of int64, shape (n_visits,)
+        Step that each visit takes; the last one of a journey is an end.
+    source, target : ndarray of int64, shape (n_steps,)
+        Where a step leaves from and arrives; target -1 where it ends the journey.
+    """
+
+    states: Integers
+    start: Integers
+    state: Integers
+    step: Integers
+    source: Integers
+    target: Integers
+
+    @property
+    def first(self) -> Integers:
+        """State in which each journey begins, shape (n_journeys,)."""
+        return self.state[self.start[:-1]]
+
+    @property
+    def last(self) -> Integers:
+        """State in which each journey ends, shape (n_journeys,)."""
+        return self.state[self.start[1:] - 1]
+
+
+def check_order(order: object) -> int:
+    """Return the order of a chain, or say what an order can be.
+
+    Raises
+    ------
+    ConfigError
+        If it is no whole number from 1 to 6.
+
+    Examples
+    --------
+    >>> check_order(2)
+    2
+    """
+    whole = isinstance(order, int | np.integer) and not isinstance(order, bool)
+    if not whole or int(order) not in ORDERS:  # type: ignore[call-overload]
+        raise ConfigError(
+            f"order is {order!r}. Pass a whole number from {ORDERS[0]} to {ORDERS[-1]}: how many "
+            "touches back the next step depends on."
+        )
+    return int(order)  # type: ignore[call-overload, no-any-return]
+
+
+def walk(journeys: Journeys, order: int) -> Walks:
+    """Turn journeys into walks over the k-grams that occur in them.
+
+    Parameters
+    ----------
+    journeys : Journeys
+    order : int
+        1 to 6.
+
+    Returns
+    -------
+    Walks
+
+    Raises
+    ------
+    ConfigError
+        If there are too many channels to number the states of that order.
+
+    Examples
+    --------
+    >>> walks = walk(Journeys.from_paths(["a > a > b > a", "b"]), 2)
+    >>> walks.states.tolist()
+    [[-1, 1], [0, 0], [0, 1], [1, 0]]
+    >>> walks.state.tolist(), walks.start.tolist()
+    ([1, 2, 3, 0], [0, 3, 4])
+    """
+    base = len(journeys.channels) + 1
+    codes, position = context_codes(journeys, order)
+    lengths = journeys.lengths
+    visited = position >= order - 1
+    visited[journeys.start[1:] - 1] = True
+    journey = np.repeat(np.arange(len(journeys)), lengths)[visited]
+    codes = codes[visited]
+    opens = np.append(True, journey[1:] != journey[:-1])[: len(journey)]
+    moved = opens.copy()
+    moved[1:] |= codes[1:] != codes[:-1]
+    codes, opens = codes[moved], opens[moved]
+    values, state = ranked(codes, base**order)
+    start = np.append(np.flatnonzero(opens), len(codes)).astype(np.int64)
+    following = np.append(codes[1:] % base, 0)
+    following[start[1:] - 1] = 0
+    keys, step = ranked(state * base + following, len(values) * base)
+    target = np.full(len(keys), -1, dtype=np.int64)
+    goes_on = np.flatnonzero(following)
+    target[step[goes_on]] = state[goes_on + 1]
+    powers = base ** np.arange(order - 1, -1, -1, dtype=np.int64)
+    states = values[:, None] // powers % base - 1
+    return Walks(states, start, state, step, keys // base, target)
+
+
+def context_codes(journeys: Journeys, order: int) -> tuple[Integers, Integers]:
+    """Give a number to the last `order` touches up to each touch, and its place in its journey.
+
+    Digits of base n_channels + 1, the latest touch last, 0 before the first touch: the remainder
+    by a power of the base is the shorter context.
+
+    Returns
+    -------
+    codes, position : ndarray of int64, shape (n_touches,)
+
+    Raises
+    ------
+    ConfigError
+        If the numbers do not fit 62 bits.
+
+    Examples
+    --------
+    >>> codes, position = context_codes(Journeys.from_paths(["a > b > a"]), 2)
+    >>> codes.tolist(), position.tolist()
+    ([1, 5, 7], [0, 1, 2])
+    """
+    base = len(journeys.channels) + 1
+    if base ** (order + 1) >= 2**62:
+        raise ConfigError(
+            f"{base - 1} channels are too many for order {order}: their sequences cannot be "
+            "numbered. Use a lower order, or group channels."
+        )
+    digit = journeys.touch.astype(np.int64) + 1
+    position = np.arange(len(digit)) - np.repeat(journeys.start[:-1], journeys.lengths)
+    codes = digit.copy()
+    for back in range(1, min(order, len(digit))):
+        codes[back:] += base**back * np.where(position[back:] >= back, digit[:-back], 0)
+    return codes, position
+
+
+def ranked(codes: Integers, space: int) -> tuple[Integers, npt.NDArray[np.int64]]:
+    """Return the distinct codes in order, and the rank of each code among them.
+
+    Parameters
+    ----------
+    codes : ndarray of int64, shape (n,)
+        From 0 to space - 1.
+    space : int
+
+    Returns
+    -------
+    values : ndarray of int64, shape (n_values,)
+    rank : ndarray of int64, shape (n,)
+
+    Examples
+    --------
+    >>> values, rank = ranked(np.array([7, 2, 7]), 10)
+    >>> values.tolist(), rank.tolist()
+    ([2, 7], [1, 0, 1])
+    """
+    if space > LOOKUP:
+        values, rank = np.unique(codes, return_inverse=True)
+        return values, rank.astype(np.int64, copy=False)
+    present = np.zeros(space, dtype=bool)
+    present[codes] = True
+    values = np.flatnonzero(present)
+    table = np.zeros(space, dtype=np.int64)
+    table[values] = np.arange(len(values))
+    return values, table[codes]
