@@ -57,6 +57,8 @@ _SUBPACKAGES = (
     "errors",
     "funnel",
     "journeys",
+    "mix",
+    "prediction",
     "report",
     "run",
     "simulate",

@@ -24,6 +24,10 @@ class MissingLibraryError(MmmError, ImportError):
     """An optional library is needed; the message holds the ``pip install`` line."""
 
 
+class ConvergenceError(MmmError):
+    """Chains do not agree, so that there is no answer; the message names the likely cause."""
+
+
 class MmmWarning(UserWarning):
     """Base of every warning: the answer stands, but the reader has to know this."""
 

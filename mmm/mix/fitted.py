@@ -1,0 +1,37 @@
+"""What the answers of a mix model are made from, whoever fitted it."""
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from mmm.mix.draws import Posterior
+from mmm.mix.inputs import Clock
+from mmm.mix.problem import Scaled
+from mmm.mix.transforms import Floats
+
+
+class Fitted(Protocol):
+    """A fitted mix model, as curves and contributions read it.
+
+    Attributes
+    ----------
+    channels_ : tuple of str
+    spend_ : ndarray, shape (n_channels, n_periods)
+        In units of spend.
+    outcome_ : ndarray, shape (n_periods,)
+    active_ : ndarray of bool, shape (n_channels,)
+        Channels with spend.
+    clock_ : Clock
+    scaled_ : Scaled
+    posterior_ : Posterior
+        Of the active channels.
+    """
+
+    channels_: tuple[str, ...]
+    spend_: Floats
+    outcome_: Floats
+    active_: npt.NDArray[np.bool_]
+    clock_: Clock
+    scaled_: Scaled
+    posterior_: Posterior

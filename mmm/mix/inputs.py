@@ -1,0 +1,243 @@
+"""What a mix model is given: columns sorted into roles, checked, and put on one time axis."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mmm.errors import InputError, name_rows, quoted
+from mmm.mix.transforms import Floats
+
+_DAYS_WITHOUT_DATES = 7.0
+_UNEVEN = 0.35  # of a period: months differ in length, and weeks do not
+
+
+@dataclass(frozen=True, eq=False)
+class Axis:
+    """Where rows lie in time.
+
+    Attributes
+    ----------
+    position : ndarray of int64, shape (n_rows,)
+        Period of each row, counted from the first fitted one.
+    dates : ndarray of datetime64[D], shape (n_rows,), or None
+    """
+
+    position: np.ndarray[tuple[int], np.dtype[np.int64]]
+    dates: np.ndarray[tuple[int], np.dtype[np.datetime64]] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Clock:
+    """The time axis of the fitted rows.
+
+    Attributes
+    ----------
+    n_periods : int
+    period_days : float
+        Length of a period; rows without dates count as weeks.
+    first : numpy.datetime64 or None
+        First day, where dates are known.
+    offset : int or None
+        Number of the first row in the index of a frame without dates, where that counts rows.
+    """
+
+    n_periods: int
+    period_days: float
+    first: np.datetime64 | None
+    offset: int | None
+
+
+def read_dates(frame: pd.DataFrame, date: str) -> np.ndarray[tuple[int], np.dtype[np.datetime64]]:
+    """Return the dates of the rows.
+
+    Raises
+    ------
+    InputError
+        If a date is missing, cannot be read, or time zones are mixed.
+
+    Examples
+    --------
+    >>> read_dates(pd.DataFrame({"week": ["2025-01-06"]}), "week").astype(str).tolist()
+    ['2025-01-06']
+    """
+    if date not in frame.columns:
+        raise InputError(
+            f"There is no date column {date!r} among {quoted(frame.columns)}; name one with date=."
+        )
+    column = frame[date]
+    zones = {str(value.tzinfo) for value in column if getattr(value, "tzinfo", None) is not None}
+    if len(zones) > 1:
+        raise InputError(
+            f"The dates in {date!r} mix the time zones {quoted(sorted(zones))}; "
+            "convert them to one zone."
+        )
+    try:
+        parsed = pd.to_datetime(column)
+    except (ValueError, TypeError) as error:
+        raise InputError(
+            f"The dates in {date!r} cannot be read ({error}); write them as 2025-01-31."
+        ) from error
+    missing = np.flatnonzero(parsed.isna())
+    if len(missing):
+        raise InputError(f"The date is missing in {name_rows(missing.tolist())}; fill it in.")
+    if parsed.dt.tz is not None:
+        parsed = parsed.dt.tz_localize(None)
+    return np.asarray(parsed.to_numpy().astype("datetime64[D]"))
+
+
+def start_clock(
+    dates: np.ndarray[Any, np.dtype[np.datetime64]] | None, index: pd.Index | None, n_rows: int
+) -> Clock:
+    """Learn the time axis from the fitted rows, sorted by date.
+
+    Raises
+    ------
+    InputError
+        If periods are repeated or missing.
+
+    Examples
+    --------
+    >>> weeks = ["2025-01-06", "2025-01-13", "2025-01-27"]
+    >>> start_clock(np.array(weeks, dtype="datetime64[D]"), None, 3)
+    Traceback (most recent call last):
+    mmm.errors.InputError: Periods are missing between 2025-01-13 and 2025-01-27 (the usual step \
+is 7 days); add their rows, with 0 where nothing was spent, or use mix_table(fill=...).
+    """
+    if dates is None:
+        return Clock(n_rows, _DAYS_WITHOUT_DATES, None, _counting(index))
+    steps = np.diff(dates).astype(np.float64)
+    if not len(steps):
+        return Clock(n_rows, _DAYS_WITHOUT_DATES, dates[0], None)
+    twice = np.flatnonzero(steps == 0)
+    if len(twice):
+        raise InputError(
+            f"{quoted(np.unique(dates[twice]))} stands in more than one row; add rows of one "
+            "period up, for example with mix_table or frame.groupby(date).sum(), or name the "
+            "column of the panel with panel=."
+        )
+    lengths, counts = np.unique(steps, return_counts=True)
+    usual = float(lengths[np.argmax(counts)])
+    uneven = np.flatnonzero(np.abs(steps / usual - 1.0) > _UNEVEN)
+    if len(uneven):
+        at = int(uneven[0])
+        raise InputError(
+            f"Periods are missing between {dates[at]} and {dates[at + 1]} (the usual step is "
+            f"{usual:g} days); add their rows, with 0 where nothing was spent, or use "
+            "mix_table(fill=...)."
+        )
+    return Clock(n_rows, float(steps.mean()), dates[0], None)
+
+
+def _counting(index: pd.Index | None) -> int | None:
+    """Return the first number of an index that counts rows."""
+    if index is None or not pd.api.types.is_integer_dtype(index.dtype) or not len(index):
+        return None
+    numbers = index.to_numpy()
+    return int(numbers[0]) if (np.diff(numbers) == 1).all() else None
+
+
+def place_rows(
+    clock: Clock,
+    dates: np.ndarray[Any, np.dtype[np.datetime64]] | None,
+    index: pd.Index | None,
+    n_rows: int,
+) -> Axis:
+    """Find the period of each row of another table.
+
+    Without dates, the index of a frame counts rows where it did so in the fit; otherwise rows
+    start at the first fitted period.
+
+    Raises
+    ------
+    InputError
+        If a row lies before the first fitted period, or two in the same one.
+    """
+    if dates is not None and clock.first is not None:
+        days = (dates - clock.first).astype(np.float64)
+        position = np.rint(days / clock.period_days).astype(np.int64)
+    elif clock.offset is not None and index is not None and _follows(index, clock.offset):
+        position = index.to_numpy().astype(np.int64) - clock.offset
+    else:
+        position = np.arange(n_rows, dtype=np.int64)
+    if len(position) and position.min() < 0:
+        early = np.flatnonzero(position < 0)
+        raise InputError(
+            f"{name_rows(early.tolist())} lies before the first fitted period; "
+            "the spend before it is not known. Fit again with these rows."
+        )
+    if len(np.unique(position)) < len(position):
+        raise InputError("Two rows lie in the same period; add them up to one row a period.")
+    return Axis(position, dates)
+
+
+def _follows(index: pd.Index, offset: int) -> bool:
+    return bool(
+        pd.api.types.is_integer_dtype(index.dtype) and index.is_unique and index.min() >= offset
+    )
+
+
+def check_numbers(values: Floats, names: Sequence[str], what: str) -> None:
+    """Refuse missing and infinite values, naming rows and columns.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_rows, n_columns)
+    names : sequence of str
+    what : str
+        What they are, for the message.
+
+    Raises
+    ------
+    InputError
+    """
+    for kind, bad, cure in (
+        ("NaN", np.isnan(values), "fill it, with 0 where nothing happened (mix_table(fill=0))"),
+        ("infinity", np.isinf(values), "mend what divided by 0 or overflowed"),
+    ):
+        if bad.any():
+            columns = [name for name, column in zip(names, bad.T, strict=True) if np.any(column)]
+            rows = np.flatnonzero(bad.any(axis=1)).tolist()
+            raise InputError(
+                f"The {what} contains {kind} in {quoted(columns)}, {name_rows(rows)}; {cure}."
+            )
+
+
+def check_outcome(outcome: Any) -> None:
+    """Refuse a missing or infinite outcome, naming its rows; other faults are left to scikit-learn.
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> check_outcome([1.0, float("nan")])
+    Traceback (most recent call last):
+    mmm.errors.InputError: The outcome y contains NaN in 'y', row 2; fill it, with 0 where \
+nothing happened (mix_table(fill=0)).
+    """
+    if outcome is None:
+        return
+    values = np.asarray(outcome)
+    if values.ndim == 1 and values.dtype.kind == "f":
+        check_numbers(values[:, None].astype(np.float64), ["y"], "outcome y")
+
+
+def check_spend(spend: Floats, names: Sequence[str]) -> None:
+    """Refuse negative spend, naming rows and columns.
+
+    Raises
+    ------
+    InputError
+    """
+    bad = spend < 0
+    if bad.any():
+        columns = [name for name, column in zip(names, bad.T, strict=True) if np.any(column)]
+        raise InputError(
+            f"Negative values in data: the spend of {quoted(columns)} is below 0 in "
+            f"{name_rows(np.flatnonzero(bad.any(axis=1)).tolist())}; book refunds in the period "
+            "of the spend that they undo, or pass the column as a control."
+        )

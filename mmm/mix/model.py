@@ -1,0 +1,426 @@
+"""`MixModel`: from a table of spend and outcome to a posterior, as a scikit-learn regressor."""
+
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from mmm.errors import ConfigError, ConvergenceError, DataWarning, InputError, check_level, quoted
+from mmm.mix.adequacy import check_size, spend_warnings
+from mmm.mix.design import Baseline, Recipe, build_design, learn_recipe
+from mmm.mix.diagnostics import Diagnostics, diagnose, likely_cause, prior_conflicts
+from mmm.mix.draws import Posterior, blocks_of, media_by_period
+from mmm.mix.families import Adstock, HillSaturation, PeakedAdstock, Saturation
+from mmm.mix.inputs import (
+    Axis,
+    Clock,
+    check_numbers,
+    check_outcome,
+    check_spend,
+    place_rows,
+    read_dates,
+    start_clock,
+)
+from mmm.mix.priors import Priors
+from mmm.mix.problem import Scaled, set_up
+from mmm.mix.sampler import Sampling
+from mmm.mix.sampling import sample_mix
+from mmm.mix.transforms import Floats
+
+if TYPE_CHECKING:
+    from mmm.mix.curves import ResponseCurves
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Rows sorted into roles.
+
+    Attributes
+    ----------
+    spend : ndarray, shape (n_rows, n_channels)
+    controls : ndarray, shape (n_rows, n_controls)
+    dates : ndarray of datetime64[D], shape (n_rows,), or None
+    index : pandas.Index or None
+    """
+
+    spend: Floats
+    controls: Floats
+    dates: np.ndarray[tuple[int], np.dtype[np.datetime64]] | None
+    index: pd.Index | None
+
+
+class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """Marketing mix model: what each channel brought, and what it would bring.
+
+    The outcome of a period is a baseline (slow trend, seasons, events, controls), plus, for each
+    channel, a saturated response to spend carried over from earlier periods, plus noise that may
+    be correlated from period to period. Baseline and noise level are integrated out exactly; the
+    rest is sampled. Contributions are a common total shared out around the shares of spend, as far
+    as the data do not say otherwise.
+
+    An observational model: an effect of something that moves spend and outcome alike, and stands
+    in no column, is credited to spend. A test settles that, this model does not.
+
+    Parameters
+    ----------
+    channels, controls : sequence of str, optional
+        Columns of spend, and of what else moves the outcome. Channels are all columns but the
+        date and the controls where they are not named.
+    date : str, optional
+        Column of dates. Without one, rows are consecutive weeks.
+    panel : str, optional
+        Column of regions or units. Not available yet.
+    adstock : Adstock or mapping of str to Adstock, optional
+        Family of carry-over, or one a channel; `PeakedAdstock` by default, of which
+        `GeometricAdstock` is the special case without a delay.
+    saturation : Saturation or mapping of str to Saturation, optional
+        Family of diminishing returns, or one a channel; `HillSaturation` by default.
+    baseline : Baseline, optional
+    priors : Priors, optional
+    likelihood : {"auto", "normal", "student_t"}
+        Noise. "auto" is normal, or Student-t where the fit at the mode leaves heavy tails.
+    sampler : Sampling, optional
+    on_nonconvergence : {"raise", "warn"}
+        What to do when chains do not agree after running on.
+    seed : int
+
+    Attributes
+    ----------
+    channels_, controls_ : tuple of str
+    diagnostics_ : Diagnostics
+    posterior_ : Posterior
+        Of the channels with spend, `active_`.
+    n_features_in_, feature_names_in_
+        As scikit-learn has them, without the date.
+
+    References
+    ----------
+    Jin, Wang, Sun, Chan and Koehler 2017, Bayesian methods for media mix modeling with carryover
+    and shape effects, Google Inc.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mmm.mix.sampler import Sampling
+    >>> rng = np.random.default_rng(0)
+    >>> spend = rng.gamma(2.0, 50.0, (80, 1))
+    >>> outcome = 900 + 3 * spend[:, 0] + rng.normal(0, 30, 80)
+    >>> model = MixModel(sampler=Sampling(n_draws=500)).fit(spend, outcome)
+    >>> model.contributions()["channel"].tolist()
+    ['x0', '(media)']
+    """
+
+    def __init__(
+        self,
+        channels: Sequence[str] | None = None,
+        controls: Sequence[str] | None = None,
+        date: str | None = None,
+        panel: str | None = None,
+        adstock: Adstock | Mapping[str, Adstock] | None = None,
+        saturation: Saturation | Mapping[str, Saturation] | None = None,
+        seed: int = 0,
+        *,
+        baseline: Baseline | None = None,
+        priors: Priors | None = None,
+        likelihood: str = "auto",
+        sampler: Sampling | None = None,
+        on_nonconvergence: str = "raise",
+    ) -> None:
+        self.channels = channels
+        self.controls = controls
+        self.date = date
+        self.panel = panel
+        self.adstock = adstock
+        self.saturation = saturation
+        self.seed = seed
+        self.baseline = baseline
+        self.priors = priors
+        self.likelihood = likelihood
+        self.sampler = sampler
+        self.on_nonconvergence = on_nonconvergence
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.positive_only = True
+        tags.regressor_tags.poor_score = True
+        return tags
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Sample the posterior.
+
+        Parameters
+        ----------
+        X : frame or array, shape (n_rows, n_columns)
+            Spend, controls and dates, one row a period.
+        y : array, shape (n_rows,)
+            Outcome per period.
+
+        Returns
+        -------
+        MixModel
+
+        Raises
+        ------
+        InputError
+            If the table holds what cannot be used as it stands.
+        ConvergenceError
+            If the chains do not agree after running on.
+        """
+        began = time.perf_counter()
+        if self.panel is not None:
+            raise ConfigError("panel= is not available yet; fit each unit on its own.")
+        if self.on_nonconvergence not in ("raise", "warn"):
+            raise ConfigError(
+                f"on_nonconvergence is {self.on_nonconvergence!r}; pass 'raise' or 'warn'."
+            )
+        table, outcome = self._read_fit(X, y)
+        notes = self._set_up(table, outcome)
+        self._sample(notes, began)
+        return self
+
+    def _read_fit(self, X: Any, y: Any) -> tuple[Table, Floats]:
+        """Sort columns into roles, and rows by date."""
+        frame = X if isinstance(X, pd.DataFrame) else None
+        dates = None
+        if self.date is not None:
+            if frame is None:
+                raise InputError(f"date={self.date!r} names a column; pass a frame, not an array.")
+            dates = read_dates(frame, self.date)
+        check_outcome(y)
+        values, outcome = validate_data(
+            self,
+            _without(X, self.date),
+            y,
+            dtype=np.float64,
+            y_numeric=True,
+            ensure_all_finite=False,
+        )
+        outcome = np.asarray(outcome, dtype=np.float64)
+        names = list(getattr(self, "feature_names_in_", [f"x{i}" for i in range(values.shape[1])]))
+        self.controls_ = tuple(self.controls or ())
+        self.channels_ = tuple(
+            [name for name in names if name not in self.controls_]
+            if self.channels is None
+            else self.channels
+        )
+        _check_roles(names, self.channels_, self.controls_)
+        self._columns = [names.index(name) for name in (*self.channels_, *self.controls_)]
+        table = self._sorted_roles(values, dates, None if frame is None else frame.index)
+        if dates is not None:
+            order = np.argsort(dates, kind="stable")
+            table = Table(table.spend[order], table.controls[order], dates[order], None)
+            outcome = outcome[order]
+        return table, outcome
+
+    def _sorted_roles(self, values: Floats, dates: Any, index: pd.Index | None) -> Table:
+        used = values[:, self._columns]
+        check_numbers(used, (*self.channels_, *self.controls_), "input X")
+        n_channels = len(self.channels_)
+        check_spend(used[:, :n_channels], self.channels_)
+        return Table(used[:, :n_channels], used[:, n_channels:], dates, index)
+
+    def _set_up(self, table: Table, outcome: Floats) -> list[str]:
+        """Scale the problem; return what the reader has to know of the data."""
+        self.clock_: Clock = start_clock(table.dates, table.index, len(outcome))
+        self.spend_, self.outcome_ = table.spend.T, outcome
+        self.active_ = self.spend_.sum(axis=1) > 0
+        days = self.clock_.period_days * np.arange(len(outcome), dtype=np.float64)
+        self.recipe_: Recipe = learn_recipe(
+            self.baseline or Baseline(), days, table.controls, self.controls_
+        )
+        design = build_design(self.recipe_, days, table.dates, table.controls)
+        self.design_ = design
+        check_size(len(outcome), self.channels_, self.controls_, self.active_)
+        names = [name for name, on in zip(self.channels_, self.active_, strict=True) if on]
+        self.scaled_: Scaled = set_up(
+            self.spend_[self.active_],
+            outcome,
+            design,
+            self.recipe_,
+            adstocks=[_family(self.adstock, name, PeakedAdstock()) for name in names],
+            saturations=[_family(self.saturation, name, HillSaturation()) for name in names],
+            priors=self.priors or Priors(),
+        )
+        return spend_warnings(self.spend_, self.channels_, len(self.recipe_.columns))
+
+    def _sample(self, notes: list[str], began: float) -> None:
+        """Draw, judge and keep."""
+        sampling = self.sampler or Sampling()
+        draws, posterior = sample_mix(self.scaled_, self.likelihood, sampling, self.seed)
+        self.posterior_: Posterior = posterior
+        found = diagnose(self.scaled_, draws, self.posterior_)
+        names = [name for name, on in zip(self.channels_, self.active_, strict=True) if on]
+        notes = [*notes, *prior_conflicts(self.scaled_.problem.media, posterior, names)]
+        self.diagnostics_: Diagnostics = found.with_notes(notes, time.perf_counter() - began)
+        for note in self.diagnostics_.warnings:
+            warnings.warn(note, DataWarning, stacklevel=4)
+        if not found.converged:
+            cause = likely_cause(found, notes)
+            if self.on_nonconvergence == "raise":
+                raise ConvergenceError(cause)
+            warnings.warn(cause, DataWarning, stacklevel=4)
+
+    def _read_new(self, X: Any) -> tuple[Table, Axis]:
+        check_is_fitted(self, "posterior_")
+        dates = None
+        if self.date is not None:
+            if not isinstance(X, pd.DataFrame):
+                raise InputError(f"date={self.date!r} names a column; pass a frame, not an array.")
+            dates = read_dates(X, self.date)
+        values = validate_data(
+            self, _without(X, self.date), reset=False, dtype=np.float64, ensure_all_finite=False
+        )
+        index = X.index if isinstance(X, pd.DataFrame) else None
+        table = self._sorted_roles(values, dates, index)
+        return table, place_rows(self.clock_, dates, index, len(values))
+
+    def predict(self, X: Any) -> Floats:
+        """Return the posterior mean of the outcome, spend carried over from the fitted periods.
+
+        Parameters
+        ----------
+        X : frame or array
+            Like that of `fit`. Rows with dates are placed by them, rows of a frame by its index
+            where that counted rows in the fit; other rows start at the first fitted period.
+            Periods that are not in `X` keep their fitted spend.
+
+        Returns
+        -------
+        ndarray, shape (n_rows,)
+            In units of the outcome.
+
+        Raises
+        ------
+        InputError
+            If a period between the fitted ones and those of `X` is missing.
+        """
+        return np.asarray(np.mean(self._predict_draws(X), axis=0))
+
+    def predict_interval(self, X: Any, level: float = 0.9) -> tuple[Floats, Floats]:
+        """Return the interval that holds a new outcome with the probability `level`.
+
+        Parameters
+        ----------
+        X : frame or array
+            As for `predict`.
+        level : float
+
+        Returns
+        -------
+        lower, upper : ndarray, shape (n_rows,)
+            In units of the outcome; equal-tailed, noise included.
+        """
+        tail = 0.5 * (1.0 - check_level(level))
+        expected = self._predict_draws(X)
+        rng = np.random.default_rng(self.seed)
+        spread = self.posterior_.sigma / np.sqrt(1.0 - self.posterior_.rho**2)
+        noise = rng.standard_normal(expected.shape)
+        freedom = np.minimum(self.posterior_.freedom, 1e6)[:, None]
+        noise /= np.sqrt(rng.chisquare(freedom, expected.shape) / freedom)
+        noisy = expected + spread[:, None] * noise
+        lower, upper = np.quantile(noisy, (tail, 1.0 - tail), axis=0)
+        return np.asarray(lower), np.asarray(upper)
+
+    def _predict_draws(self, X: Any) -> Floats:
+        """Return the expected outcome under each draw, shape (n_draws, n_rows)."""
+        table, axis = self._read_new(X)
+        spend = self._spend_with(table, axis)
+        days = self.clock_.period_days * axis.position.astype(np.float64)
+        design = build_design(self.recipe_, days, axis.dates, table.controls)
+        posterior, media = self.posterior_, self.scaled_.problem.media
+        result = posterior.coefficient @ design.T
+        parts = media_by_period(media, posterior, spend, self.scaled_.before)
+        for rows, part in zip(blocks_of(len(result)), parts, strict=True):
+            result[rows] += part[:, :, axis.position].sum(axis=1)
+        ahead = axis.position - (self.clock_.n_periods - 1)
+        later = ahead > 0
+        result[:, later] += posterior.last_error[:, None] * posterior.rho[:, None] ** ahead[later]
+        return np.asarray(result)
+
+    def _spend_with(self, table: Table, axis: Axis) -> Floats:
+        """Return scaled spend of all periods up to the last asked for, shape (n_active, n)."""
+        n_periods = max(self.clock_.n_periods, int(axis.position.max()) + 1)
+        spend = np.full((len(self.channels_), n_periods), np.nan)
+        spend[:, : self.clock_.n_periods] = self.spend_
+        spend[:, axis.position] = table.spend.T
+        gap = np.flatnonzero(np.isnan(spend).any(axis=0))
+        if len(gap):
+            raise InputError(
+                f"{len(gap)} periods between the fitted ones and those of X are missing; their "
+                "spend carries over. Add their rows, with 0 where nothing was spent."
+            )
+        return np.asarray(spend[self.active_] / self.scaled_.spend_scale[:, None])
+
+    def contributions(self, level: float = 0.9, margin: float = 1.0) -> pd.DataFrame:
+        """Return what each channel brought over the fitted periods, and its return.
+
+        Parameters
+        ----------
+        level : float
+            Coverage of the intervals.
+        margin : float
+            Part of the outcome that is margin.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a channel and a last one, "(media)", for all of them. Contributions are sums
+            over the fitted periods, posterior means with equal-tailed intervals. romi =
+            (margin x contribution - spend) / spend; marginal_romi = margin x (change of the
+            contribution by a change of all spend) - 1; both 0 at break-even; roas = contribution
+            / spend. `identified` says what the figure rests on: "data", "prior", or "not
+            identified".
+        """
+        from mmm.mix.contributions import contribution_frame
+
+        check_is_fitted(self, "posterior_")
+        return contribution_frame(self, check_level(level), margin)
+
+    def response_curves(self, margin: float = 1.0) -> "ResponseCurves":
+        """Return the outcome per period of constant spend, by channel.
+
+        Parameters
+        ----------
+        margin : float
+            Part of the outcome that is margin, for the marginal return.
+
+        Returns
+        -------
+        ResponseCurves
+        """
+        from mmm.mix.curves import response_curves
+
+        check_is_fitted(self, "posterior_")
+        return response_curves(self, margin)
+
+
+def _without(X: Any, date: str | None) -> Any:
+    return X if date is None else X.drop(columns=date)
+
+
+def _family(family: Any, channel: str, default: Any) -> Any:
+    chosen = family.get(channel) if isinstance(family, Mapping) else family
+    return default if chosen is None else chosen
+
+
+def _check_roles(names: Sequence[str], channels: Sequence[str], controls: Sequence[str]) -> None:
+    """Refuse columns that are absent, in two roles, or none."""
+    absent = [name for name in (*channels, *controls) if name not in names]
+    if absent:
+        raise InputError(
+            f"There is no column {quoted(absent)} among {quoted(names)}; mend channels= or "
+            "controls=."
+        )
+    both = sorted(set(channels) & set(controls))
+    if both or len(set(channels)) < len(channels):
+        raise InputError(
+            f"{quoted(both or channels)} stand in more than one role; name each column once."
+        )
+    if not channels:
+        raise InputError("There is no channel; name the columns of spend with channels=.")
