@@ -1,1 +1,47 @@
-"""Lead scoring: a calibrated probability, its reasons, and which lead to call first."""
+"""Lead scoring: a calibrated probability, its reasons, and which lead to call first.
+
+In the order of use. From tables to what a lead looked like on a day: `build_features`,
+`training_table`, `TrainingTable`, `FeatureSpec`. What a model may not see: `find_leakage`. The
+model and what it says: `LeadScorer`, `LeadScores`. The hand-over to sales: `Rule`,
+`fit_engagement_grid`, `set_threshold`, `transitions`. What to do next: `next_actions`,
+`ActionPolicy`, `going_cold`. What comes back from sales: `hold_out`, `acceptance`,
+`worked_against_not`, `revise_rules`. Whether the model still holds: `feature_drift`,
+`calibration_doubt`, `guard_batch`.
+"""
+
+from mmm.prediction.contract import guard_batch
+from mmm.prediction.drift import calibration_doubt, feature_drift
+from mmm.prediction.features import FeatureSpec, build_features
+from mmm.prediction.feedback import acceptance, hold_out, worked_against_not
+from mmm.prediction.handover import fit_engagement_grid, set_threshold, transitions
+from mmm.prediction.leakage import find_leakage
+from mmm.prediction.next_action import ActionPolicy, going_cold, next_actions
+from mmm.prediction.qualify import Rule
+from mmm.prediction.revision import revise_rules
+from mmm.prediction.scorer import LeadScorer
+from mmm.prediction.scores import LeadScores
+from mmm.prediction.training import TrainingTable, training_table
+
+__all__ = [
+    "ActionPolicy",
+    "FeatureSpec",
+    "LeadScorer",
+    "LeadScores",
+    "Rule",
+    "TrainingTable",
+    "acceptance",
+    "build_features",
+    "calibration_doubt",
+    "feature_drift",
+    "find_leakage",
+    "fit_engagement_grid",
+    "going_cold",
+    "guard_batch",
+    "hold_out",
+    "next_actions",
+    "revise_rules",
+    "set_threshold",
+    "training_table",
+    "transitions",
+    "worked_against_not",
+]

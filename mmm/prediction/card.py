@@ -1,0 +1,292 @@
+"""Model card: what a model is, what it was trained on, and how well it does; HTML and JSON."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mmm.errors import InputError
+from mmm.prediction.contract import DataContract
+from mmm.prediction.handover import Grades, grade_table
+from mmm.prediction.hazard import Hazards, open_before
+from mmm.prediction.metrics import gains, measure, reliability
+from mmm.prediction.model import Model
+from mmm.prediction.rows import Known
+from mmm.prediction.stacking import Choice
+from mmm.wording import LANGUAGES, format_count, format_share, say
+
+Floats = npt.NDArray[np.float64]
+
+N_SEGMENTS, N_LEVELS, N_ROWS = 3, 6, 100
+FULL_WEIGHT = 0.999  # rows whose outcome is known; younger open leads are no zeros
+_TABLES = (
+    "features", "refused", "learners", "metrics", "segments", "reliability", "gains",
+    "distribution", "grades", "hazard",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Card:
+    """A model card; every figure is of rows held out.
+
+    Attributes
+    ----------
+    facts : mapping
+        window (first and last day), n_rows, n_held_out, rate, signal, timed, memory, level, kept.
+    features : pandas.DataFrame
+        column, kind, spread (standard deviation of what it adds, log-odds), n_missing.
+    refused : pandas.DataFrame
+        column, reason, evidence.
+    learners : pandas.DataFrame
+        learner, loss (mean log loss held out), weight.
+    metrics : pandas.DataFrame
+        metric, value, lower, upper.
+    segments : pandas.DataFrame
+        column, level, n, metric, value, lower, upper.
+    reliability : pandas.DataFrame
+        n, promised, rate, lower, upper.
+    gains : pandas.DataFrame
+        called, won, lift.
+    distribution : pandas.DataFrame
+        outcome, probability (upper end of a bin), n.
+    grades : pandas.DataFrame
+        grade, from_probability, n, n_won, promised, rate, lower, upper, share_of_wins, kept.
+    hazard : pandas.DataFrame
+        age_days, won, lost: cumulative, of a typical lead; empty where ends are not known.
+    """
+
+    facts: Mapping[str, Any]
+    features: pd.DataFrame
+    refused: pd.DataFrame
+    learners: pd.DataFrame
+    metrics: pd.DataFrame
+    segments: pd.DataFrame
+    reliability: pd.DataFrame
+    gains: pd.DataFrame
+    distribution: pd.DataFrame
+    grades: pd.DataFrame
+    hazard: pd.DataFrame
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        choice: Choice,
+        contract: DataContract,
+        leakage: pd.DataFrame,
+        frame: pd.DataFrame,
+        model: Model,
+        known: Known,
+        probability: Floats,
+        grades: Grades,
+    ) -> "Card":
+        """Measure a model on rows held out.
+
+        Parameters
+        ----------
+        choice, contract, leakage, model, grades
+            Of the model.
+        frame : pandas.DataFrame
+            Clean rows held out.
+        known : Known
+            The same rows.
+        probability : ndarray of float64, shape (n_held_out,)
+        """
+        settled = known.weight >= FULL_WEIGHT
+        y, p = known.y[settled], probability[settled]
+        table = grade_table(grades.assign(p), p, y > 0)
+        table.insert(1, "from_probability", [*grades.edges, 0.0])
+        facts = {
+            "first_at": contract.first_at,
+            "last_at": contract.last_at,
+            "n_rows": contract.n_rows,
+            "n_held_out": int(settled.sum()),
+            "rate": float(y.mean()) if len(y) else None,
+            "signal": bool(choice.weights),
+            "timed": known.created is not None,
+            "memory_rows": choice.memory,
+            "level_rows": choice.level_half_life,
+            "kept": choice.kept,
+        }
+        return cls(
+            facts,
+            _features(model, contract),
+            leakage.reset_index(drop=True),
+            _learners(choice),
+            _metrics(y, p),
+            _segments(model, frame[settled], y, p),
+            reliability(y, p) if len(y) else pd.DataFrame(),
+            _thin(gains(y, p)) if len(y) else pd.DataFrame(),
+            _distribution(y, p),
+            table,
+            _hazard(model.hazards, model.centre),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values that JSON can hold; missing as None."""
+        tables = {name: json.loads(getattr(self, name).to_json(orient="table", index=False,
+                  double_precision=15)) for name in _TABLES}  # fmt: skip
+        return {"facts": dict(self.facts)} | {
+            name: {"columns": [f["name"] for f in t["schema"]["fields"]], "rows": t["data"]}
+            for name, t in tables.items()
+        }
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> "Card":
+        """Return the card that `to_dict` wrote.
+
+        Raises
+        ------
+        InputError
+            If parts are missing.
+        """
+        try:
+            tables = {
+                name: pd.DataFrame(plain[name]["rows"], columns=plain[name]["columns"])
+                for name in _TABLES
+            }
+            return cls(dict(plain["facts"]), **tables)
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"The card of the model is damaged ({error!r}). Train again, or restore the model "
+                "from its copy."
+            ) from error
+
+    def to_html(self, lang: str = "en") -> str:
+        """Return a page of its own: no script; whatever comes from tables is escaped."""
+        return write_card(self, lang)
+
+
+def write_card(card: Card, lang: str = "en") -> str:
+    """Write a card as one HTML page.
+
+    Parameters
+    ----------
+    card : Card
+    lang : {"en", "it"}
+
+    Returns
+    -------
+    str
+    """
+    from jinja2 import Environment
+
+    if lang not in LANGUAGES:
+        raise InputError(f"There is no card in {lang!r}; use one of {', '.join(LANGUAGES)}.")
+    template = resources.files("mmm.prediction").joinpath("card.html").read_text(encoding="utf-8")
+    page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(template)
+    shown = [(name, _shown(getattr(card, name), lang)) for name in _TABLES if name != "gains"]
+    said = {name: say(f"card.{name}", lang) for name in ("title", "note", "signal", "no_signal")}
+    headings = {name: say(f"card.{name}", lang) for name, _ in shown}
+    facts = [
+        (say(f"card.{name}", lang), _cell(name, card.facts.get(name), lang))
+        for name in ("first_at", "last_at", "n_rows", "n_held_out", "rate", "memory_rows",
+                     "level_rows")
+    ]  # fmt: skip
+    signal = said["signal" if card.facts.get("signal") else "no_signal"]
+    return page.render(
+        lang=lang, said=said, signal=signal, facts=facts, headings=headings, tables=shown
+    )
+
+
+def _shown(table: pd.DataFrame, lang: str) -> tuple[list[str], list[list[str]]]:
+    rows = [
+        [_cell(str(name), value, lang) for name, value in zip(table.columns, row, strict=True)]
+        for row in table.itertuples(index=False)
+    ]
+    return [say(f"card.column_{name}", lang) for name in table.columns], rows
+
+
+_COUNTS = {"n", "n_won", "n_missing", "n_rows", "n_held_out", "age_days", "memory_rows",
+           "level_rows"}  # fmt: skip
+_SHARES = {"rate", "promised", "from_probability", "share_of_wins", "won", "lost", "probability"}
+
+
+def _cell(name: str, value: Any, lang: str) -> str:
+    if value is None or (not isinstance(value, str) and pd.isna(value)):
+        return say("format.missing", lang)
+    if isinstance(value, (bool, np.bool_)):
+        return say("reasons.yes" if value else "reasons.no", lang)
+    if isinstance(value, str):
+        return value
+    if name in _COUNTS:
+        return format_count(float(value), lang)
+    if name in _SHARES:
+        return format_share(float(value), lang, digits=1)
+    return format_count(float(value), lang, digits=3)
+
+
+def _features(model: Model, contract: DataContract) -> pd.DataFrame:
+    missing = {column.name: column.n_missing for column in contract.columns}
+    rows = [
+        (f.name, f.column.kind, float(spread), missing.get(f.name, 0))
+        for f, spread in zip(model.features, model.spread, strict=True)
+    ]
+    table = pd.DataFrame(rows, columns=["column", "kind", "spread", "n_missing"])
+    return table.sort_values(["spread", "column"], ascending=[False, True], ignore_index=True)
+
+
+def _learners(choice: Choice) -> pd.DataFrame:
+    weights: dict[str, float] = {}
+    for candidate, weight in choice.weights.items():
+        weights[candidate.family] = weights.get(candidate.family, 0.0) + weight
+    rows = [(name, loss, weights.get(name, np.nan if name in {"base rate", "chosen"} else 0.0))
+            for name, loss in choice.losses.items()]  # fmt: skip
+    return pd.DataFrame(rows, columns=["learner", "loss", "weight"])
+
+
+def _metrics(y: Floats, p: Floats) -> pd.DataFrame:
+    found = measure(y, p) if len(y) else ()
+    rows = [(m.name, m.value, m.lower, m.upper) for m in found]
+    return pd.DataFrame(rows, columns=["metric", "value", "lower", "upper"])
+
+
+def _segments(model: Model, frame: pd.DataFrame, y: Floats, p: Floats) -> pd.DataFrame:
+    """Measure the larger levels of the categories that tell most."""
+    names = ["column", "level", "n", "metric", "value", "lower", "upper"]
+    rows = []
+    ranked = sorted(
+        (-spread, f.name)
+        for f, spread in zip(model.features, model.spread, strict=True)
+        if not f.numeric
+    )
+    for _, name in ranked[:N_SEGMENTS]:
+        counts = frame[name].value_counts()
+        for level in sorted(counts[counts >= N_ROWS].index[:N_LEVELS]):
+            inside = (frame[name] == level).to_numpy()
+            for m in measure(y[inside], p[inside]):
+                if m.name in {"log_loss", "auc", "ece", "rate"}:
+                    n = int(inside.sum())
+                    rows.append((name, str(level), n, m.name, m.value, m.lower, m.upper))
+    return pd.DataFrame(rows, columns=names)
+
+
+def _thin(table: pd.DataFrame, n: int = 200) -> pd.DataFrame:
+    keep = np.unique(np.linspace(0, len(table) - 1, min(n, len(table))).astype(np.intp))
+    return table.iloc[keep].reset_index(drop=True)
+
+
+def _distribution(y: Floats, p: Floats) -> pd.DataFrame:
+    edges = np.linspace(0.0, max(float(p.max(initial=0.01)), 1e-6) * (1 + 1e-9), 21)
+    parts = [
+        pd.DataFrame(
+            {"outcome": name, "probability": edges[1:], "n": np.histogram(p[y == of], edges)[0]}
+        )
+        for name, of in (("lost", 0.0), ("won", 1.0))
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _hazard(hazards: Hazards | None, centre: float) -> pd.DataFrame:
+    """Return the cumulative incidence of both ends for a typical lead, at up to 40 ages."""
+    if hazards is None or not len(hazards.times):
+        return pd.DataFrame(np.empty((0, 3)), columns=["age_days", "won", "lost"])
+    won, lost = hazards.curves(np.array([centre]))
+    before = open_before(won, lost)[0]
+    reached = {"won": np.cumsum(before * won[0]), "lost": np.cumsum(before * lost[0])}
+    return _thin(pd.DataFrame({"age_days": hazards.times, **reached}), 40)

@@ -1,0 +1,430 @@
+"""Columns of a mixed frame: which kind each one is, and its values typed accordingly."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from mmm.channels import PLACEHOLDERS
+from mmm.errors import InputError, name_rows, quoted
+
+Kind = Literal["number", "category", "date", "boolean", "constant", "identifier"]
+
+KINDS: tuple[Kind, ...] = ("number", "category", "date", "boolean", "constant", "identifier")
+_BLANKS = ("", "null", "nan", "nat", "<na>", "na", "n.a.", "nd", "#n/a", "#n/d", "..", "...", "---")
+_BLANKS_EN = ("(none)", "(empty)", "(blank)", "not available", "not specified", "not selected")
+_BLANKS_EN_FORM = ("please select", "select...", "choose", "tbd", "undefined")
+_BLANKS_IT = ("seleziona", "selezionare", "scegli", "da selezionare", "da definire", "vuoto")
+_BLANKS_IT_FORM = ("non disponibile", "non indicato", "non indicata", "ignoto", "nessun dato")
+MISSING_WORDS = PLACEHOLDERS | {
+    *_BLANKS, *_BLANKS_EN, *_BLANKS_EN_FORM, *_BLANKS_IT, *_BLANKS_IT_FORM, "\u2013", "\u2014"
+}  # fmt: skip
+_TRUE = frozenset({"true", "yes", "y", "t", "si", "s\u00ec", "vero", "s"})
+_FALSE = frozenset({"false", "no", "n", "f", "falso"})
+_ID_NAMES = re.compile(
+    r"(.*[_ ])?(id|uuid|guid|e[-_ ]?mail|phone|telefono|cellulare|matricola|cookie|hash)"
+    r"|(full[_ ]?|first[_ ]?|last[_ ]?)?name|nome|cognome|ragione[_ ]sociale|url"
+)
+# Ids of our own tables identify at any number of repeats: a person with two leads is no category.
+_OWN_IDS = frozenset({"id", "lead_id", "person_id", "account_id", "deal_id", "touch_id", "mql_id"})
+_NUMBER = r"-?(?:0|[1-9]\d{0,14})(?:\.\d+)?"
+_THOUSANDS = r"-?[1-9]\d{0,2}(?:\.\d{3})?"  # 1.500 may be 1500
+_ISO = r"\d{4}-\d{2}-\d{2}(?:[T ]\d{1,2}:\d{2}.*)?"
+_DAY_MONTH = r"\d{1,2}[-/.]\d{1,2}[-/.]\d{4}(?: +\d{1,2}:\d{2}(?::\d{2})?)?"
+_ENOUGH = 10  # values, below which nothing is called an identifier by its values alone
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a frame.
+
+    Attributes
+    ----------
+    name : str
+    kind : {"number", "category", "date", "boolean", "constant", "identifier"}
+        An identifier names rows or holds free text; a constant has one value, or none.
+    levels : tuple of str
+        Values of a category, sorted; empty for other kinds.
+    n_missing : int
+        Rows without a value; a placeholder such as "Select" or "unknown" is none.
+    """
+
+    name: str
+    kind: Kind
+    levels: tuple[str, ...] = ()
+    n_missing: int = 0
+
+
+def describe_columns(X: Any) -> tuple[Column, ...]:
+    """Tell the kind of each column from its values.
+
+    Parameters
+    ----------
+    X : pandas, Polars or pyarrow frame, or array of shape (n, p)
+
+    Returns
+    -------
+    tuple of Column
+        In the order of the frame.
+
+    Raises
+    ------
+    InputError
+        As `clean_frame`.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"pages": [3, 5, 4], "source": ["fair", "Select", "web"]})
+    >>> [(c.name, c.kind, c.levels, c.n_missing) for c in describe_columns(frame)]
+    [('pages', 'number', (), 0), ('source', 'category', ('fair', 'web'), 1)]
+    """
+    frame = to_frame(X)
+    return tuple(_describe(str(name), frame[name]) for name in frame.columns)
+
+
+def clean_frame(X: Any, columns: Sequence[Column] | None = None) -> pd.DataFrame:
+    """Type a mixed frame; placeholders become missing values.
+
+    Parameters
+    ----------
+    X : pandas, Polars or pyarrow frame, or array of shape (n, p)
+        Columns of an array are named x0, x1, ...
+    columns : sequence of Column, optional
+        Columns wanted, of the kinds found in training; others are left out. By default all, of the
+        kinds that `describe_columns` tells.
+
+    Returns
+    -------
+    pandas.DataFrame
+        number and boolean: float64 (0 and 1 for false and true); date: datetime64[us], UTC without
+        zone; category: pandas category of text, its categories sorted; constant and identifier:
+        text. Missing is NaN or NaT.
+
+    Raises
+    ------
+    InputError
+        If a wanted column is absent, a name stands twice, a number is infinite, or values are not
+        of the wanted kind; naming columns and rows.
+
+    Examples
+    --------
+    >>> clean_frame(pd.DataFrame({"demo": ["yes", "no", "n/a"]}))["demo"].tolist()
+    [1.0, 0.0, nan]
+    """
+    frame = to_frame(X)
+    if columns is None:
+        columns = [_describe(str(name), frame[name]) for name in frame.columns]
+    absent = [column.name for column in columns if column.name not in frame.columns]
+    if absent:
+        raise InputError(
+            f"The table has no column {quoted(absent)}; found {quoted(frame.columns)}. "
+            "Give the columns that the model was trained on."
+        )
+    typed = {column.name: as_kind(frame[column.name], column.kind) for column in columns}
+    return pd.DataFrame(typed, index=frame.index)
+
+
+def to_frame(X: Any) -> pd.DataFrame:
+    """Return any table as a pandas frame with distinct text names, values untouched.
+
+    Raises
+    ------
+    InputError
+        If it is no table of two dimensions, or a name stands twice.
+
+    Examples
+    --------
+    >>> to_frame(np.zeros((2, 2))).columns.tolist()
+    ['x0', 'x1']
+    """
+    if isinstance(X, pd.DataFrame):
+        frame = X
+    elif hasattr(X, "to_pandas"):
+        frame = X.to_pandas()
+    else:
+        if hasattr(X, "tocsr"):
+            raise InputError("The table is sparse. Pass a frame, or X.toarray().")
+        array = np.asarray(X)
+        if array.ndim != 2:
+            raise InputError(
+                f"Expected 2D array, got {array.ndim}D array instead. Reshape your data: one row "
+                "a lead, one column a feature."
+            )
+        frame = pd.DataFrame(array, columns=[f"x{i}" for i in range(array.shape[1])])
+    names = [str(name) for name in frame.columns]
+    if len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise InputError(f"The table has several columns named {quoted(twice)}. Rename them.")
+    return frame if names == list(frame.columns) else frame.set_axis(names, axis="columns")
+
+
+def as_kind(values: "pd.Series[Any]", kind: Kind) -> "pd.Series[Any]":
+    """Return the values of one column as a kind; see `clean_frame`.
+
+    Raises
+    ------
+    InputError
+        Naming the rows whose values are not of that kind.
+
+    Examples
+    --------
+    >>> as_kind(pd.Series(["3", "Select"]), "number").tolist()
+    [3.0, nan]
+    """
+    if kind in {"number", "boolean", "date"}:
+        typed, bad = read_kind(values, kind)
+        if bad.any():
+            rows = np.flatnonzero(bad)
+            first = values.iloc[rows[0]]
+            infinite = isinstance(first, float | np.floating)
+            what = "infinity" if infinite else f"{str(first)!r}, which is no {kind},"
+            raise InputError(
+                f"Column {values.name!r} contains {what} in {name_rows(rows.tolist())}. "
+                "Correct those values, or leave them empty."
+            )
+        return typed
+    return _categories(values) if kind == "category" else _text(values)
+
+
+def read_kind(values: "pd.Series[Any]", kind: Kind) -> tuple["pd.Series[Any]", Any]:
+    """Read one column as a number, boolean or date, and tell which rows resist.
+
+    Returns
+    -------
+    typed : pandas.Series
+        Missing where the value resists.
+    bad : ndarray of bool, shape (n,)
+        Rows that hold something, and not of that kind; infinity is no number.
+
+    Examples
+    --------
+    >>> read_kind(pd.Series(["3", "many"]), "number")[1].tolist()
+    [False, True]
+    """
+    nature = _nature(values)
+    if kind == "date" and nature == "date":
+        return _naive(values), np.zeros(len(values), dtype=bool)
+    if kind in {"number", "boolean"} and nature in {"number", "boolean"}:
+        floats = _floats(values)
+        infinite = np.isinf(floats.to_numpy())
+        return (floats.mask(infinite) if infinite.any() else floats), infinite
+    codes, words = _coded(values)
+    if kind == "date":
+        read: Any = _dates_of(words)
+        fill: Any = np.datetime64("NaT", "us")
+    else:
+        read, fill = (_numbers_of(words) if kind == "number" else _flags_of(words)), np.nan
+    known = np.append(read, np.array([fill], dtype=read.dtype))
+    typed = known[codes]
+    bad = (codes >= 0) & pd.isna(typed)
+    return pd.Series(typed, index=values.index, name=values.name), bad
+
+
+def unlike(values: "pd.Series[Any]", kind: Kind) -> bool:
+    """Tell whether a column cannot be of the kind it had in training.
+
+    A few cells that resist are bad rows, not another type: more than one in twenty is.
+
+    Examples
+    --------
+    >>> unlike(pd.Series([1.5, 2.0]), "category"), unlike(pd.Series(["a", None]), "category")
+    (True, False)
+    """
+    if kind in {"constant", "identifier"}:
+        return False
+    nature = _nature(values)
+    if nature == "empty":
+        return False
+    if kind == "category":
+        return nature != "text"
+    _, bad = read_kind(values, kind)
+    n_known = int(values.notna().sum())
+    return bool(bad.sum() > max(1, n_known // 20) or bad.sum() == n_known > 0)
+
+
+def _describe(name: str, values: "pd.Series[Any]") -> Column:
+    nature = _nature(values)
+    if nature in {"number", "boolean"}:
+        floats = _floats(values)
+        kind: Kind = "boolean" if nature == "boolean" else "number"
+        known = floats[floats.notna()]
+        if nature == "number" and _counts_rows(name, known.to_numpy(dtype=np.float64)):
+            kind = "identifier"
+        return _unless_constant(name, kind, known.nunique(), len(values) - len(known))
+    if nature == "date":
+        known_dates = values[values.notna()]
+        n_missing = len(values) - len(known_dates)
+        return _unless_constant(name, "date", known_dates.nunique(), n_missing)
+    codes, words = _coded(values)
+    n_missing = int((codes < 0).sum())
+    kind, levels = _text_kind(name, words, len(values) - n_missing)
+    found = _unless_constant(name, kind, len(words), n_missing)
+    return Column(name, "category", levels, n_missing) if found.kind == "category" else found
+
+
+def _unless_constant(name: str, kind: Kind, n_values: int, n_missing: int) -> Column:
+    constant = n_values + (n_missing > 0) <= 1
+    return Column(name, "constant" if constant else kind, (), n_missing)
+
+
+def _text_kind(name: str, words: "np.ndarray[Any, Any]", n: int) -> tuple[Kind, tuple[str, ...]]:
+    low = [word.lower() for word in words]
+    if words.size and {*low} <= _TRUE | _FALSE and {*low} & _TRUE and {*low} & _FALSE:
+        return "boolean", ()
+    if words.size and np.isfinite(_numbers_of(words)).all():
+        counts = _counts_rows(name, np.sort(_numbers_of(words))) if len(words) == n else False
+        return ("identifier" if counts or name.lower() in _OWN_IDS else "number"), ()
+    if words.size and not np.isnat(_dates_of(words)).any():
+        return "date", ()
+    distinct = n >= _ENOUGH and len(words) > 0.9 * n
+    wordy = len(words) > 20 and float(np.mean([word.count(" ") for word in low])) > 6
+    named = _ID_NAMES.fullmatch(name.lower()) is not None and len(words) > 0.5 * n
+    if name.lower() in _OWN_IDS or distinct or wordy or (named and len(words) > 1):
+        return "identifier", ()
+    return "category", tuple(sorted(words))
+
+
+def _counts_rows(name: str, known: "np.ndarray[Any, Any]") -> bool:
+    """Tell whether numbers only count or name rows: whole, all distinct, and dense or so named."""
+    if name.lower() in _OWN_IDS:
+        return True
+    n = len(known)
+    if n < _ENOUGH or not np.array_equal(known, np.floor(known)) or len(np.unique(known)) < n:
+        return False
+    dense = n >= 20 and float(known.max() - known.min()) < 3 * n
+    return dense or _ID_NAMES.fullmatch(name.lower()) is not None
+
+
+def _nature(values: "pd.Series[Any]") -> str:
+    """Tell what is stored: number, boolean, date, text or empty."""
+    dtype = values.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        return _nature(pd.Series(dtype.categories)) if len(dtype.categories) else "empty"
+    if pd.api.types.is_object_dtype(dtype) or isinstance(dtype, pd.ArrowDtype):
+        return _nature_of_objects(values)
+    if pd.api.types.is_bool_dtype(dtype):
+        return "boolean"
+    if pd.api.types.is_datetime64_any_dtype(dtype):
+        return "date"
+    if pd.api.types.is_complex_dtype(dtype) or pd.api.types.is_timedelta64_dtype(dtype):
+        raise _foreign(values, str(dtype))
+    return "number" if pd.api.types.is_numeric_dtype(dtype) else "text"
+
+
+_NATURES = {
+    "boolean": ("boolean",),
+    "number": ("integer", "floating", "mixed-integer-float", "decimal"),
+    "date": ("datetime64", "datetime", "date"),
+    "empty": ("empty",),
+}
+
+
+def _nature_of_objects(values: "pd.Series[Any]") -> str:
+    found = pd.api.types.infer_dtype(values, skipna=True)
+    if found in {"complex", "timedelta", "timedelta64"}:
+        raise _foreign(values, found)
+    return next((nature for nature, names in _NATURES.items() if found in names), "text")
+
+
+def _foreign(values: "pd.Series[Any]", found: str) -> InputError:
+    known = "Complex data not supported: column" if "complex" in found else "Column"
+    return InputError(
+        f"{known} {values.name!r} holds {found} values. Pass numbers, text, dates, true or false."
+    )
+
+
+def _floats(values: "pd.Series[Any]") -> "pd.Series[float]":
+    if values.dtype == np.float64:
+        floats = values
+    elif isinstance(values.dtype, pd.CategoricalDtype) or values.dtype == object:
+        read = [np.nan if pd.isna(value) else float(value) for value in values]
+        floats = pd.Series(read, index=values.index, name=values.name, dtype="float64")
+    else:
+        floats = values.astype("Float64").astype("float64")
+    return floats
+
+
+def _naive(values: "pd.Series[Any]") -> "pd.Series[Any]":
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        values = values.astype(values.cat.categories.dtype)
+    instants = pd.to_datetime(values, utc=True)
+    return instants.dt.tz_localize(None).astype("datetime64[us]")
+
+
+def _coded(values: "pd.Series[Any]") -> tuple["np.ndarray[Any, Any]", "np.ndarray[Any, Any]"]:
+    """Return a code a row, -1 where missing, and the distinct texts behind the codes, sorted."""
+    codes, found = pd.factorize(values)
+    said = [_said(value) for value in found]
+    words = sorted({word for word in said if word is not None})
+    place = {word: i for i, word in enumerate(words)}
+    lookup = np.array([-1 if word is None else place[word] for word in said] + [-1], dtype=np.int64)
+    return lookup[codes], np.array(words, dtype=object)
+
+
+def _said(value: object) -> str | None:
+    """Return the text of a cell, None where it is a placeholder."""
+    text = value if isinstance(value, str) else f"{value:g}" if _whole(value) else str(value)
+    text = text.strip()
+    return None if text.lower() in MISSING_WORDS else text
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, float) and value.is_integer() and abs(value) < 1e5
+
+
+def _text(values: "pd.Series[Any]") -> "pd.Series[str]":
+    codes, words = _coded(values)
+    filled = np.append(words, np.array([None], dtype=object))[codes]
+    return pd.Series(filled, index=values.index, name=values.name, dtype="str")
+
+
+def _categories(values: "pd.Series[Any]") -> "pd.Series[Any]":
+    codes, words = _coded(values)
+    coded = pd.Categorical.from_codes(codes, categories=pd.Index(words, dtype="str"))
+    return pd.Series(coded, index=values.index, name=values.name)
+
+
+def _matches(words: Iterable[str], pattern: str) -> bool:
+    compiled = re.compile(pattern)
+    return all(compiled.fullmatch(word) for word in words)
+
+
+def _numbers_of(words: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
+    """Read words as numbers written with a point; none where decimals may be thousands."""
+    number = re.compile(_NUMBER)
+    fit = [number.fullmatch(word) is not None for word in words]
+    written = [word for word, fits in zip(words, fit, strict=True) if fits]
+    unsure = any("." in word for word in written) and _matches(written, _THOUSANDS)
+    read = [
+        float(word) if fits and not unsure else np.nan
+        for word, fits in zip(words, fit, strict=True)
+    ]
+    return np.array(read, dtype=np.float64)
+
+
+def _flags_of(words: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
+    spelled = {**dict.fromkeys(_TRUE | {"1"}, 1.0), **dict.fromkeys(_FALSE | {"0"}, 0.0)}
+    return np.array([spelled.get(word.lower(), np.nan) for word in words], dtype=np.float64)
+
+
+def _dates_of(words: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
+    """Read words as dates: ISO 8601, or day first where some day of them is past the twelfth."""
+    never = np.full(len(words), np.datetime64("NaT", "us"))
+    if not len(words):
+        return never
+    iso = re.compile(_ISO)
+    fit = np.array([iso.fullmatch(word) is not None for word in words])
+    options: dict[str, Any] = {"format": "ISO8601"}
+    if not fit.any():
+        day = re.compile(_DAY_MONTH)
+        fit = np.array([day.fullmatch(word) is not None for word in words])
+        first = [int(re.split(r"[-/.]", word)[0]) for word in words[fit]]
+        if not any(number > 12 for number in first):
+            return never
+        options = {"format": "mixed", "dayfirst": True}
+    read = pd.to_datetime(pd.Series(words[fit]), utc=True, errors="coerce", **options)
+    never[fit] = read.dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
+    return never

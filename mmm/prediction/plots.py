@@ -1,0 +1,195 @@
+"""Figures of lead scores, from frames and arrays alone."""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
+
+Floats = npt.NDArray[np.float64]
+
+# Okabe and Ito's colours, which colour-blind readers can tell apart.
+BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
+GREY = "#666666"
+
+
+def plot_reliability(frame: pd.DataFrame, *, level: float = 0.9, ax: Axes | None = None) -> Axes:
+    """Draw realised against promised rates, with intervals; on the diagonal promises are kept.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        promised, rate, lower, upper (0-1), n; one row a bin.
+    level : float
+        Coverage of the intervals, for the label.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> bins = pd.DataFrame({"promised": [0.1], "rate": [0.2], "lower": [0.1], "upper": [0.3]})
+    >>> plot_reliability(bins).get_xlabel()
+    'Promised'
+    """
+    ax = _axes(ax)
+    p, rate, low, high = (
+        frame[c].to_numpy(dtype=np.float64) for c in ("promised", "rate", "lower", "upper")
+    )
+    top = float(np.nanmax([*p, *high, 0.01])) * 1.05
+    ax.plot([0, top], [0, top], color=GREY, linewidth=1, linestyle=":")
+    whiskers = np.maximum([rate - low, high - rate], 0.0)
+    ax.errorbar(p, rate, yerr=whiskers, color=BLUE, marker="o", linewidth=1.2, capsize=2)
+    _share_axes(ax, "Promised", f"Realised ({level:.0%} interval)")
+    ax.set_title("Do the probabilities hold?", loc="left")
+    return ax
+
+
+def plot_gains(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw the share of wins reached by calling the best leads first.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        called, won (0-1), ascending.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = _axes(ax)
+    called = np.concatenate([[0.0], frame["called"].to_numpy(dtype=np.float64)])
+    won = np.concatenate([[0.0], frame["won"].to_numpy(dtype=np.float64)])
+    ax.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":")
+    ax.plot(called, won, color=BLUE)
+    _share_axes(ax, "Leads called, best first", "Wins among them")
+    ax.set_title("What do the best leads hold?", loc="left")
+    return ax
+
+
+def plot_lift(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw how many times as often the best leads are won.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        called (0-1), lift, by ascending `called`.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = _axes(ax)
+    ax.axhline(1.0, color=GREY, linewidth=1, linestyle=":")
+    ax.plot(frame["called"], frame["lift"], color=BLUE)
+    ax.set_xlabel("Leads called, best first")
+    ax.set_ylabel("Times the overall rate")
+    ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    ax.set_ylim(bottom=0)
+    ax.set_title("Lift", loc="left")
+    return ax
+
+
+def plot_distribution(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw how the probabilities of won and of lost leads spread.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        outcome ("won", "lost"), probability (upper end of a bin), n.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = _axes(ax)
+    for name, colour in (("lost", GREY), ("won", BLUE)):
+        rows = frame[frame["outcome"] == name]
+        n = rows["n"].to_numpy(dtype=np.float64)
+        edges = np.concatenate([[0.0], rows["probability"].to_numpy(dtype=np.float64)])
+        ax.stairs(n / max(n.sum(), 1.0), edges, color=colour, label=f"{name} ({n.sum():,.0f})")
+    _share_axes(ax, "Probability", "Share of the leads of an outcome")
+    ax.legend(frameon=False)
+    ax.set_title("Probabilities by outcome", loc="left")
+    return ax
+
+
+def plot_reasons(
+    columns: list[str], values: npt.ArrayLike, *, base: float, title: str, ax: Axes | None = None
+) -> Axes:
+    """Draw what the columns add to the log-odds of one lead, the weightiest on top.
+
+    Parameters
+    ----------
+    columns : list of str
+    values : array_like, shape (n_columns,)
+        Log-odds.
+    base : float
+        Log-odds of a typical lead.
+    title : str
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    added = np.asarray(values, dtype=np.float64)
+    order = np.argsort(np.abs(added), kind="stable")[::-1][:12]
+    ax = _axes(ax)
+    at = np.arange(len(order), dtype=np.float64)
+    colours = [GREEN if added[i] > 0 else ORANGE for i in order]
+    ax.barh(at, added[order], color=colours, height=0.62)
+    # A dollar sign in a name is a dollar sign, not the beginning of a formula.
+    ax.set_yticks(at, [columns[i].replace("$", r"\$") for i in order])
+    ax.invert_yaxis()
+    ax.axvline(0.0, color=GREY, linewidth=1)
+    ax.set_xlabel(f"Added to the log-odds of a typical lead ({base:.2f})")
+    ax.set_title(title.replace("$", r"\$"), loc="left")
+    return ax
+
+
+def plot_hazard(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw the probability of having been won, and lost, by age.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        age_days, won, lost (0-1, cumulative), by ascending age.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = _axes(ax)
+    age = np.concatenate([[0.0], frame["age_days"].to_numpy(dtype=np.float64)])
+    for name, colour in (("won", BLUE), ("lost", GREY)):
+        share = np.concatenate([[0.0], frame[name].to_numpy(dtype=np.float64)])
+        ax.step(age, share, where="post", color=colour, label=name)
+    ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    ax.set_xlabel("Days since the lead came in")
+    ax.set_ylabel("Ended by then")
+    ax.legend(frameon=False)
+    ax.set_title("When leads are won, and lost", loc="left")
+    return ax
+
+
+def _axes(ax: Axes | None) -> Axes:
+    return ax if ax is not None else plt.subplots(figsize=(6.0, 4.0), layout="constrained")[1]
+
+
+def _share_axes(ax: Axes, x: str, y: str) -> None:
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    ax.set_xlabel(x)
+    ax.set_ylabel(y)
+    ax.set_xlim(left=0)
+    ax.set_ylim(bottom=0)

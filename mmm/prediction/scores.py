@@ -1,0 +1,142 @@
+"""Lead scores: exactly what is written back."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mmm.errors import InputError, name_rows, quoted
+
+Floats = npt.NDArray[np.float64]
+Objects = npt.NDArray[np.object_]
+
+
+@dataclass(frozen=True, eq=False)
+class LeadScores:
+    """Scores of leads; every array is in one order.
+
+    Attributes
+    ----------
+    lead_id : ndarray of object, shape (n,)
+    probability : ndarray of float64, shape (n,)
+        That the lead is won, between 0 and 1.
+    grade : ndarray of object, shape (n,)
+        A to D.
+    reasons : ndarray of object, shape (n,)
+        Tuples of up to three sentences, the weightiest first.
+    scored_at : pandas.Timestamp
+        The day asked for, or the moment of scoring; UTC.
+    model_version : str
+    unseen : pandas.DataFrame
+        column, level, n: categories that training never saw, scored as "other".
+    quarantine : pandas.DataFrame
+        row, column, problem: rows left out because their values cannot be read.
+
+    Raises
+    ------
+    InputError
+        If a probability is missing or outside 0 to 1: nothing of the batch is to be written.
+    """
+
+    lead_id: Objects
+    probability: Floats
+    grade: Objects
+    reasons: Objects
+    scored_at: pd.Timestamp
+    model_version: str
+    unseen: pd.DataFrame = field(default_factory=pd.DataFrame)
+    quarantine: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    def __post_init__(self) -> None:
+        wrong = ~((self.probability >= 0.0) & (self.probability <= 1.0))
+        if wrong.any():
+            first = int(np.flatnonzero(wrong)[0])
+            raise InputError(
+                f"{int(wrong.sum())} probabilities are missing or outside 0 to 1, first that of "
+                f"lead {self.lead_id[first]!r} ({self.probability[first]}). Nothing is written; "
+                "score the leads again."
+            )
+        for column in (self.lead_id, self.probability, self.grade, self.reasons):
+            if len(column) != len(self.lead_id):
+                raise InputError("Scores have columns of different length; score the leads again.")
+            column.flags.writeable = False
+
+    def __len__(self) -> int:
+        return len(self.lead_id)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return lead_id, probability, grade, reason_1 to reason_3, scored_at, model_version.
+
+        Examples
+        --------
+        >>> scores = LeadScores(np.array(["L1"], dtype=object), np.array([0.4]),
+        ...     np.array(["A"], dtype=object), np.array([None], dtype=object),
+        ...     pd.Timestamp("2025-03-01", tz="UTC"), "v1")
+        >>> scores.to_frame()[["lead_id", "probability", "grade"]].values.tolist()
+        [['L1', 0.4, 'A']]
+        """
+        said = {
+            f"reason_{k + 1}": [r[k] if r is not None and len(r) > k else "" for r in self.reasons]
+            for k in range(3)
+        }
+        return pd.DataFrame(
+            {
+                "lead_id": self.lead_id,
+                "probability": self.probability,
+                "grade": pd.Series(self.grade, dtype="str"),
+                **{name: pd.Series(texts, dtype="str") for name, texts in said.items()},
+                "scored_at": self.scored_at,
+                "model_version": self.model_version,
+            }
+        )
+
+
+def read_ids(table: pd.DataFrame, lead_id: str) -> Objects:
+    """Return the ids of the leads, each there once.
+
+    Raises
+    ------
+    InputError
+        If the column is absent, or an id is missing or stands twice; naming the rows.
+
+    Examples
+    --------
+    >>> read_ids(pd.DataFrame({"lead_id": ["L1", "L2"]}), "lead_id").tolist()
+    ['L1', 'L2']
+    """
+    if lead_id not in table.columns:
+        raise InputError(
+            f"The table has no column {lead_id!r}; found {quoted(table.columns)}. Name the column "
+            "of ids with lead_id=."
+        )
+    ids = table[lead_id]
+    for wrong, what in (
+        (ids.isna(), "no id"),
+        (ids.duplicated(keep=False) & ids.notna(), "an id that stands twice"),
+    ):
+        if wrong.any():
+            rows = np.flatnonzero(wrong)
+            raise InputError(
+                f"{len(rows)} leads have {what} in {lead_id!r} ({name_rows(rows.tolist())}). "
+                "Give each lead once, with its id."
+            )
+    return ids.to_numpy(dtype=object)
+
+
+def read_instant(as_of: Any) -> pd.Timestamp:
+    """Return a moment in UTC; now, where none is given.
+
+    Raises
+    ------
+    InputError
+        If it is no date.
+    """
+    if as_of is None:
+        return pd.Timestamp.now(tz="UTC").floor("s")
+    try:
+        moment = pd.Timestamp(as_of)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"as_of is {as_of!r}, which is no date. Write YYYY-MM-DD.") from error
+    return moment.tz_localize("UTC") if moment.tzinfo is None else moment.tz_convert("UTC")

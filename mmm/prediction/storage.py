@@ -1,0 +1,386 @@
+"""Storage: a folder of JSON and plain arrays; what is read back is checked, never executed."""
+
+import hashlib
+import io
+import json
+import warnings
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mmm.errors import ConfigError, MmmError, MmmWarning, SourceError, quoted
+from mmm.prediction.card import Card
+from mmm.prediction.columns import Column
+from mmm.prediction.contract import DataContract
+from mmm.prediction.drift import FeatureBins
+from mmm.prediction.encoding import Encoded, Feature
+from mmm.prediction.handover import Grades
+from mmm.prediction.hazard import Hazards
+from mmm.prediction.learners import Additive, Candidate, Whole
+from mmm.prediction.model import Model
+from mmm.prediction.stacking import Choice
+
+FORMAT = "mmm lead scorer"
+VERSION = 1
+MANIFEST, ARRAYS = "model.json", "arrays.npz"
+LIMIT = 500_000_000  # bytes of a file, unpacked: no honest model comes near
+
+# Classes of scikit-learn that skops does not trust by itself; they hold arrays of trees.
+TRUSTED = (
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.tree._tree.Tree",
+)
+_DAMAGED = "Train again, or restore the model from its copy."
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """All that a fitted scorer knows.
+
+    Attributes
+    ----------
+    settings : mapping
+        Arguments of the scorer.
+    classes : ndarray, shape (2,)
+    named : bool
+        Whether training had named columns.
+    names : tuple of str
+        Columns of the table of training, where named.
+    n_features : int
+        Columns of the table of training.
+    model, choice, contract, drift_bins, leakage, grades, card
+        As the attributes of `LeadScorer`.
+    """
+
+    settings: Mapping[str, Any]
+    classes: npt.NDArray[Any]
+    named: bool
+    names: tuple[str, ...]
+    n_features: int
+    model: Model
+    choice: Choice
+    contract: DataContract
+    drift_bins: tuple[FeatureBins, ...]
+    leakage: pd.DataFrame
+    grades: Grades
+    card: Card
+
+
+@dataclass(frozen=True, eq=False)
+class Packed:
+    """A model as plain values, arrays, and learners written by skops."""
+
+    body: dict[str, Any]
+    arrays: dict[str, npt.NDArray[Any]]
+    learners: tuple[bytes, ...]
+
+
+def version_of(trained: Trained) -> str:
+    """Return a fingerprint of what scores, 12 hexadecimal digits.
+
+    The same leads give the same one, whatever the order of rows and columns.
+    """
+    packed = _pack(trained, learners=False)
+    digest = hashlib.sha256(_text({name: packed.body[name] for name in _SCORES}))
+    for name in sorted(packed.arrays):
+        array = packed.arrays[name]
+        digest.update(f"{name} {array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:12]
+
+
+def write_model(folder: Path, trained: Trained) -> Path:
+    """Write a model; the manifest comes last, so that a folder cut short is no model.
+
+    Raises
+    ------
+    SourceError
+        If the folder holds something that is no model.
+    ConfigError
+        If a learner cannot be written without pickle.
+    """
+    if folder.exists() and (
+        not folder.is_dir() or (any(folder.iterdir()) and not (folder / MANIFEST).is_file())
+    ):
+        raise SourceError(f"{folder} holds something else. Choose a new folder for the model.")
+    packed = _pack(trained)
+    memory = io.BytesIO()
+    np.savez_compressed(memory, allow_pickle=False, **packed.arrays)
+    written = {ARRAYS: memory.getvalue()}
+    written |= {f"learner_{i}.skops": data for i, data in enumerate(packed.learners)}
+    manifest = {
+        "format": FORMAT,
+        "version": VERSION,
+        "scikit-learn": _sklearn_version(),
+        "model_version": version_of(trained),
+        "files": {name: _sum(data) for name, data in written.items()},
+        "body_sum": _sum(_text(packed.body)),
+        "body": packed.body,
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MANIFEST).unlink(missing_ok=True)
+    for name, data in written.items():
+        (folder / name).write_bytes(data)
+    (folder / MANIFEST).write_bytes(json.dumps(manifest, indent=1, sort_keys=True).encode())
+    return folder
+
+
+def read_model(folder: Path) -> Trained:
+    """Read a model, checking every part before it is used.
+
+    Raises
+    ------
+    SourceError
+        If it is absent, foreign, of a newer version, truncated or altered.
+    """
+    manifest = _manifest(folder)
+    body = manifest["body"]
+    if _sum(_text(body)) != manifest.get("body_sum"):
+        raise SourceError(f"{folder / MANIFEST} was altered. {_DAMAGED}")
+    files = {name: _checked(folder, name, total) for name, total in manifest["files"].items()}
+    try:
+        arrays = _arrays(files.pop(ARRAYS))
+        learners = [_learner(files[f"learner_{i}.skops"]) for i in range(len(files))]
+        if learners and manifest.get("scikit-learn") != _sklearn_version():
+            warnings.warn(
+                f"The model in {folder} was trained with scikit-learn "
+                f"{manifest.get('scikit-learn')} and is read with {_sklearn_version()}; its "
+                "learner may behave differently. Train again.",
+                MmmWarning,
+                stacklevel=4,
+            )
+        return _unpack(body, arrays, learners)
+    except MmmError:
+        raise
+    except Exception as error:  # whatever a damaged file makes a reader stumble over
+        raise SourceError(f"The model in {folder} is damaged ({error!r}). {_DAMAGED}") from error
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    file = folder / MANIFEST
+    if not file.is_file():
+        raise SourceError(f"{folder} holds no model: {MANIFEST} is missing. Check the path.")
+    if file.stat().st_size > LIMIT:
+        raise SourceError(f"{file} is too large to be a model. {_DAMAGED}")
+    try:
+        manifest = json.loads(file.read_bytes())
+    except ValueError as error:
+        raise SourceError(f"{file} is truncated or no JSON ({error}). {_DAMAGED}") from error
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise SourceError(f"{file} is not a model of mmm. Check the path.")
+    version = manifest.get("version")
+    if not isinstance(version, int) or version > VERSION:
+        raise SourceError(
+            f"{file} is of version {version!r}; this mmm reads up to {VERSION}. "
+            "Install a newer mmm."
+        )
+    files = manifest.get("files")
+    known = isinstance(files, dict) and ARRAYS in files
+    expected = {ARRAYS, *(f"learner_{i}.skops" for i in range(len(files or ()) - 1))}
+    if not known or set(files or ()) != expected or not isinstance(manifest.get("body"), dict):
+        raise SourceError(f"{file} is damaged: parts are missing. {_DAMAGED}")
+    return manifest
+
+
+def _checked(folder: Path, name: str, total: object) -> bytes:
+    file = folder / name
+    if not file.is_file():
+        raise SourceError(f"{file} is missing. {_DAMAGED}")
+    if file.stat().st_size > LIMIT:
+        raise SourceError(f"{file} is too large to be a model. {_DAMAGED}")
+    data = file.read_bytes()
+    if _sum(data) != total:
+        raise SourceError(f"{file} is truncated or was altered. {_DAMAGED}")
+    return data
+
+
+def _arrays(data: bytes) -> dict[str, npt.NDArray[Any]]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        if sum(member.file_size for member in archive.infolist()) > LIMIT:
+            raise SourceError(f"{ARRAYS} unpacks to more than any model. {_DAMAGED}")
+    with np.load(io.BytesIO(data), allow_pickle=False) as stored:
+        return {name: stored[name] for name in stored.files}
+
+
+def _learner(data: bytes) -> Any:
+    from skops import io as skops_io
+
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        if sum(member.file_size for member in archive.infolist()) > LIMIT:
+            raise SourceError(f"A learner unpacks to more than any model. {_DAMAGED}")
+    strange = set(skops_io.get_untrusted_types(data=data)) - set(TRUSTED)
+    if strange:
+        raise SourceError(f"The model holds {quoted(sorted(strange))}; it is not read. {_DAMAGED}")
+    learner = skops_io.loads(data, trusted=list(TRUSTED))
+    if not hasattr(learner, "predict_proba"):
+        raise SourceError(f"The model holds a learner that is none. {_DAMAGED}")
+    return learner
+
+
+def _write_learner(estimator: Any) -> bytes:
+    from skops import io as skops_io
+
+    name = type(estimator).__name__
+    try:
+        data: bytes = skops_io.dumps(estimator)
+        strange = set(skops_io.get_untrusted_types(data=data)) - set(TRUSTED)
+    except Exception as error:  # skops names what it cannot write in many ways
+        raise ConfigError(
+            f"{name} cannot be written without pickle ({error}). Use a learner of scikit-learn."
+        ) from error
+    if strange:
+        raise ConfigError(
+            f"{name} holds {quoted(sorted(strange))}, which no model file may hold. Use a learner "
+            "of scikit-learn."
+        )
+    return data
+
+
+def _pack(trained: Trained, *, learners: bool = True) -> Packed:
+    model, choice = trained.model, trained.choice
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "slopes": model.additive.slopes,
+        "middle": model.middle,
+        "spread": model.spread,
+        "typical_codes": model.typical.codes,
+        "typical_values": model.typical.values,
+        "choice_rows": choice.rows,
+        "choice_z": choice.z,
+        "choice_fold": choice.fold,
+    }
+    for j, feature in enumerate(model.features):
+        arrays[f"edges_{j}"] = feature.edges
+        arrays[f"table_{j}"] = model.additive.tables[j]
+    if model.hazards is not None:
+        arrays |= {f"hazard_{name}": getattr(model.hazards, name) for name in _HAZARD}
+    body = {
+        "settings": dict(trained.settings),
+        "classes": [trained.classes.dtype.str, trained.classes.tolist()],
+        "named": trained.named,
+        "names": list(trained.names),
+        "n_features": trained.n_features,
+        "features": [_feature(feature) for feature in model.features],
+        "base": model.additive.base,
+        "wholes": [[w, whole.reads, [list(d) for d in whole.design]] for w, whole in model.wholes],
+        "hazards": None
+        if model.hazards is None
+        else {"centre": model.hazards.centre, "follow_up": model.hazards.follow_up},
+        "choice": {
+            "base": choice.base,
+            "weights": [[c.family, float(c.setting), w] for c, w in choice.weights.items()],
+            "memory": choice.memory,
+            "moves": choice.moves,
+            "level_half_life": choice.level_half_life,
+            "losses": dict(choice.losses),
+            "kept": choice.kept,
+        },
+        "contract": trained.contract.to_dict(),
+        "drift_bins": [bins.to_dict() for bins in trained.drift_bins],
+        "leakage": trained.leakage.to_dict("list"),
+        "grades": list(trained.grades.edges),
+        "card": trained.card.to_dict(),
+    }
+    body = json.loads(json.dumps(body))
+    kept = tuple(_write_learner(w.estimator) for _, w in model.wholes) if learners else ()
+    return Packed(body, arrays, kept)
+
+
+_SCORES = ("classes", "features", "base", "wholes", "hazards", "choice", "grades")
+_HAZARD = ("times", "rates", "effects")
+
+
+def _feature(feature: Feature) -> dict[str, Any]:
+    plain = {f.name: getattr(feature, f.name) for f in fields(feature) if f.name != "edges"}
+    return {**plain, "column": asdict(feature.column), "levels": list(feature.levels)}
+
+
+def _unpack(
+    body: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]], learners: list[Any]
+) -> Trained:
+    features = tuple(
+        _read_feature(plain, arrays[f"edges_{j}"]) for j, plain in enumerate(body["features"])
+    )
+    tables = tuple(np.asarray(arrays[f"table_{j}"], np.float64) for j in range(len(features)))
+    if [len(table) for table in tables] != [feature.n_codes for feature in features]:
+        raise SourceError(f"Tables and features of the model differ. {_DAMAGED}")
+    hazards = None
+    if body["hazards"] is not None:
+        hazards = Hazards(
+            np.asarray(arrays["hazard_times"], np.float64),
+            np.asarray(arrays["hazard_rates"], np.float64),
+            np.asarray(arrays["hazard_effects"], np.float64),
+            float(body["hazards"]["centre"]),
+            float(body["hazards"]["follow_up"]),
+        )
+    wholes = tuple(
+        (float(weight), Whole(learner, str(reads), tuple((int(j), int(c)) for j, c in design)))
+        for (weight, reads, design), learner in zip(body["wholes"], learners, strict=True)
+    )
+    model = Model(
+        features,
+        Additive(float(body["base"]), tables, np.asarray(arrays["slopes"], np.float64)),
+        wholes,
+        Encoded(arrays["typical_codes"], arrays["typical_values"]),
+        np.asarray(arrays["middle"], np.float64),
+        np.asarray(arrays["spread"], np.float64),
+        hazards,
+    )
+    kind, classes = body["classes"]
+    return Trained(
+        settings=dict(body["settings"]),
+        classes=np.array(classes, dtype=np.dtype(str(kind))),
+        named=bool(body["named"]),
+        names=tuple(map(str, body["names"])),
+        n_features=int(body["n_features"]),
+        model=model,
+        choice=_read_choice(body["choice"], arrays),
+        contract=DataContract.from_dict(body["contract"]),
+        drift_bins=tuple(FeatureBins.from_dict(plain) for plain in body["drift_bins"]),
+        leakage=pd.DataFrame(body["leakage"], dtype="str"),
+        grades=Grades(tuple(body["grades"])),
+        card=Card.from_dict(body["card"]),
+    )
+
+
+def _read_feature(plain: Mapping[str, Any], edges: npt.NDArray[Any]) -> Feature:
+    column = {**plain["column"], "levels": tuple(map(str, plain["column"]["levels"]))}
+    rest = {name: float(plain[name]) for name in ("centre", "scale", "low", "high")}
+    levels = tuple(map(str, plain["levels"]))
+    return Feature(Column(**column), np.asarray(edges, np.float64), levels, **rest)
+
+
+def _read_choice(plain: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> Choice:
+    weights = {Candidate(str(f), float(s)): float(w) for f, s, w in plain["weights"]}
+    rows, z, fold = (arrays[f"choice_{name}"] for name in ("rows", "z", "fold"))
+    return Choice(
+        plain["base"],
+        weights,
+        plain["memory"],
+        bool(plain["moves"]),
+        plain["level_half_life"],
+        rows,
+        z,
+        fold,
+        plain["losses"],
+        plain["kept"],
+    )
+
+
+def _sum(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _text(body: Mapping[str, Any]) -> bytes:
+    return json.dumps(body, sort_keys=True).encode()
+
+
+def _sklearn_version() -> str:
+    import sklearn
+
+    return str(sklearn.__version__)
