@@ -76,6 +76,93 @@ CLAIMS = {
         assert bookings.set_index("span").loc["a month", "error"] > 1 / 3
         assert plan.bottleneck == "budget" and plan.chance < 0.5 < plan.chance_allowed < 0.8
     """,
+    "04_where_does_revenue_come_from": """
+        assert model.diagnostics_.converged
+        assert contributions.loc["(media)", "contribution"] < 0.4 * world.outcome.sum()
+        lower, upper = contributions["contribution_lower"], contributions["contribution_upper"]
+        assert truth.between(lower[truth.index], upper[truth.index]).all()
+        assert truth["Display"] == 0 == lower["Display"] and (truth.drop("Display") > 0).all()
+        rests = contributions["identified"].drop("(media)")
+        assert rests["Events"] == "data" and rests["Display"] == "prior"
+        assert (both["marginal_romi"] < both["romi"]).all()
+        assert abs(parts.media.sum() - contributions.loc["(media)", "contribution"]) < 1e-3
+    """,
+    "05_can_we_trust_it": """
+        assert found.converged and found.divergences == 0
+        assert abs(found.residual_autocorrelation) < 0.2
+        assert 20 <= inside.sum() <= last
+        told = learned.set_index("channel")["contraction"]
+        assert told["Partners"] < 0.3 and told["Events"] > 0.8
+        assert check["held"].all()
+        assert check.loc["Display", "truth"] == 0 == check.loc["Display", "contribution_lower"]
+        assert fooled.diagnostics_.converged and not fooled.diagnostics_.warnings
+        assert said["identified"] == "data" and said["romi_lower"] > 0
+        share = decompose(fooled)
+        inside = (share.outcome > share.lower) & (share.outcome < share.upper)
+        assert inside.mean() > 0.85
+    """,
+    "06_where_to_move_the_budget": """
+        assert abs(plan.proposed.sum() - plan.current.sum()) < 1e-3
+        assert (abs(plan.proposed / plan.current - 1) < 0.5 + 1e-9).all()
+        assert plan.advice == "move half, then test" and 0.7 <= plan.probability_better < 0.9
+        assert response(plan.proposed).sum() > response(plan.recommended).sum() > now
+        best = response(world.truth.optimum).sum() - now
+        assert plan.gain_lower < response(plan.proposed).sum() - now <= 1.001 * best
+        assert "Spostatene metà" in findings[-4].sentence("it")
+        fixed = bound.to_frame().set_index("channel").loc["Events"]
+        assert abs(fixed["change"]) < 1e-6 and fixed["binding"] == "fixed"
+        width = frontier.upper - frontier.lower
+        assert width.min() > plan.profit_upper - plan.profit_lower
+    """,
+    "03_attribution_in_depth": """
+        assert (journeys.lengths >= 15).mean() > 0.5
+        middle = waits.groupby("channel")["days_to_close"].median()
+        assert middle[["Paid social", "Organic social"]].min() > 100 > 30 > middle["Direct"]
+        assert len(told.items) >= 8 and why.loc["Paid social", "reason"] == "early"
+        assert why.loc["Organic social", "low_model"] == "last_touch"
+        assert why.loc["Organic social", "reason"] == "early"
+        assert (why.loc[["Direct", "Paid search"], "reason"] == "late").all()
+        assert (why["high"] - why["low"] > why["noise"]).all()
+        assert chain.conversion.max() < 0.1
+        assert choice.order == 1
+        largest = by_choice["largest_change"]
+        assert largest.idxmax() == "grouping" and largest["grouping"] > 0.03
+        assert largest[["lookback_short", "lookback_long", "order_2"]].max() < 0.01
+        assert by_choice["beyond"].sum() > 0
+        assert (checked["flagged"] == checked["truly captures"]).all()
+        assert checked.index[checked["by data"]].tolist() == ["Direct", "Paid search"]
+        assert suspects.loc["Organic search", "by_name"] == "search"
+        assert shares.loc["Direct", "lower"] > truth["Direct"] == 0
+        near = (shares["calibrated"] - 100 * truth).abs()[tests]
+        assert (near < 0.6 * (checked["Markov"] - checked["truth"]).abs()[tests]).all()
+        assert off["after three tests"] < off["Markov"] / 2
+        for other in models.results:
+            other = 100 * other.to_frame().set_index("channel")["share"]
+            assert (other - 100 * truth).abs().sum() > off["after three tests"]
+        captures = channels.index[channels["capture"]]
+        for other in models.results:
+            other = other.to_frame().set_index("channel")["share"]
+            assert other[captures].sum() > truth[captures].sum()
+    """,
+    "07_which_lead_to_call": """
+        assert table.y.mean() < past.y.mean() and past.settled.all()
+        strict = refused[refused["reason"] != "constant"]
+        assert set(strict["column"]) == {"signed_by", "closing_call"}
+        assert set(refused["column"]) - set(strict["column"]) == set(scorer.leakage_["column"])
+        honest, cheated = (s.card_.metrics.set_index("metric") for s in both.values())
+        assert scorer.choice_.weights and scorer.card_.facts["timed"]
+        assert 0.5 < honest.loc["auc", "lower"] and honest.loc["auc", "upper"] < 0.85
+        assert cheated.loc["auc", "lower"] > honest.loc["auc", "upper"]
+        assert cheated.loc["log_loss", "upper"] < honest.loc["log_loss", "lower"]
+        assert honest.loc["lift", "upper"] - honest.loc["lift", "lower"] > 1
+        assert (ranked["probability"].diff().dropna() <= 0).all() and len(ranked) == 27
+        assert X["age_days"].max() > 200 > past.X["age_days"].max()
+        assert abs(parts.base + parts.values.sum(axis=1) - parts.log_odds).max() < 1e-9
+        assert lines["capacity of 8"].n == lines["both"].n == 8
+        assert lines["cost and margin"].n > 0.9 * len(ranked)
+        assert (actions["action"] == "call now").sum() == 8
+        assert 0.05 < aside.mean() < 0.15
+    """,
 }
 
 

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from mmm.attribution.decay import time_decay
+from mmm.attribution.explain import Disagreements, explain
 from mmm.attribution.markov import markov
 from mmm.attribution.positions import SHAPES, position_based
 from mmm.attribution.result import AttributionResult
@@ -14,6 +15,7 @@ from mmm.attribution.rules import first_touch, last_non_direct, last_touch, line
 from mmm.attribution.shapley import shapley
 from mmm.errors import ConfigError
 from mmm.journeys import Journeys
+from mmm.wording import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,6 +81,20 @@ class Comparison:
             frames.append(frame)
         return pd.concat(frames, ignore_index=True)
 
+    def explain(self, journeys: Journeys | None = None) -> Disagreements:
+        """Say on which channels the models disagree by more than noise, and why; see `explain`.
+
+        Parameters
+        ----------
+        journeys : Journeys, optional
+            What the models were run on; by default what the results remember.
+
+        Returns
+        -------
+        Disagreements
+        """
+        return explain(self, journeys)
+
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the shares of every model, channel by channel.
 
@@ -94,7 +110,7 @@ class Comparison:
         from mmm.attribution.plots import plot_comparison
 
         first = self.results[0]
-        title = f"Share of {first.measure} by model"
+        title = f"Share of {say(f'won.{first.measure}')} by model"
         return plot_comparison(self.to_frame(), title=title, level=first.level, ax=ax)
 
 

@@ -37,24 +37,25 @@ class Shape:
     source: str
 
 
-_HUBSPOT = "HubSpot, revenue attribution"
+_HUBSPOT = "as HubSpot describes it for revenue attribution"
 SHAPES: Mapping[str, Shape] = MappingProxyType(
     {
         "u": Shape(
             {"first": 0.4, "last": 0.4, REST: 0.2},
-            "web tools: position-based in Google Ads and Universal Analytics; HubSpot's U-shape of "
-            "a report on contacts, which ends where the contact is created",
+            "as web tools used it: position-based in Google Ads and Universal Analytics",
         ),
-        "u_lead": Shape({"first": 0.4, "lead": 0.4, REST: 0.2}, f"U-shape in {_HUBSPOT}"),
+        "u_lead": Shape({"first": 0.4, "lead": 0.4, REST: 0.2}, f"U-shape {_HUBSPOT}"),
         "w": Shape(
-            {"first": 0.3, "lead": 0.3, "opportunity": 0.3, REST: 0.1}, f"W-shape in {_HUBSPOT}"
+            {"first": 0.3, "lead": 0.3, "opportunity": 0.3, REST: 0.1}, f"W-shape {_HUBSPOT}"
         ),
         "full_path": Shape(
             {"first": 0.225, "lead": 0.225, "opportunity": 0.225, "last": 0.225, REST: 0.1},
-            f"full path in {_HUBSPOT}; its anchor at the close is the last touch before it",
+            f"full path {_HUBSPOT}; the anchor at the close is taken as the last touch before it",
         ),
-        "j": Shape({"first": 0.2, "last": 0.6, REST: 0.2}, "J-shape, HubSpot"),
-        "inverse_j": Shape({"first": 0.6, "last": 0.2, REST: 0.2}, "inverse J-shape, HubSpot"),
+        "j": Shape({"first": 0.2, "last": 0.6, REST: 0.2}, "J-shape, a name that HubSpot uses"),
+        "inverse_j": Shape(
+            {"first": 0.6, "last": 0.2, REST: 0.2}, "inverse J-shape, a name that HubSpot uses"
+        ),
     }
 )
 
@@ -70,7 +71,7 @@ def position_based(
     """Credit fixed parts of each won deal to the touches that mark a step of the sale.
 
     =============  =======================================================  =====================
-    shape          parts of a deal                                          who calls it that
+    shape          parts of a deal                                          name known from
     =============  =======================================================  =====================
     ``u``          first 40, last 40, rest 20                               Google: position-based
     ``u_lead``     first 40, lead 40, rest 20                               HubSpot: U-shaped
@@ -80,12 +81,14 @@ def position_based(
     ``inverse_j``  first 60, last 20, rest 20                               HubSpot: inverse J
     =============  =======================================================  =====================
 
-    The same word means two rules: the U of web tools holds the last touch before the close, that
-    of HubSpot the touch that made the lead, which in a long sale comes months earlier. Lead, MQL,
-    SQL and opportunity are the last touch at or before that date of the CRM (`Journeys.anchors`).
-    An anchor that a deal does not have hands its part to the others, pro rata; so does the rest
-    where no touch is left for it. Anchors on the same touch add up. HubSpot offers the J-shapes
-    for reports on contacts: for those, use `by_stage` with this model, stage lead.
+    The parts in the table are the definition here; the names are those under which such rules are
+    known, and what a tool does under a name may differ and change. The same word means two rules:
+    the U of web tools holds the last touch before the close, that of CRMs the touch that made the
+    lead, which in a long sale comes months earlier. Lead, MQL, SQL and opportunity are the last
+    touch at or before that date of the CRM (`Journeys.anchors`). An anchor that a deal does not
+    have hands its part to the others, pro rata; so does the rest where no touch is left for it.
+    Anchors on the same touch add up. To credit what made leads instead of deals, use `by_stage`
+    with this model, stage lead.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from mmm.attribution.measure import Floats, Integers, Measured
 from mmm.attribution.uncertainty import Sampling
 from mmm.errors import ConfigError
 from mmm.journeys import UNATTRIBUTED, Journeys
-from mmm.wording import round_to_total
+from mmm.wording import round_to_total, say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -202,7 +202,8 @@ class AttributionResult:
         if self.deal_credit is None:
             raise ConfigError(
                 f"{self.model} has no credit per deal: it describes all journeys together. "
-                "Use first_touch, last_touch or linear for credit by deal."
+                "Use first_touch, last_touch, linear or any other rule, shapley, or "
+                "markov(allocation='per_journey') for credit by deal."
             )
         pairs = self.deal_credit()
         known = pairs.deal_id is not None
@@ -266,10 +267,10 @@ class AttributionResult:
         matplotlib.axes.Axes
         """
         from mmm.attribution.plots import plot_shares
+        from mmm.attribution.plots.style import label
 
-        return plot_shares(
-            self.to_frame(), title=f"{self.model}: share of {self.measure}", level=self.level, ax=ax
-        )
+        title = f"{label('model', self.model)}: share of {say(f'won.{self.measure}')}"
+        return plot_shares(self.to_frame(), title=title, level=self.level, ax=ax)
 
 
 def unattributed_credit(journeys: Journeys, of: Measured) -> UnattributedCredit:

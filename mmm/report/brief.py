@@ -65,6 +65,8 @@ class Brief:
         The funnel: indicators, stages, forecast, warning signs, state of the data.
     findings : tuple of Finding
         The two to four sentences that answer; none: the leader and the unattributed part.
+    disagreements : tuple of Finding
+        Of which channels the models differ, and why.
     limits : tuple of Finding
         What the data cannot say, besides what always holds.
     manifest : mapping
@@ -83,6 +85,7 @@ class Brief:
     level: float = 0.9
     health: Health | None = None
     findings: tuple[Finding, ...] = ()
+    disagreements: tuple[Finding, ...] = ()
     limits: tuple[Finding, ...] = ()
     manifest: Mapping[str, Any] = field(default_factory=dict)
 
@@ -226,6 +229,7 @@ def _content(brief: Brief, lang: str) -> dict[str, Any]:
         "figures": _figures(credit, deals, brief.currency, lang),
         "findings": [_sentence(one, lang) for one in brief.findings or _answer(brief, first)],
         "models": first.models,
+        "disagreements": [_sentence(one, lang) for one in brief.disagreements],
         "has_interval": first.has_interval,
         "credit": credit and credit.printed(money, lang),
         "deals": deals and deals.printed(count, lang),

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from mmm.attribution import evidence
 from mmm.channels import UNMATCHED
 from mmm.funnel.economics import SHARED, TOTAL
 from mmm.journeys import UNATTRIBUTED
@@ -13,8 +14,6 @@ from mmm.run import RunResult
 from mmm.run.health import Health
 from mmm.wording import Finding
 
-# Channels that people use once they have decided to buy; path models credit them too much.
-DEMAND_CAPTURE = ("Direct", "Organic search", "Paid search")
 FEW_DEALS = 30
 WIDE = 0.05  # a difference of shares worth a sentence
 
@@ -48,8 +47,8 @@ def findings(result: RunResult, headline: str, currency: str) -> tuple[Finding, 
         *verdict,
         _leader(channels, total, headline, currency, level, result.value is not None),
     ]
-    found += _rule_matters(credit, str(channels["channel"].iloc[0]))
-    found += _opener(credit)
+    found += _models_agree(credit, str(channels["channel"].iloc[0]))
+    found += disagreements(result)[:1]
     found += _unattributed(main, result, currency)
     found += _costs(result.economics, currency)
     return tuple(found[:5])
@@ -81,7 +80,7 @@ def _shares(credit: pd.DataFrame) -> pd.DataFrame:
     return known.pivot(index="channel", columns="model", values="share")
 
 
-def _rule_matters(credit: pd.DataFrame, leader: str) -> Iterator[Finding]:
+def _models_agree(credit: pd.DataFrame, leader: str) -> Iterator[Finding]:
     shares = _shares(credit)
     if shares.shape[1] < 2:
         return
@@ -91,31 +90,25 @@ def _rule_matters(credit: pd.DataFrame, leader: str) -> Iterator[Finding]:
     if bool((shares.idxmax() == leader).all()):
         facts = {"n": shares.shape[1], "channel": leader, "low": row.min(), "high": row.max()}
         yield Finding("attribution.models_agree", None, facts=facts)
-        return
-    spread = shares.max(axis=1) - shares.min(axis=1)
-    channel = str(spread.idxmax())
-    if spread[channel] >= WIDE:
-        row = shares.loc[channel]
-        facts = {
-            "channel": channel,
-            "low": row.min(),
-            "low_model": row.idxmin(),
-            "high": row.max(),
-            "high_model": row.idxmax(),
-        }
-        yield Finding("attribution.models_disagree", float(spread[channel]), facts=facts)
 
 
-def _opener(credit: pd.DataFrame) -> Iterator[Finding]:
-    shares = _shares(credit)
-    if not {"first_touch", "last_touch"} <= set(shares.columns):
-        return
-    lead = (shares["first_touch"] - shares["last_touch"]).sort_values()
-    channel = str(lead.index[-1])
-    if lead.iloc[-1] >= WIDE:
-        first, last = shares.loc[channel, ["first_touch", "last_touch"]]
-        facts = {"channel": channel, "first": first, "last": last}
-        yield Finding("attribution.opens", float(lead.iloc[-1]), facts=facts)
+def disagreements(result: RunResult) -> tuple[Finding, ...]:
+    """Say of which channels the models differ by more than noise, and why; the widest first.
+
+    Parameters
+    ----------
+    result : RunResult
+
+    Returns
+    -------
+    tuple of Finding
+        None with one model, or where no difference exceeds its noise.
+    """
+    comparison = result.value or result.deals
+    if len(comparison.results) < 2 or not result.journeys.conversions.any():
+        return ()
+    told = comparison.explain()
+    return tuple(item.finding() for item in told.items if item.high - item.low >= WIDE)
 
 
 def _unattributed(main: pd.DataFrame, result: RunResult, currency: str) -> Iterator[Finding]:
@@ -177,7 +170,8 @@ def _limits(result: RunResult, currency: str) -> Iterator[Finding]:
     journeys = result.journeys
     about: Mapping[str, Any] = journeys.about
     counts: Mapping[str, int] = about["counts"]
-    late = [name for name in DEMAND_CAPTURE if name in journeys.channels]
+    known = evidence(journeys)
+    late = [name for name, by in zip(known.channels, known.by_name, strict=True) if by]
     if "touches" in result.missing:
         yield Finding("limits.no_touches", None)
     elif late:

@@ -9,12 +9,14 @@ import pandas as pd
 
 from mmm.funnel.economics import TOTAL
 from mmm.report.brief import Brief, write_brief
-from mmm.report.findings import findings, limits
+from mmm.report.findings import disagreements, findings, limits
 from mmm.run import Config, RunResult
 from mmm.run.config import sources
 from mmm.tables import write_csv
 from mmm.tables.write import make_folder, refuse_input
 from mmm.wording import round_to_total
+
+MOST_DISAGREEMENTS = 5
 
 
 def brief_of(result: RunResult, config: Config) -> Brief:
@@ -42,6 +44,7 @@ def brief_of(result: RunResult, config: Config) -> Brief:
         headline=headline,
         level=config.attribution.level,
         findings=findings(result, headline, currency),
+        disagreements=disagreements(result)[:MOST_DISAGREEMENTS],
         limits=limits(result, currency),
         manifest=result.manifest,
     )

@@ -14,6 +14,7 @@ from mmm.journeys import Journeys
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 START, CONVERSION, NULL = "(start)", "(conversion)", "(null)"
 BETWEEN = " > "
@@ -159,6 +160,38 @@ class MarkovChain(AbsorbingChain):
                 "probability": probability[kept],
             }
         )
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw the transitions as a heat map.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
+        from mmm.attribution.plots import plot_transitions
+
+        return plot_transitions(self.transitions(), ax=ax)
+
+    def plot_graph(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw the most frequent transitions as a graph.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
+        from mmm.attribution.plots import plot_graph
+
+        return plot_graph(self.transitions(), ax=ax)
 
 
 def fit_chain(
