@@ -24,11 +24,14 @@ def test_import_loads_nothing_heavy():
     assert not modules & set(HEAVY)
 
 
-def test_attribution_does_not_draw_until_asked():
-    assert "matplotlib" not in loaded_by("import mmm.attribution")
+@pytest.mark.parametrize("package", ["mmm.attribution", "mmm.prediction"])
+def test_a_package_does_not_draw_until_asked(package):
+    assert "matplotlib" not in loaded_by(f"import {package}")
 
 
-@pytest.mark.parametrize("module", [mmm, mmm.attribution, mmm.tables, mmm.journeys, mmm.report])
+@pytest.mark.parametrize(
+    "module", [mmm, mmm.attribution, mmm.tables, mmm.journeys, mmm.prediction, mmm.report]
+)
 def test_all_is_what_can_be_imported(module):
     for name in module.__all__:
         assert getattr(module, name) is not None

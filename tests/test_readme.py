@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -16,7 +17,8 @@ from mmm.tables import SPECS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = ["mmm check", "mmm attribute", "mmm run"]
+COMMANDS = ["mmm check", "mmm attribute", "mmm run", "mmm mix"]
+SCORING = ["mmm score train", "mmm score run"]
 
 matplotlib.use("Agg")
 
@@ -40,8 +42,18 @@ def folder(tmp_path, monkeypatch):
     for name in datasets.names():
         shutil.copy(datasets.path(name), tmp_path)
     (tmp_path / "mmm.toml").write_text(configuration(), encoding="utf-8")
+    _weeks().to_csv(tmp_path / "weeks.csv", index=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def _weeks():
+    """Two years of weeks, as a company may have them in one table."""
+    rng = np.random.default_rng(0)
+    spend = pd.DataFrame(rng.gamma(2.0, 50.0, (104, 3)), columns=["search", "fairs", "social"])
+    weeks = pd.Series(pd.date_range("2023-01-02", periods=104, freq="W-MON"), name="week")
+    revenue = 900 + 3 * spend["search"] + rng.normal(0, 40, 104)
+    return pd.concat([weeks, revenue.rename("revenue"), spend], axis=1)
 
 
 def test_the_python_runs(folder, capsys):
@@ -78,9 +90,25 @@ def test_the_commands_run_on_files_of_those_names(folder, command):
     assert done.returncode == 0, done.stderr
 
 
+def test_scoring_runs_one_command_after_the_other(folder):
+    lines = [line for line in shell_lines() if line.startswith("mmm score")]
+    assert [" ".join(line.split()[:3]) for line in lines] == SCORING
+    for line in lines:
+        program = [sys.executable, "-c", "from mmm.cli import main; main()"]
+        done = subprocess.run(
+            [*program, *line.split()[1:]], cwd=folder, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    section = README.split("## Which lead to call first", 1)[1].split("\n## ", 1)[0]
+    for column in pd.read_csv(folder / "scores.csv").columns:
+        assert f"`{column}`" in section or column == "reason_2"
+
+
 def test_no_other_command_is_shown():
     shown = [line for line in shell_lines() if not line.startswith("make ")]
-    assert [" ".join(line.split()[:2]) for line in shown] == COMMANDS
+    names = [name for name in (*COMMANDS, *SCORING) for line in shown if line.startswith(name)]
+    assert len(shown) == len(names)
+    assert sorted(names) == sorted([*COMMANDS, *SCORING])
 
 
 def test_the_files_are_those_that_a_run_writes(folder):
@@ -124,7 +152,14 @@ def test_the_columns_are_those_of_the_readers():
 
 
 @pytest.mark.parametrize(
-    "document", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md"]
+    "document",
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "docs/architecture.md",
+        "docs/how-to/score-every-night.md",
+    ],
 )
 def test_links_lead_somewhere(document):
     path = ROOT / document

@@ -6,7 +6,9 @@ import typer
 
 from mmm.cli.attribute import attribute
 from mmm.cli.check import check
+from mmm.cli.mix import mix
 from mmm.cli.run import demo, run_command
+from mmm.cli.score import score
 from mmm.cli.shell import fail, for_shell, leave
 from mmm.errors import MmmError
 
@@ -34,6 +36,23 @@ app.command(
     help="Credit closed deals to channels, one row a model and channel.\n\n"
     "Example: mmm attribute --touches touches.csv --deals deals.csv --by account --out credit.csv"
 )(attribute)
+app.command(
+    help="Say what each channel brought, how sure that is, and where to move the budget.\n\n"
+    "Reads one row a week or month: a date, the outcome, the spend of each channel. Writes "
+    "contributions.csv, response_curves.csv, budget.csv, diagnostics.json and figures.\n\n"
+    "Example: mmm mix --data weeks.csv --date week --outcome revenue --channels search,fairs "
+    "--controls price --margin 0.4 --out mix\n\n"
+    "Example: mmm mix --data weeks.xlsx --date week --outcome deals --margin 900 "
+    "--channels search,fairs --total 12000 --out mix"
+)(mix)
+
+app.add_typer(
+    score,
+    name="score",
+    help="Which lead to call first: train a model, and score leads with it.\n\n"
+    "Example: mmm score train --leads leads.csv --outcome converted --model model\n\n"
+    "Example: mmm score run --leads today.csv --model model --to scores.csv",
+)
 
 
 def main() -> None:

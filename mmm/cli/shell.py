@@ -7,7 +7,7 @@ import re
 import shlex
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -48,13 +48,13 @@ def leave(code: int) -> NoReturn:
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """Print warnings of ours as one line each; leave others to Python."""
+def told(words: Callable[[str], str] = str) -> Iterator[None]:
+    """Print warnings of ours as one line each, in these words; leave others to Python."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", MmmWarning)
         yield
     for text in dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, MmmWarning)):
-        notes.print(f"warning: {text}")
+        notes.print(f"warning: {words(text)}")
 
 
 def progress(step: str) -> None:

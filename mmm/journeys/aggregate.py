@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from mmm.channels import ChannelMap
 from mmm.errors import DataWarning
@@ -26,9 +27,11 @@ from mmm.journeys.keys import DealKeys, key_deals, owner_table, with_owner
 from mmm.journeys.unique_paths import (
     Packing,
     add_up,
+    bucket,
     collapse,
     deal_rows,
     deal_table,
+    hex_range,
     silent_rows,
     waits,
 )
@@ -36,6 +39,8 @@ from mmm.journeys.warehouse import Log, open_log, open_table, texts
 from mmm.tables import read_contacts, read_deals, read_roles
 from mmm.tables.read import check_choice
 
+PART = 2_500_000  # touches
+MANY_PARTS = 8  # from which sorting costs less than going over the whole log for each
 TOUCH = ("person_key", "account_key", "at", "label")
 
 
@@ -171,13 +176,19 @@ def _aggregate(
     if log.n_without_account:
         touches = with_owner(touches, owners)
     keys = key_deals(deals, roles, owners, rules.by, connection)
+    n_parts = -(-log.n_touches // PART) if connection.name == "duckdb" else 1
     # Held once in the engine, on disk where they do not fit: both are gone over several times.
-    with hold(connection, touches) as held:
-        served, others = _collapsed(held, keys, rules)
-        with hold(connection, served) as served_once:
-            table, maturity_days = _paths(
-                served_once, others, keys.deals, log, cutoff, rules, connection
-            )
+    packing = Packing(log.first, log.last, len(log.labels))
+    if n_parts > 1:
+        touches = touches.mutate(part=bucket(_unit(touches, rules.by)))
+    if n_parts > MANY_PARTS:
+        touches = touches.order_by("part")
+    with (
+        hold(connection, touches) as held,
+        hold(connection, _served(held, keys, rules)) as served,
+    ):
+        plan = Plan(held, served, keys, packing, n_parts)
+        table, maturity_days = _paths(plan, cutoff, rules, connection)
     about = {
         "by": rules.by,
         "dimension": rules.dimension,
@@ -195,42 +206,82 @@ def _aggregate(
     return journeys, said
 
 
-def _collapsed(touches: Any, keys: DealKeys, rules: Rules) -> tuple[Any, Any]:
-    """Return the touches of deals by rank, and those of nobody's deal by unit_key."""
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What the paths are made from, and in how many parts.
+
+    Attributes
+    ----------
+    touches, served : ibis.Table
+        All touches; those of deals, by rank.
+    keys : DealKeys
+    packing : Packing
+    n_parts : int
+        DuckDB holds the paths that it collects in memory, whatever the limit: a large log is
+        worked off part by part.
+    """
+
+    touches: Any
+    served: Any
+    keys: DealKeys
+    packing: Packing
+    n_parts: int
+
+
+def _unit(touches: Any, by: str) -> Any:
+    """Return whose journey a touch is of where it has no deal."""
     import ibis
 
     own = [touches["person_key"], touches["account_key"]]
-    first, second = own[::-1] if rules.by == "account" else own
-    touches = touches.mutate(
-        unit_key=ibis.coalesce(first, second), cluster_key=ibis.coalesce(own[1], own[0])
-    )
+    return ibis.coalesce(*(own[::-1] if by == "account" else own))
+
+
+def _served(touches: Any, keys: DealKeys, rules: Rules) -> Any:
+    import ibis
+
     serving = ibis.memtable(texts(keys.serving))
-    served = serve(touches, serving, rules.touch_sharing, TOUCH)
-    others = without_deal(touches, ibis.memtable(texts(keys.dealt)))
-    return collapse(served, "rank"), collapse(others, "unit_key")
+    return collapse(serve(touches, serving, rules.touch_sharing, TOUCH), "rank")
 
 
-def _paths(
-    served: Any,
-    others: Any,
-    deals: pd.DataFrame,
-    log: Log,
-    cutoff: int,
-    rules: Rules,
-    connection: Any,
-) -> tuple[Any, float]:
+def _paths(plan: Plan, cutoff: int, rules: Rules, connection: Any) -> tuple[Any, float]:
     """Return the sums of every bucket and path, and the days from which silence is an answer."""
     import ibis
 
-    weights = ibis.memtable(deal_table(deals))
+    weights = ibis.memtable(deal_table(plan.keys.deals))
     days = rules.maturity_days
     if days is None:
-        wait = fetch(connection, waits(served, weights, 0.9))["wait"][0].as_py()
+        wait = fetch(connection, waits(plan.served, weights, 0.9))["wait"][0].as_py()
         days = rules.lookback_days if wait is None else wait / DAY
-    packing = Packing(log.first, log.last, len(log.labels))
-    won_and_lost = deal_rows(served, weights, packing)
-    silent = silent_rows(others, weights, packing, int(cutoff - days * DAY))
-    return fetch(connection, add_up(ibis.union(won_and_lost, silent))), days
+    young_from = int(cutoff - days * DAY)
+    parts = [add_up(_part(plan, weights, n, young_from, rules.by)) for n in range(plan.n_parts)]
+    if plan.n_parts == 1:
+        return fetch(connection, parts[0].order_by(["bucket", "path"])), days
+    n_ranges = min(plan.n_parts, MANY_PARTS)
+    ranges = [hex_range(n, n_ranges) for n in range(n_ranges)]
+    with hold(connection, *parts) as held:
+        sums = [add_up(held.filter(held["bucket"].between(*ends))) for ends in ranges]
+        tables = [fetch(connection, table.order_by(["bucket", "path"])) for table in sums]
+    return pa.concat_tables(tables), days
+
+
+def _part(plan: Plan, weights: Any, part: int, young_from: int, by: str) -> Any:
+    """Return one row a deal and a silent unit, of one part of the deals and units."""
+    import ibis
+
+    touches, served = plan.touches, plan.served
+    if plan.n_parts > 1:
+        touches = touches.filter(touches["part"].between(*hex_range(part, plan.n_parts)))
+        served = served.filter(served["rank"] % plan.n_parts == part)
+        weights = weights.filter(weights["rank"] % plan.n_parts == part)
+    touches = touches.mutate(
+        unit_key=_unit(touches, by),
+        cluster_key=ibis.coalesce(touches["account_key"], touches["person_key"]),
+    )
+    others = collapse(without_deal(touches, ibis.memtable(texts(plan.keys.dealt))), "unit_key")
+    return ibis.union(
+        deal_rows(served, weights, plan.packing),
+        silent_rows(others, weights, plan.packing, young_from),
+    )
 
 
 def _short(log: Log, cutoff: int, deals: pd.DataFrame, lookback_days: float) -> Iterator[str]:

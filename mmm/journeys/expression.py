@@ -185,10 +185,28 @@ def fetch(connection: Any, expression: Any) -> Any:
     ConfigError
         If the engine cannot.
     """
+    with asking(connection):
+        return connection.to_pyarrow(expression)
+
+
+@contextmanager
+def asking(connection: Any) -> Iterator[None]:
+    """Turn what an engine refuses into errors of ours.
+
+    Ibis 12 looks up tables by a call that DuckDB 1.5 deprecates: that is kept to ourselves.
+    """
+    import duckdb
     import ibis
 
     try:
-        return connection.to_pyarrow(expression)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "fetch_arrow_table", DeprecationWarning)
+            yield
+    except duckdb.OutOfMemoryException as error:
+        raise ConfigError(
+            f"DuckDB needs more memory than it may have ({str(error).splitlines()[0]}). Pass "
+            "engine=local_engine(memory_limit=..., threads=1) with a higher limit or fewer threads."
+        ) from error
     except (TypeError, NotImplementedError, ibis.common.exceptions.IbisError) as error:
         raise ConfigError(
             f"the engine {connection.name} cannot run the journeys ({error}). "
@@ -197,30 +215,24 @@ def fetch(connection: Any, expression: Any) -> Any:
 
 
 @contextmanager
-def silent_ibis() -> Iterator[None]:
-    """Keep to ourselves that Ibis 12 looks up tables by a call that DuckDB 1.5 deprecates."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "fetch_arrow_table", DeprecationWarning)
-        yield
+def hold(connection: Any, *tables: Any) -> Iterator[Any]:
+    """Keep the rows of table expressions in DuckDB as one table, on disk where they do not fit.
 
-
-@contextmanager
-def hold(connection: Any, table: Any) -> Iterator[Any]:
-    """Keep the rows of a table expression in DuckDB, on disk where they do not fit.
-
-    Spark plans the expression anew each time: its cache, as Ibis 12 calls it, does not see tables
-    in memory.
+    They run one after the other. Spark plans their union anew each time: its cache, as Ibis 12
+    calls it, does not see tables in memory.
     """
     import ibis
 
     if connection.name != "duckdb":
-        yield table
+        yield ibis.union(*tables) if len(tables) > 1 else tables[0]
         return
     # With recent sqlglot Ibis 12 writes a DROP that names no table: its own cache fails to let go.
     name = ibis.util.gen_name("mmm_held")
     try:
-        with silent_ibis():
-            held = connection.create_table(name, table, temp=True)
+        with asking(connection):
+            held = connection.create_table(name, tables[0], temp=True)
+            for table in tables[1:]:
+                connection.insert(name, table)
         yield held
     finally:
         connection.raw_sql(f'DROP TABLE IF EXISTS "{name}"')

@@ -96,15 +96,20 @@ def _lists(paths: Iterable[str | Sequence[str]], sep: str) -> tuple[Any, npt.NDA
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    given = paths if hasattr(paths, "__array__") else list(paths)
+    given: Any = paths if hasattr(paths, "__array__") else list(paths)
     try:
-        array = pa.array(given, from_pandas=True)
+        is_arrow = isinstance(given, pa.Array | pa.ChunkedArray)
+        array = given if is_arrow else pa.array(given, from_pandas=True)
         array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
     except (pa.ArrowException, TypeError, UnicodeEncodeError):
         array = pa.nulls(0)
-    if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
-        _refuse(np.flatnonzero(np.asarray(array.is_null())), sep)
-        encoded = array.dictionary_encode()
+    is_coded = pa.types.is_dictionary(array.type)
+    kind = array.type.value_type if is_coded else array.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        if array.null_count:
+            _refuse(np.flatnonzero(np.asarray(array.is_null())), sep)
+        # A category that no row has is no path: texts are coded anew.
+        encoded = (array.cast(kind) if is_coded else array).dictionary_encode()
         lists = pc.split_pattern(encoded.dictionary, sep)
         return lists, np.asarray(encoded.indices, dtype=np.int64)
     seen: dict[tuple[str, ...], int] = {}

@@ -110,7 +110,7 @@ def silent_rows(others: Any, deals: Any, packing: Packing, young_from: int) -> A
 
 
 def add_up(rows: Any) -> Any:
-    """Add up the rows of one bucket and path, in order of both.
+    """Add up the rows of one bucket and path.
 
     Returns
     -------
@@ -118,7 +118,19 @@ def add_up(rows: Any) -> Any:
         bucket (two hexadecimal digits), path (array of labels, or null), and `SUMS`.
     """
     sums = {name: rows[name].sum() for name in SUMS}
-    return rows.group_by(["bucket", "path"]).aggregate(**sums).order_by(["bucket", "path"])
+    return rows.group_by(["bucket", "path"]).aggregate(**sums)
+
+
+def hex_range(part: int, n_parts: int) -> tuple[str, str]:
+    """Return the first and last bucket of one part of many.
+
+    Examples
+    --------
+    >>> [hex_range(part, 3) for part in range(3)]
+    [('00', '54'), ('55', 'a9'), ('aa', 'ff')]
+    """
+    low, after = 256 * part // n_parts, 256 * (part + 1) // n_parts
+    return f"{low:02x}", f"{after - 1:02x}"
 
 
 def bucket(key: Any) -> Any:

@@ -1,5 +1,6 @@
 """A touch log that stays where it is: its columns as keys and codes, in the engine."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ import pyarrow as pa
 
 from mmm.channels import ChannelMap
 from mmm.errors import ConfigError, InputError, SourceError, quoted
-from mmm.journeys.expression import fetch, silent_ibis
+from mmm.journeys.expression import fetch
 from mmm.journeys.inputs import label_touches
 from mmm.tables import read_touches
 
@@ -72,7 +73,9 @@ def open_table(source: Any, connection: Any) -> Any:
             raise SourceError(f"there is no file {path}. Correct the path.")
         return connection.read_parquet(str(path / "*.parquet") if path.is_dir() else str(path))
     try:
-        with silent_ibis():
+        with warnings.catch_warnings():
+            # Ibis 12 looks up tables by a call that DuckDB 1.5 deprecates.
+            warnings.filterwarnings("ignore", "fetch_arrow_table", DeprecationWarning)
             return connection.table(source)
     except ibis.common.exceptions.TableNotFound as error:
         raise SourceError(

@@ -302,6 +302,10 @@ def _describe(
     marginal = margin * marginal_response(model, today) - 1.0
     after = margin * marginal_response(model, best.spend) - 1.0
     asked = best.multiplier - 1.0
+    above = (marginal > asked).mean(axis=0)
+    # The slope of some curves has no bound where nothing is spent: there is no last euro there.
+    marginal = np.where(today > 0, marginal, np.nan)
+    after = np.where(best.spend > 0, after, np.nan)
     lower, upper = np.quantile(marginal, ends, axis=0)
     after_lower, after_upper = np.quantile(after, ends, axis=0)
     gain_lower, gain_upper = np.quantile(judged.gain, ends)
@@ -311,7 +315,7 @@ def _describe(
         channels=model.channels_,
         current=today,
         proposed=best.spend,
-        verdict=verdicts((marginal > asked).mean(axis=0), best.spend - today, known),
+        verdict=verdicts(above, best.spend - today, known),
         identified=tuple(known),
         marginal_romi=marginal.mean(axis=0),
         marginal_romi_lower=lower,

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from mmm.mix.diagnostics import identified
+from mmm.mix.effect import effect_evidence
 from mmm.mix.fitted import Fitted
 from mmm.mix.transforms import Floats
 
@@ -50,9 +51,15 @@ def contribution_frame(model: Fitted, level: float, margin: float) -> pd.DataFra
         model.scaled_.problem.media, model.posterior_, model.spend_, model.active_
     )
     shared = rests_on.count("data") * 2 >= len(rests_on)
+    effect = effect_evidence(model).probability_of_effect()
+    maybe_none = effect < 0.5 * (1.0 + level)
     lower, upper = _interval(contribution, level)
     romi_lower, romi_upper = _interval(margin * roas - 1.0, level)
     marginal_lower, marginal_upper = _interval(margin * marginal - 1.0, level)
+    # A curve never reaches 0: where none cannot be excluded, the interval is made to hold it.
+    lower[maybe_none] = 0.0
+    romi_lower[maybe_none] = np.fmin(romi_lower, -1.0)[maybe_none]
+    marginal_lower[maybe_none] = np.fmin(marginal_lower, -1.0)[maybe_none]
     return pd.DataFrame(
         {
             "channel": pd.Series([*model.channels_, MEDIA], dtype="str"),
@@ -70,6 +77,7 @@ def contribution_frame(model: Fitted, level: float, margin: float) -> pd.DataFra
             "marginal_romi_lower": marginal_lower,
             "marginal_romi_upper": marginal_upper,
             "identified": pd.Series([*rests_on, "data" if shared else "prior"], dtype="str"),
+            "probability_of_effect": np.where(spend > 0, effect, np.nan),
         }
     )
 

@@ -107,8 +107,10 @@ def _channel_finding(row: dict[Any, Any], total: float, common: dict[str, Any]) 
     if row["identified"] == "not identified":
         return Finding("mix.cannot_tell", row["contribution"] / total, facts=facts)
     facts |= {name: row[name] for name in ("romi", "romi_lower", "romi_upper")}
-    because = "mix.rests_on_data" if row["identified"] == "data" else "mix.rests_on_prior"
-    return Finding("mix.channel", row["contribution"] / total, because=(because,), facts=facts)
+    because = ["mix.rests_on_data" if row["identified"] == "data" else "mix.rests_on_prior"]
+    if row["contribution_lower"] <= 0:
+        because.append("mix.maybe_nothing")
+    return Finding("mix.channel", row["contribution"] / total, because=tuple(because), facts=facts)
 
 
 def plan_findings(plan: BudgetPlan, *, period: str, currency: str) -> list[Finding]:
@@ -157,7 +159,11 @@ def _verdicts(plan: BudgetPlan, common: dict[str, Any]) -> list[Finding]:
     advised = plan.recommended
     return [
         Finding(
-            _verdict_key(verdict, plan.advice in _MOVES, abs(advised[i] - plan.current[i]) > still),
+            _idle_key(advised[i])
+            if plan.current[i] == 0
+            else _verdict_key(
+                verdict, plan.advice in _MOVES, abs(advised[i] - plan.current[i]) > still
+            ),
             plan.marginal_romi[i],
             facts=common
             | {
@@ -170,6 +176,10 @@ def _verdicts(plan: BudgetPlan, common: dict[str, Any]) -> list[Finding]:
         )
         for i, (channel, verdict) in enumerate(zip(plan.channels, plan.verdict, strict=True))
     ]
+
+
+def _idle_key(advised: float) -> str:
+    return "mix.start" if advised > 0 else "mix.idle"
 
 
 def _verdict_key(verdict: str, moves: bool, moved: bool) -> str:

@@ -239,6 +239,22 @@ def respond(media: Media, z: Floats) -> Response:
     return Response(total, contribution, groups)
 
 
+def channel_media(media: Media, response: Response) -> Floats:
+    """Return media by channel and period, shape (n_draws, n_channels, n_periods).
+
+    Parameters
+    ----------
+    media : Media
+    response : Response
+    """
+    parts = np.empty((*response.contribution.shape, response.media.shape[1]))
+    for group, part in zip(media.groups, response.groups, strict=True):
+        channels = list(group.channels)
+        height = response.contribution[:, channels].T / part.mean
+        parts[:, channels] = (height[..., None] * part.response).swapaxes(0, 1)
+    return parts
+
+
 def _respond_group(group: Group, z: Floats) -> GroupResponse:
     values, slopes = curve_parameters(group, z)
     n_adstock = len(group.adstock.parameters)

@@ -3,7 +3,8 @@
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -11,8 +12,17 @@ import pandas as pd
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mmm.errors import ConfigError, ConvergenceError, DataWarning, InputError, check_level, quoted
+from mmm.errors import (
+    ConfigError,
+    ConvergenceError,
+    DataWarning,
+    InputError,
+    SourceError,
+    check_level,
+    quoted,
+)
 from mmm.mix.adequacy import check_size, spend_warnings
+from mmm.mix.calibration import LiftTest, conflicting_tests, place_tests
 from mmm.mix.design import Baseline, Recipe, build_design, learn_recipe
 from mmm.mix.diagnostics import Diagnostics, diagnose, likely_cause, prior_conflicts
 from mmm.mix.draws import Posterior, blocks_of, media_by_period
@@ -88,6 +98,10 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     sampler : Sampling, optional
     on_nonconvergence : {"raise", "warn"}
         What to do when chains do not agree after running on.
+    tests : sequence of LiftTest, optional
+        What tests of channels measured, in periods of the table. They add to its weeks, and must
+        not be read from them: a change of spend in the whole market is in the table already, a
+        comparison of regions or accounts is not.
     seed : int
 
     Attributes
@@ -131,6 +145,7 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         likelihood: str = "auto",
         sampler: Sampling | None = None,
         on_nonconvergence: str = "raise",
+        tests: Sequence[LiftTest] | None = None,
     ) -> None:
         self.channels = channels
         self.controls = controls
@@ -144,6 +159,7 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.likelihood = likelihood
         self.sampler = sampler
         self.on_nonconvergence = on_nonconvergence
+        self.tests = tests
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -247,6 +263,11 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             saturations=[_family(self.saturation, name, HillSaturation()) for name in names],
             priors=self.priors or Priors(),
         )
+        if self.tests:
+            spend = self.spend_[self.active_]
+            lifts = place_tests(self.tests, self.scaled_, spend, names, self.clock_)
+            problem = replace(self.scaled_.problem, lifts=lifts)
+            self.scaled_ = replace(self.scaled_, problem=problem)
         return spend_warnings(self.spend_, self.channels_, len(self.recipe_.columns))
 
     def _sample(self, notes: list[str], began: float) -> None:
@@ -257,6 +278,7 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         found = diagnose(self.scaled_, draws, self.posterior_)
         names = [name for name, on in zip(self.channels_, self.active_, strict=True) if on]
         notes = [*notes, *prior_conflicts(self.scaled_.problem.media, posterior, names)]
+        notes += conflicting_tests(self)
         self.diagnostics_: Diagnostics = found.with_notes(notes, time.perf_counter() - began)
         for note in self.diagnostics_.warnings:
             warnings.warn(note, DataWarning, stacklevel=4)
@@ -266,7 +288,19 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
                 raise ConvergenceError(cause)
             warnings.warn(cause, DataWarning, stacklevel=4)
 
-    def _read_new(self, X: Any) -> tuple[Table, Axis]:
+    def read_roles(self, X: Any) -> tuple[Table, Axis]:
+        """Sort the columns of rows into roles, and the rows into periods of the fit.
+
+        Parameters
+        ----------
+        X : frame or array
+            As for `predict`.
+
+        Returns
+        -------
+        table : Table
+        axis : Axis
+        """
         check_is_fitted(self, "posterior_")
         dates = None
         if self.date is not None:
@@ -300,7 +334,7 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         InputError
             If a period between the fitted ones and those of `X` is missing.
         """
-        return np.asarray(np.mean(self._predict_draws(X), axis=0))
+        return np.asarray(np.mean(self.predict_draws(X), axis=0))
 
     def predict_interval(self, X: Any, level: float = 0.9) -> tuple[Floats, Floats]:
         """Return the interval that holds a new outcome with the probability `level`.
@@ -317,7 +351,7 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             In units of the outcome; equal-tailed, noise included.
         """
         tail = 0.5 * (1.0 - check_level(level))
-        expected = self._predict_draws(X)
+        expected = self.predict_draws(X)
         rng = np.random.default_rng(self.seed)
         spread = self.posterior_.sigma / np.sqrt(1.0 - self.posterior_.rho**2)
         noise = rng.standard_normal(expected.shape)
@@ -327,9 +361,20 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         lower, upper = np.quantile(noisy, (tail, 1.0 - tail), axis=0)
         return np.asarray(lower), np.asarray(upper)
 
-    def _predict_draws(self, X: Any) -> Floats:
-        """Return the expected outcome under each draw, shape (n_draws, n_rows)."""
-        table, axis = self._read_new(X)
+    def predict_draws(self, X: Any) -> Floats:
+        """Return the expected outcome under each draw of the posterior.
+
+        Parameters
+        ----------
+        X : frame or array
+            As for `predict`.
+
+        Returns
+        -------
+        ndarray, shape (n_draws, n_rows)
+            In units of the outcome, without the noise of a new observation.
+        """
+        table, axis = self.read_roles(X)
         spend = self._spend_with(table, axis)
         days = self.clock_.period_days * axis.position.astype(np.float64)
         design = build_design(self.recipe_, days, axis.dates, table.controls)
@@ -375,7 +420,11 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             (margin x contribution - spend) / spend; marginal_romi = margin x (change of the
             contribution by a change of all spend) - 1; both 0 at break-even; roas = contribution
             / spend. `identified` says what the figure rests on: "data", "prior", or "not
-            identified".
+            identified". `probability_of_effect` compares the model with the one where the channel
+            brings nothing, both as likely before: near 1 the outcome needs the channel, near 0.5
+            the data say nothing, below it does better without. Where having no effect cannot be
+            excluded at `level`, lower ends are those of no effect; means, upper ends and the
+            interval of the total stay as they are.
         """
         from mmm.mix.contributions import contribution_frame
 
@@ -398,6 +447,60 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
         check_is_fitted(self, "posterior_")
         return response_curves(self, margin)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the fitted model to a folder of JSON and plain arrays; no pickle.
+
+        Parameters
+        ----------
+        path : str or Path
+            A folder that does not exist, or holds a mix model.
+
+        Returns
+        -------
+        Path
+            The folder.
+
+        Raises
+        ------
+        SourceError
+            If the folder holds something else.
+        ConfigError
+            If a setting, such as a family of one's own, cannot be written without pickle.
+        """
+        from mmm.mix.storage import ATTRIBUTES, write_fit
+
+        check_is_fitted(self, "posterior_")
+        state = {name: getattr(self, name) for name in ATTRIBUTES if hasattr(self, name)}
+        return write_fit(Path(path), self.get_params(deep=False), state)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a model that `save` wrote; what it answers is the same to the bit.
+
+        Parameters
+        ----------
+        path : str or Path
+
+        Returns
+        -------
+        MixModel
+
+        Raises
+        ------
+        SourceError
+            If the folder is foreign, damaged or of a newer version; nothing in it is executed.
+        """
+        from mmm.mix.storage import read_fit
+
+        settings, state = read_fit(Path(path))
+        unknown = sorted(set(settings) - set(cls().get_params(deep=False)))
+        if unknown:
+            raise SourceError(f"{path} has settings {quoted(unknown)} of another mmm. Fit again.")
+        model = cls(**settings)
+        for name, value in state.items():
+            setattr(model, name, value)
+        return model
 
 
 def _without(X: Any, date: str | None) -> Any:

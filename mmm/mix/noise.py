@@ -95,12 +95,30 @@ def renewing(problem: Problem) -> Renew:
         new = innovations(error, at.rho) / sigma[:, None]
         old = np.resize(freedom, (len(z), 1))
         record = np.column_stack([coefficient, sigma, old])
-        weights = rng.gamma(0.5 * (old + 1.0), size=new.shape) / (0.5 * (old + new**2))
+        weights = draw_weights(new, old, rng)
         freedom = _draw_freedom(weights, rng)
         after = now = with_weights(problem, weights)
         return lambda q: log_posterior(after, q), record
 
     return renew
+
+
+def draw_weights(innovation: Floats, freedom: Floats, rng: np.random.Generator) -> Floats:
+    """Draw the precision of each innovation given all else.
+
+    Parameters
+    ----------
+    innovation : ndarray, shape (n_draws, n_periods)
+        In multiples of sigma.
+    freedom : ndarray, shape (n_draws, 1)
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray, shape (n_draws, n_periods)
+    """
+    shape = rng.gamma(0.5 * (freedom + 1.0), size=innovation.shape)
+    return np.asarray(shape / (0.5 * (freedom + innovation**2)))
 
 
 def _draw_freedom(weights: Floats, rng: np.random.Generator) -> Floats:

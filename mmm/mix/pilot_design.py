@@ -53,10 +53,10 @@ class PilotTerms:
                 f"movable is {self.movable!r} and share {self.share!r}. Pass parts of the whole, "
                 "between 0 and 1."
             )
-        if not (self.half_life > 0 and self.interest > -1 and self.longest >= 4):
+        if not (self.half_life > 0 and self.interest > -1 and self.longest >= 8):
             raise ConfigError(
                 f"{self} cannot be. Pass a half-life above 0, an interest such as 0.08, and at "
-                "least 4 periods."
+                "least 8 periods."
             )
 
 
@@ -94,18 +94,32 @@ class Design:
 
 
 def block_signs(n_periods: int, block: int, seed: int) -> Floats:
-    """Return up (1) and down (-1) by period: blocks in pairs, each pair the mirror of the last.
+    """Return up (1) and down (-1) by period, block after block; which comes first is drawn.
 
-    Mirrored pairs keep a trend apart from the effect; which comes first is drawn.
+    Blocks that alternate are little like a trend or a bend of the outcome: both can be taken out.
 
     Examples
     --------
     >>> (block_signs(8, 2, 0) * block_signs(8, 2, 0)[0]).astype(int).tolist()
-    [1, 1, -1, -1, -1, -1, 1, 1]
+    [1, 1, -1, -1, 1, 1, -1, -1]
     """
     first = 1.0 if np.random.default_rng(seed).random() < 0.5 else -1.0
-    blocks = np.arange(n_periods) // block
-    return np.asarray(first * np.where((blocks + 1) // 2 % 2 == 0, 1.0, -1.0))
+    return np.asarray(first * np.where(np.arange(n_periods) // block % 2 == 0, 1.0, -1.0))
+
+
+def drift(n_periods: int) -> Floats:
+    """Return what a pilot in flights is read beside: level, trend and bend.
+
+    Returns
+    -------
+    ndarray, shape (n_periods, 3)
+
+    Examples
+    --------
+    >>> drift(3).tolist()
+    [[1.0, -1.0, 1.0], [1.0, 0.0, 0.0], [1.0, 1.0, 1.0]]
+    """
+    return np.vander(np.linspace(-1.0, 1.0, n_periods), 3, increasing=True)
 
 
 def design_pilot(
@@ -141,14 +155,14 @@ def design_pilot(
 
     Examples
     --------
-    >>> laid = design_pilot("flighting", 8, 2, 10.0, np.ones(1), 0.0, terms=PilotTerms())
+    >>> laid = design_pilot("flighting", 24, 2, 10.0, np.ones(1), 0.0, terms=PilotTerms())
     >>> float(laid.exposure.sum()), laid.size, round(laid.design_effect, 2)
-    (0.0, 10.0, 1.0)
+    (0.0, 10.0, 1.02)
     """
     if mode == "flighting":
         change = amount * block_signs(n_periods, block, terms.seed)
         exposure = np.convolve(change, kernel)[:n_periods]
-        nuisance = np.column_stack([np.ones(n_periods), np.linspace(-1, 1, n_periods)])
+        nuisance = drift(n_periods)
         noise = 1.0
     else:
         change = np.full(n_periods, -amount)

@@ -162,8 +162,8 @@ def plan_pilot(
     carry-over, the total unchanged. In a hold-out it goes down by `delta` in a part of the regions
     or accounts (`terms.share`); the parts' noises are taken as independent, which is careful: what
     they have in common cancels. The standard error counts the correlation of the noise, the
-    carry-over, and level and trend estimated beside the effect. It is widened where the replay on
-    the company's own residual history scatters more than that.
+    carry-over, and level, trend and bend estimated beside the effect. It is widened where the
+    replay on the company's own residual history scatters more than that.
 
     Parameters
     ----------
@@ -201,10 +201,10 @@ def plan_pilot(
     >>> from mmm.mix import MixModel
     >>> from mmm.mix.sampler import Sampling
     >>> rng = np.random.default_rng(0)
-    >>> spend = rng.gamma(2.0, 50.0, (80, 2))
+    >>> spend = rng.gamma(2.0, 50.0, (80, 1))
     >>> outcome = 900 + 3 * spend[:, 0] + rng.normal(0, 30, 80)
-    >>> model = MixModel(sampler=Sampling(n_warmup=150, n_draws=200), on_nonconvergence="warn")
-    >>> pilot = plan_pilot(model.fit(spend, outcome), "x1")
+    >>> model = MixModel(sampler=Sampling(n_draws=500)).fit(spend, outcome)
+    >>> pilot = plan_pilot(model, "x0")
     >>> pilot.value <= pilot.perfect_value
     True
     """
@@ -271,12 +271,16 @@ def rank_pilots(
                 )
                 for mode in modes
             ),
-            key=lambda pilot: pilot.net_value,
+            key=_net,
         )
         for name in plan.channels
         if today[name] > 0 and active[name]
     ]
-    return tuple(sorted(best, key=lambda pilot: -pilot.net_value))
+    return tuple(sorted(best, key=_net, reverse=True))
+
+
+def _net(pilot: Pilot) -> float:
+    return pilot.net_value
 
 
 def pilot_frame(pilots: Sequence[Pilot]) -> pd.DataFrame:
@@ -347,9 +351,9 @@ def _check(
         raise ConfigError(f"mode is {mode!r}. Pass 'flighting' or 'holdout'.")
     if not 0 < delta <= 1:
         raise ConfigError(f"delta is {delta!r}. Pass the change as a share of spend, up to 1.")
-    if weeks is not None and not 4 <= weeks <= terms.longest:
+    if weeks is not None and not 8 <= weeks <= terms.longest:
         raise ConfigError(
-            f"weeks is {weeks!r}. Pass 4 to {terms.longest} (PilotTerms(longest=...) allows more)."
+            f"weeks is {weeks!r}. Pass 8 to {terms.longest} (PilotTerms(longest=...) allows more)."
         )
     if horizon is not None and not horizon >= 1:
         raise ConfigError(f"horizon is {horizon!r}. Pass the number of periods, 1 or more.")
@@ -368,14 +372,14 @@ class Order:
 
 def _block(kernel: Floats, longest: int) -> int:
     faded = int(np.searchsorted(np.cumsum(kernel), _FADED - 1e-9)) + 1
-    return min(faded + 1, max(longest // 4, 1))
+    return max(min(faded + 1, longest // 4), 2)
 
 
 def _lengths(mode: Mode, block: int, longest: int) -> list[int]:
     """Return the lengths that are considered: whole pairs of blocks, or any that outlasts one."""
     if mode == "flighting":
         return list(range(4 * block, longest + 1, 2 * block))
-    return list(range(min(max(block, 4), longest), longest + 1, 2))
+    return list(range(min(max(block, 8), longest), longest + 1, 2))
 
 
 def _laid(ground: Ground, order: Order, n_periods: int) -> Design:

@@ -23,10 +23,10 @@ class BudgetPlan:
     identified : tuple of str
         What the effect of each channel rests on: data, prior, not identified.
     marginal_romi, marginal_romi_lower, marginal_romi_upper : ndarray, shape (n_channels,)
-        At current spend.
+        At current spend; NaN where there is none.
     marginal_romi_after, marginal_romi_after_lower, marginal_romi_after_upper : ndarray, \
 shape (n_channels,)
-        At proposed spend.
+        At proposed spend; NaN where there is none.
     multiplier : float
         Marginal ROMI that the budget asks for; 0 where the total is free.
     expected_gain, gain_lower, gain_upper : float

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mmm.mix.calibration import LiftTerm, lift_density
 from mmm.mix.media import Media, Response, pull_back, respond
 from mmm.mix.transforms import Floats
 
@@ -66,6 +67,8 @@ class Problem:
         Coefficients of 1, rho, rho^2 in B' R^-1 B.
     weights : ndarray, shape (1, n_periods) or (n_draws, n_periods)
         Relative precision of each innovation; 1 for normal noise.
+    lifts : tuple of LiftTerm
+        Tests; they depend on z alone.
     """
 
     outcome: Floats
@@ -73,6 +76,7 @@ class Problem:
     linear: Linear
     gram: Floats
     weights: Floats
+    lifts: tuple[LiftTerm, ...] = ()
 
     @property
     def n_parameters(self) -> int:
@@ -226,6 +230,33 @@ def collapse(problem: Problem, z: Floats) -> Collapsed:
     )
 
 
+def log_density_change(problem: Problem, at: Collapsed, change: Floats) -> Floats:
+    """Return how the log density of the outcome changes if media bring less by `change`.
+
+    Baseline and noise level are integrated out anew, so that they may take its place.
+
+    Parameters
+    ----------
+    problem : Problem
+    at : Collapsed
+        Of this problem.
+    change : ndarray, shape (n_draws, n_periods)
+        Taken off media.
+
+    Returns
+    -------
+    ndarray, shape (n_draws,)
+    """
+    linear = problem.linear
+    spread = _noise_precision(change, at.rho, problem.weights)
+    pulled = (spread @ linear.design)[:, None, :]
+    explained = np.matmul(np.matmul(pulled, at.covariance), pulled.swapaxes(1, 2))[:, 0, 0]
+    square = at.square + (change * (2.0 * at.weighted + spread)).sum(axis=1) - explained
+    power = linear.shape + 0.5 * len(problem.outcome)
+    before, after = linear.rate + 0.5 * at.square, linear.rate + 0.5 * square
+    return np.asarray(power * (np.log(before) - np.log(after)))
+
+
 def draw_linear(problem: Problem, at: Collapsed, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Draw the baseline coefficients and sigma given z, exactly.
 
@@ -268,11 +299,14 @@ def log_posterior(problem: Problem, z: Floats) -> tuple[Floats, Floats]:
         linear, n_media = problem.linear, problem.media.n_parameters
         heat = (linear.shape + 0.5 * len(problem.outcome)) / (linear.rate + 0.5 * at.square)
         gradient = np.empty_like(z)
-        gradient[:, :n_media] = pull_back(problem.media, at.response, heat[:, None] * at.weighted)
+        density, bend, by_curve = lift_density(problem.media, problem.lifts, at.response)
+        slope = heat[:, None] * at.weighted
+        gradient[:, :n_media] = pull_back(problem.media, at.response, slope, bend)
+        gradient[:, : problem.media.n_curve] += by_curve
         gradient[:, n_media] = linear.trend_scale * _by_log_size(linear, at, heat)
         gradient[:, n_media + 1] = linear.rho_scale * _by_rho_link(problem, at, heat)
         gradient -= z
-        return at.log_density - 0.5 * (z**2).sum(axis=1), gradient
+        return at.log_density + density - 0.5 * (z**2).sum(axis=1), gradient
 
 
 def _by_log_size(linear: Linear, at: Collapsed, heat: Floats) -> Floats:

@@ -1,14 +1,20 @@
 """A finished table of spend and outcome, from a file or frame, checked and typed."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
+import pyarrow.compute as pc
 
 from mmm.errors import InputError, quoted
+from mmm.tables.instants import to_date
 from mmm.tables.locales import find_locale
-from mmm.tables.read import read
-from mmm.tables.schema import Column, TableSpec
+from mmm.tables.money import to_money
+from mmm.tables.parse import Context, flat, is_text
+from mmm.tables.raw import Raw
 from mmm.tables.sources import load
+
+_LONG = r"([.,]\d{9})\d+(\D*)$"
 
 
 def read_mix(
@@ -51,21 +57,42 @@ def read_mix(
     >>> rows = {"week": ["2025-01-06"], "sales": ["1.000,5"], "ads": ["20"], "note": ["x"]}
     >>> frame = read_mix(pd.DataFrame(rows), date="week", outcome="sales", channels=["ads"],
     ...     locale="it")
-    >>> frame.iloc[0].tolist()
-    [Timestamp('2025-01-06 00:00:00'), 1000.5, 20.0]
+    >>> frame["sales"].tolist(), frame["ads"].tolist()
+    ([1000.5], [20.0])
     """
     numbers = [outcome, *channels, *controls]
-    there = load(source, table, find_locale(locale)).table.column_names
-    _check_names([date, *numbers], there)
-    columns = [Column(date, "date", required=True, complete=True)]
-    columns += [Column(name, "money", required=True, complete=True) for name in numbers]
-    frame = read(TableSpec("data", tuple(columns)), source, None, locale, "UTC", table).done()
-    kept = frame[[date, *numbers]].astype(dict.fromkeys(numbers, "float64"))
-    kept.attrs["notes"] = frame.attrs["notes"]
-    return kept
+    profile = find_locale(locale)
+    raw = load(source, table, profile)
+    _check_names([date, *numbers], raw)
+    notes = [f"data: {note}" for note in raw.notes]
+    columns: dict[str, Any] = {}
+    for name in (date, *numbers):
+        context = Context(
+            f"data column {name!r}", profile, notes=notes, kinds=raw.kinds.get(name), rows=raw.rows
+        )
+        column = raw.table[name]
+        if name == date:
+            typed = to_date(column, context).cast("timestamp[s]")
+        else:
+            typed = to_money(_shortened(column), context).cast("float64")
+        if typed.null_count:
+            context.refuse(pc.is_null(typed), "is missing", "Fill it in, 0 where there was none.")
+        columns[name] = typed.to_pandas()
+    frame = pd.DataFrame(columns)
+    frame.attrs["notes"] = tuple(dict.fromkeys(notes))
+    return frame
 
 
-def _check_names(asked: Sequence[str], there: Sequence[str]) -> None:
+def _shortened(column: Any) -> Any:
+    """Cut text to the nine decimals that the parser of amounts takes: a model needs no more."""
+    array = flat(column)
+    return pc.replace_substring_regex(array, _LONG, r"\1\2") if is_text(array) else array
+
+
+def _check_names(asked: Sequence[str], raw: Raw) -> None:
+    there = raw.table.column_names
+    if raw.table.num_rows == 0:
+        raise InputError(f"{raw.origin} has a header and no rows. Export it again.")
     absent = [name for name in asked if name not in there]
     if absent:
         raise InputError(
@@ -75,3 +102,6 @@ def _check_names(asked: Sequence[str], there: Sequence[str]) -> None:
     twice = sorted({name for name in asked if list(asked).count(name) > 1})
     if twice:
         raise InputError(f"{quoted(twice)} stands in two roles. Name each column once.")
+    doubled = sorted({name for name in asked if there.count(name) > 1})
+    if doubled:
+        raise InputError(f"{raw.origin} has the column {quoted(doubled)} twice. Rename one.")

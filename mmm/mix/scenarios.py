@@ -179,11 +179,11 @@ def compare_scenarios(
     >>> from mmm.mix import MixModel
     >>> from mmm.mix.sampler import Sampling
     >>> rng = np.random.default_rng(0)
-    >>> spend = rng.gamma(2.0, 50.0, (80, 2))
+    >>> spend = rng.gamma(2.0, 50.0, (80, 1))
     >>> outcome = 900 + 3 * spend[:, 0] + rng.normal(0, 30, 80)
-    >>> model = MixModel(sampler=Sampling(n_warmup=150, n_draws=200), on_nonconvergence="warn")
+    >>> model = MixModel(sampler=Sampling(n_draws=500)).fit(spend, outcome)
     >>> without = {"without x0": Scenario(off=("x0",))}
-    >>> bool(compare_scenarios(model.fit(spend, outcome), without).probability_better[0] < 0.2)
+    >>> bool(compare_scenarios(model, without).probability_better[0] < 0.2)
     True
     """
     level = check_level(level)

@@ -124,8 +124,8 @@ def level_of(z: Floats, y: Floats, weight: Floats) -> float:
 
     Examples
     --------
-    >>> round(level_of(np.zeros(4), np.array([1.0, 0.0, 0.0, 0.0]), np.ones(4)), 4)
-    -1.0986
+    >>> round(level_of(np.zeros(3), np.array([1.0, 0.0, 0.0]), np.ones(3)), 4)
+    -0.5108
     """
     # Half a row of each kind keeps the level finite where all rows are of one.
     total = float(weight.sum())

@@ -109,7 +109,7 @@ class Card:
             "rate": float(y.mean()) if len(y) else None,
             "signal": bool(choice.weights),
             "timed": known.created is not None,
-            "memory_rows": choice.memory,
+            "memory": choice.memory,
             "level_rows": choice.level_half_life,
             "kept": choice.kept,
         }
@@ -185,7 +185,7 @@ def write_card(card: Card, lang: str = "en") -> str:
     headings = {name: say(f"card.{name}", lang) for name, _ in shown}
     facts = [
         (say(f"card.{name}", lang), _cell(name, card.facts.get(name), lang))
-        for name in ("first_at", "last_at", "n_rows", "n_held_out", "rate", "memory_rows",
+        for name in ("first_at", "last_at", "n_rows", "n_held_out", "rate", "memory",
                      "level_rows")
     ]  # fmt: skip
     signal = said["signal" if card.facts.get("signal") else "no_signal"]
@@ -202,9 +202,18 @@ def _shown(table: pd.DataFrame, lang: str) -> tuple[list[str], list[list[str]]]:
     return [say(f"card.column_{name}", lang) for name in table.columns], rows
 
 
-_COUNTS = {"n", "n_won", "n_missing", "n_rows", "n_held_out", "age_days", "memory_rows",
+_COUNTS = {"n", "n_won", "n_missing", "n_rows", "n_held_out", "age_days",
            "level_rows"}  # fmt: skip
-_SHARES = {"rate", "promised", "from_probability", "share_of_wins", "won", "lost", "probability"}
+_SHARES = {
+    "memory",
+    "rate",
+    "promised",
+    "from_probability",
+    "share_of_wins",
+    "won",
+    "lost",
+    "probability",
+}
 
 
 def _cell(name: str, value: Any, lang: str) -> str:

@@ -237,7 +237,9 @@ def calibration_doubt(
     >>> calibration_doubt(drift, same, same).state
     'low'
     """
-    before, now = np.asarray(trained, dtype=np.float64), np.asarray(probability, dtype=np.float64)
+    # Rounded, so that a value on the edge of a bin is not moved by its last digit.
+    before = np.asarray(trained, dtype=np.float64).round(9)
+    now = np.asarray(probability, dtype=np.float64).round(9)
     moved = drift[drift["state"].isin(["moderate", "strong"])].sort_values("psi", ascending=False)
     bins = bin_numbers("probability", before)
     change = feature_drift([bins], pd.DataFrame({"probability": now}), level=level).iloc[0]

@@ -110,7 +110,8 @@ class Hazards:
             return np.zeros(len(won))
         now = slice(start, stop)
         reached = (open_before(won[:, now], lost[:, now]) * won[:, now]).sum(axis=1)
-        return np.clip(reached, 0.0, 1.0)
+        share: Floats = np.clip(reached, 0.0, 1.0)
+        return share
 
 
 def open_before(won: Floats, lost: Floats) -> Floats:

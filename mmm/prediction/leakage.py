@@ -290,11 +290,11 @@ def separation(column: Column, values: "pd.Series[Any]", won: Flags) -> str | No
     if len(values) > _MANY:
         pick = np.unique(np.linspace(0, len(values) - 1, _MANY).astype(np.int64))
         values, won = values.iloc[pick], won[pick]
-    for score, usable, few in _scores(column, as_kind(values, column.kind), won):
+    for score, usable, few, rates in _scores(column, as_kind(values, column.kind), won):
         n1, n0 = int((usable & won).sum()), int((usable & ~won).sum())
         if min(n1, n0) == 0:
             continue
-        true, false = best_cut(score[usable], won[usable], both_ways=not few)
+        true, false = best_cut(score[usable], won[usable], both_ways=not rates)
         gap = abs(true - false)
         if _beyond_honest(gap, n1, n0, few):
             true, false = (true, false) if true > false else (1 - true, 1 - false)
@@ -307,23 +307,28 @@ def separation(column: Column, values: "pd.Series[Any]", won: Flags) -> str | No
 
 def _scores(
     column: Column, typed: "pd.Series[Any]", won: Flags
-) -> Iterator[tuple[Floats, Flags, bool]]:
-    """Yield scores of a column: its numbers in order, then the rates of its levels."""
+) -> Iterator[tuple[Floats, Flags, bool, bool]]:
+    """Yield scores of a column: its numbers in order, then the rates of its levels.
+
+    Rates say something where they are higher for leads won. Lower they are of themselves: the rate
+    of the others leaves out the row's own win, and nothing else where levels are alike.
+    """
     filled = typed.notna().to_numpy(dtype=bool)
     if column.kind == "category":
         codes = typed.cat.codes.to_numpy().astype(np.int64) + 1
-        yield rates_of_others(codes, won), np.ones(len(won), dtype=bool), len(column.levels) <= 5
+        few = len(column.levels) <= 5
+        yield rates_of_others(codes, won), np.ones(len(won), dtype=bool), few, True
         return
     number = typed.to_numpy(dtype="datetime64[us]").astype(np.int64) if column.kind == "date" else 0
     score = np.asarray(number if column.kind == "date" else typed, dtype=np.float64)
     distinct = np.unique(score[filled])
     if len(distinct) > 2:
-        yield score, filled, False
+        yield score, filled, False, False
     edges = distinct
     if len(distinct) > 30:
         edges = np.unique(np.quantile(score[filled], np.linspace(0, 1, 21)[:-1]))
     bins = np.where(filled, np.searchsorted(edges, score, side="right"), 0)
-    yield rates_of_others(bins, won), np.ones(len(won), dtype=bool), len(edges) <= 5
+    yield rates_of_others(bins, won), np.ones(len(won), dtype=bool), len(edges) <= 5, True
 
 
 def rates_of_others(codes: npt.NDArray[np.int64], won: Flags) -> Floats:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy.special import logit
 
 from mmm.prediction.encoding import MISSING, Encoded, Feature
+from mmm.prediction.forest import Forest, read_forest
 
 Floats = npt.NDArray[np.float64]
 
@@ -106,10 +107,10 @@ class Whole:
         else:
             p = self.estimator.predict_proba(design_matrix(rows, self.design))[:, 1]
             z = logit(np.clip(p, 1e-6, 1 - 1e-6))
-        return np.clip(np.asarray(z, dtype=np.float64), -LIMIT, LIMIT)
+        return np.asarray(z, dtype=np.float64)
 
 
-Fitted = Additive | Whole
+Fitted = Additive | Whole | Forest
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,12 @@ class Sample:
         return Sample(self.rows.take(rows), self.y[rows], self.weight[rows])
 
     @property
+    def of_one_kind(self) -> bool:
+        """Whether the rows that count hold one class only, or there are none."""
+        known = self.y[self.weight > 0]
+        return len(known) == 0 or bool(np.ptp(known) == 0)
+
+    @property
     def rate(self) -> float:
         """Weighted share of ones, kept off 0 and 1 by half a row."""
         ones, total = float(self.weight @ self.y), float(self.weight.sum())
@@ -187,8 +194,10 @@ def fit(
 
     Returns
     -------
-    Additive or Whole
+    Additive, Forest or Whole
     """
+    if sample.of_one_kind:
+        return nothing(features, float(logit(sample.rate)))
     match candidate.family:
         case "logistic":
             return fit_logistic(features, sample, candidate.setting)
@@ -197,9 +206,10 @@ def fit(
         case "own":
             return fit_own(features, sample, own, seed)
     boosted = _boost(candidate.family, features, sample, int(candidate.setting), seed)
-    return (
-        to_tables(features, boosted) if candidate.family == "additive" else Whole(boosted, "codes")
-    )
+    if candidate.family == "additive":
+        return to_tables(features, boosted)
+    forest = read_forest(features, boosted, code_matrix(features, sample.rows)[:1_000])
+    return Whole(boosted, "codes") if forest is None else forest
 
 
 def held_out(
@@ -218,7 +228,7 @@ def held_out(
     found: dict[Candidate, Floats] = {}
     for family in ("additive", "full"):
         rounds = [int(c.setting) for c in tried if c.family == family]
-        if rounds:
+        if rounds and not sample.of_one_kind:
             boosted = _boost(family, features, sample, max(rounds), seed)
             stages = boosted.staged_decision_function(code_matrix(features, test))
             for done, z in enumerate(stages, start=1):
@@ -235,7 +245,7 @@ def log_odds(fitted: Fitted, features: Sequence[Feature], rows: Encoded) -> Floa
     """Return the log-odds of each row under either kind of model, shape (n,)."""
     if isinstance(fitted, Additive):
         return np.clip(fitted.log_odds(rows), -LIMIT, LIMIT)
-    return fitted.log_odds(features, rows)
+    return np.clip(fitted.log_odds(features, rows), -LIMIT, LIMIT)
 
 
 def fit_logistic(features: Sequence[Feature], sample: Sample, penalty: float) -> Additive:
@@ -251,7 +261,7 @@ def fit_logistic(features: Sequence[Feature], sample: Sample, penalty: float) ->
     from sklearn.linear_model import LogisticRegression
 
     design = design_columns(features, sample.rows)
-    if not design:
+    if not design or sample.of_one_kind:
         return nothing(features, float(logit(sample.rate)))
     model = LogisticRegression(
         C=penalty, solver="newton-cholesky" if len(design) <= 500 else "lbfgs", max_iter=200

@@ -161,8 +161,8 @@ def calibration_error(won: Floats, p: Floats, *, level: float = 0.9, seed: int =
     """Return the expected calibration error: the mean gap between promised and realised rates.
 
     The gap of each bin of `reliability`, weighted by its rows. Chance alone makes it positive; the
-    interval is that of the gap beyond chance: draws around the gaps found, moved back by what
-    sampling error adds on average, once for the gaps found and once for the draws.
+    interval is drawn around the gaps found, less what chance adds on average to no gap at all, and
+    always holds the value.
     """
     bin_ = bins_of(p)
     n = np.bincount(bin_)
@@ -173,11 +173,11 @@ def calibration_error(won: Floats, p: Floats, *, level: float = 0.9, seed: int =
     error = np.sqrt(rate * (1 - rate) / n)
     share = n / n.sum()
     value = float(share @ np.abs(gap))
-    noise = np.random.default_rng(seed).standard_normal((N_DRAWS, len(n)))
-    drawn = np.abs(gap + error * noise) @ share
-    bias = float(drawn.mean()) - value
-    low, high = np.quantile(drawn - 2 * bias, [(1 - check_level(level)) / 2, (1 + level) / 2])
-    return Metric("ece", value, float(max(low, 0.0)), float(max(high, value)))
+    noise = error * np.random.default_rng(seed).standard_normal((N_DRAWS, len(n)))
+    chance = float((np.abs(noise) @ share).mean())
+    drawn = np.abs(gap + noise) @ share - chance
+    low, high = np.quantile(drawn, [(1 - check_level(level)) / 2, (1 + level) / 2])
+    return Metric("ece", value, float(np.clip(low, 0.0, value)), float(max(high, value)))
 
 
 def top_lift(won: Floats, p: Floats, level: float = 0.9, share: float = 0.1) -> Metric:

@@ -20,6 +20,7 @@ from mmm.prediction.encoding import (
     numbers,
     values_of,
 )
+from mmm.prediction.forest import Forest
 from mmm.prediction.hazard import Hazards
 from mmm.prediction.learners import (
     Additive,
@@ -31,7 +32,7 @@ from mmm.prediction.learners import (
     nothing,
     weighted,
 )
-from mmm.prediction.stacking import Choice, fading
+from mmm.prediction.stacking import Choice, latest
 
 Floats = npt.NDArray[np.float64]
 
@@ -47,7 +48,7 @@ class Model:
     features : tuple of Feature
     additive : Additive
         The sum over columns, intercept included.
-    wholes : tuple of (float, Whole)
+    wholes : tuple of (float, Forest or Whole)
         Learners that are no such sum, with their weights; often none.
     typical : Encoded
         One row: the commonest code of each feature, numbers at their mean.
@@ -59,7 +60,7 @@ class Model:
 
     features: tuple[Feature, ...]
     additive: Additive
-    wholes: tuple[tuple[float, Whole], ...]
+    wholes: tuple[tuple[float, Forest | Whole], ...]
     typical: Encoded
     middle: Floats
     spread: Floats
@@ -132,14 +133,13 @@ def assemble(
     Model
         Without hazards.
     """
-    share = None if choice.memory is None else choice.memory / len(sample.y)
-    recent = fading(sample, share)
+    recent = latest(sample, choice.memory)
     fitted: list[tuple[float, Fitted]] = [
         (weight, fit(candidate, features, recent, seed=seed, own=own))
         for candidate, weight in sorted(choice.weights.items(), key=_in_order)
     ]
     sums = [(weight, part) for weight, part in fitted if isinstance(part, Additive)]
-    wholes = tuple((weight, part) for weight, part in fitted if isinstance(part, Whole))
+    wholes = tuple((weight, part) for weight, part in fitted if not isinstance(part, Additive))
     additive = weighted([(1.0, nothing(features)), *sums], choice.base)
     parts = [additive.part(sample.rows, j) for j in range(len(features))]
     model = Model(

@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.special import logit
 
 from mmm.prediction.encoding import Encoded, Feature, encode
+from mmm.prediction.forest import Forest
 from mmm.prediction.handover import LETTERS, Grades
 from mmm.prediction.learners import Whole
 from mmm.prediction.model import Model
@@ -103,7 +104,9 @@ def contributions(
     return Contributions((*names, AGE), base, values, base + values.sum(axis=1), method)
 
 
-def swapped(whole: Whole, features: Sequence[Feature], typical: Encoded, rows: Encoded) -> Floats:
+def swapped(
+    whole: Forest | Whole, features: Sequence[Feature], typical: Encoded, rows: Encoded
+) -> Floats:
     """Share out a score that is no sum over columns; see `SWAPPED`. Shape (n, n_features).
 
     References

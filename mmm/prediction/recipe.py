@@ -36,6 +36,11 @@ class Recipe:
         Days within which a lead counts as won, where features were made of tables.
     spec : FeatureSpec or None
         How they were made.
+    refused : tuple of str
+        Features of those tables that the model does not read: they know the future.
+    promised : tuple of float
+        Probabilities that the model gives to the rows of training, at even ranks: what those of
+        new leads are held against. Those of rows held out come from other models.
     """
 
     model_version: str
@@ -47,6 +52,8 @@ class Recipe:
     tables: tuple[str, ...] = ()
     horizon_days: float | None = None
     spec: FeatureSpec | None = None
+    refused: tuple[str, ...] = ()
+    promised: tuple[float, ...] = ()
 
     @property
     def beside(self) -> tuple[str, ...]:
@@ -92,8 +99,13 @@ def read_recipe(folder: Path, model_version: str) -> Recipe:
     if body.get("model_version") != model_version:
         raise SourceError(f"{file} belongs to another model. {_DAMAGED}")
     try:
-        tables, spec = tuple(map(str, body["tables"])), body["spec"]
-        return Recipe(**(body | {"tables": tables, "spec": None if spec is None else _spec(spec)}))
+        typed = {
+            "tables": tuple(map(str, body["tables"])),
+            "refused": tuple(map(str, body["refused"])),
+            "promised": tuple(map(float, body["promised"])),
+            "spec": None if body["spec"] is None else _spec(body["spec"]),
+        }
+        return Recipe(**(body | typed))
     except (KeyError, TypeError, ValueError, re.error, MmmError) as error:
         raise SourceError(f"{file} is damaged ({error!r}). {_DAMAGED}") from error
 

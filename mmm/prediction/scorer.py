@@ -88,7 +88,7 @@ class LeadScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     >>> bool(scores.probability[0] > scores.probability[1])
     True
     >>> scores.reasons[0][0]
-    'pages: 9. Such leads convert far more often.'
+    'pages: 9. Such leads convert more often.'
     """
 
     def __init__(

@@ -16,7 +16,7 @@ from mmm.prediction.splits import Fold
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-MEMORIES = (None, 0.25, 0.1, 0.04)  # half-lives of training rows, as shares of their number
+MEMORIES = (None, 0.25, 0.1)  # latest rows that are trained on, as shares of all
 STEADY = 10.0  # how firmly weights are held to the plain average: as by this many rows
 CLEARLY = 2.0  # paired standard errors by which full boosting has to win
 
@@ -51,7 +51,7 @@ class Choice:
     weights : mapping of Candidate to float
         Factor of the log-odds of each learner; empty where none says anything.
     memory : float or None
-        Half-life of the training rows, in rows; None where all count alike.
+        Share of the rows, the latest, that were trained on; None where all were.
     moves : bool
         Whether the level moves, so that that of the rows held out counts, not that of all.
     level_half_life : float or None
@@ -116,19 +116,18 @@ def choose(
     n = len(sample.y)
     if not folds.splits or not tried:
         return _nothing(sample)
-    share = _memory(features, sample, folds) if folds.timed else None
-    memory = None if share is None else share * n
+    memory = _memory(features, sample, folds) if folds.timed else None
     scores: dict[Candidate, Floats] = {candidate: np.zeros(n) for candidate in tried}
     fold = np.full(n, -1, dtype=np.int64)
     for k, ((train, test), known) in enumerate(zip(folds.splits, folds.samples, strict=True)):
-        past = fading(known.take(train), share)
+        past = latest(known.take(train), memory)
         found = held_out(tried, features, past, sample.rows.take(test), seed=seed, own=own)
         for candidate, z in found.items():
             scores[candidate][test] = z
         fold[test] = k
     rows = np.flatnonzero((fold >= 0) & (sample.weight > 0))
     y, weight = sample.y[rows], sample.weight[rows]
-    tested = Tested(
+    tested = HeldOut(
         {c: z[rows] for c, z in scores.items()},
         y,
         weight,
@@ -146,7 +145,7 @@ def choose(
 
 
 @dataclass(frozen=True, eq=False)
-class Tested:
+class HeldOut:
     """What the learners said of rows held out, and what became of those.
 
     Attributes
@@ -193,18 +192,19 @@ def _nothing(sample: Sample) -> Choice:
     return Choice(base, {}, None, False, None, rows, z, np.zeros(n, dtype=np.int64), said, 0.0)
 
 
-def fading(sample: Sample, share: float | None) -> Sample:
-    """Weigh rows in order of time by their age; `share` of the rows is one half-life."""
+def latest(sample: Sample, share: float | None) -> Sample:
+    """Return the latest rows, which hold a share of the weight; all of them by default.
+
+    Rows count by their weight: young leads, which say little yet, do not push the others out.
+    """
     if share is None:
         return sample
-    age = np.arange(len(sample.y) - 1, -1, -1.0)
-    weight = sample.weight * 0.5 ** (age / max(share * len(age), 1.0))
-    rows = np.flatnonzero(weight > 1e-3)
-    return Sample(sample.rows.take(rows), sample.y[rows], weight[rows])
+    later = np.cumsum(sample.weight[::-1])[::-1] - sample.weight
+    return sample.take(np.flatnonzero(later < share * float(sample.weight.sum())))
 
 
 def _mixture(
-    tested: Tested,
+    tested: HeldOut,
 ) -> tuple[dict[Candidate, float], Floats, dict[str, float], float]:
     """Return weights, log-odds up to a shift, losses by family and the share believed."""
     total = tested.weight.sum()
@@ -215,7 +215,7 @@ def _mixture(
         for c in tested.z
     }
     slopes = {c: float(alone[c].weights[0]) for c in families.values()}
-    scaled = Tested(
+    scaled = HeldOut(
         {c: slope * tested.z[c] for c, slope in slopes.items()},
         tested.y,
         tested.weight,
@@ -246,9 +246,10 @@ def _mixture(
 
 
 def _memory(features: Sequence[Feature], sample: Sample, folds: Folds) -> float | None:
-    """Choose how fast training rows fade, by the recent forecasts of a logistic regression.
+    """Choose how much of the past is trained on, by the forecasts of a logistic regression.
 
-    All of the past counts alike unless a half-life wins by more than one paired standard error.
+    Less than all has to win by more than one paired standard error. A cut does better than weights
+    that fade: old rows of small weight still decide what recent ones are silent about.
     """
     loss: dict[float | None, list[Floats]] = {share: [] for share in MEMORIES}
     weights = []
@@ -256,13 +257,12 @@ def _memory(features: Sequence[Feature], sample: Sample, folds: Folds) -> float 
         rows, weight = sample.rows.take(test), sample.weight[test]
         weights.append(weight)
         for share in MEMORIES:
-            fitted = fit_logistic(features, fading(known.take(train), share), 1.0)
+            fitted = fit_logistic(features, latest(known.take(train), share), 1.0)
             loss[share].append(weight * loss_of(sample.y[test], log_odds(fitted, features, rows)))
     total = {share: np.concatenate(found) for share, found in loss.items()}
-    recent = 0.5 ** (np.arange(len(total[None]) - 1, -1, -1.0) / (0.2 * len(total[None])))
     best: float | None = None
     for share in MEMORIES[1:]:
-        gain = recent * (total[best] - total[share])
+        gain = total[best] - total[share]
         if gain.sum() > gain.std() * np.sqrt(len(gain)):
             best = share
     return best

@@ -5,7 +5,7 @@ import io
 import json
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from mmm.prediction.columns import Column
 from mmm.prediction.contract import DataContract
 from mmm.prediction.drift import FeatureBins
 from mmm.prediction.encoding import Encoded, Feature
+from mmm.prediction.forest import Forest
 from mmm.prediction.handover import Grades
 from mmm.prediction.hazard import Hazards
 from mmm.prediction.learners import Additive, Candidate, Whole
@@ -31,10 +32,13 @@ VERSION = 1
 MANIFEST, ARRAYS = "model.json", "arrays.npz"
 LIMIT = 500_000_000  # bytes of a file, unpacked: no honest model comes near
 
-# Classes of scikit-learn that skops does not trust by itself; they hold arrays of trees.
+# What skops does not trust by itself: classes of scikit-learn that hold arrays of trees, and the
+# check of numbers that boosting with categories puts before them.
 TRUSTED = (
+    "functools.partial",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.tree._tree.Tree",
+    "sklearn.utils.validation.check_array",
 )
 _DAMAGED = "Train again, or restore the model from its copy."
 
@@ -257,6 +261,9 @@ def _pack(trained: Trained, *, learners: bool = True) -> Packed:
     for j, feature in enumerate(model.features):
         arrays[f"edges_{j}"] = feature.edges
         arrays[f"table_{j}"] = model.additive.tables[j]
+    for i, (_, whole) in enumerate(model.wholes):
+        if isinstance(whole, Forest):
+            arrays |= {f"forest_{i}_{name}": getattr(whole, name) for name in _FOREST}
     if model.hazards is not None:
         arrays |= {f"hazard_{name}": getattr(model.hazards, name) for name in _HAZARD}
     body = {
@@ -267,32 +274,60 @@ def _pack(trained: Trained, *, learners: bool = True) -> Packed:
         "n_features": trained.n_features,
         "features": [_feature(feature) for feature in model.features],
         "base": model.additive.base,
-        "wholes": [[w, whole.reads, [list(d) for d in whole.design]] for w, whole in model.wholes],
+        "wholes": [_whole(weight, whole) for weight, whole in model.wholes],
         "hazards": None
         if model.hazards is None
         else {"centre": model.hazards.centre, "follow_up": model.hazards.follow_up},
-        "choice": {
-            "base": choice.base,
-            "weights": [[c.family, float(c.setting), w] for c, w in choice.weights.items()],
-            "memory": choice.memory,
-            "moves": choice.moves,
-            "level_half_life": choice.level_half_life,
-            "losses": dict(choice.losses),
-            "kept": choice.kept,
-        },
+        "choice": _choice(choice),
         "contract": trained.contract.to_dict(),
         "drift_bins": [bins.to_dict() for bins in trained.drift_bins],
-        "leakage": trained.leakage.to_dict("list"),
+        "leakage": trained.leakage.to_numpy().tolist(),
         "grades": list(trained.grades.edges),
         "card": trained.card.to_dict(),
     }
     body = json.loads(json.dumps(body))
-    kept = tuple(_write_learner(w.estimator) for _, w in model.wholes) if learners else ()
+    foreign = [whole.estimator for _, whole in model.wholes if isinstance(whole, Whole)]
+    kept = tuple(_write_learner(estimator) for estimator in foreign) if learners else ()
     return Packed(body, arrays, kept)
 
 
 _SCORES = ("classes", "features", "base", "wholes", "hazards", "choice", "grades")
+_FOREST = ("start", "feature", "masks", "values")
 _HAZARD = ("times", "rates", "effects")
+
+
+def _choice(choice: Choice) -> dict[str, Any]:
+    return {
+        "base": choice.base,
+        "weights": [[c.family, float(c.setting), w] for c, w in choice.weights.items()],
+        "memory": choice.memory,
+        "moves": choice.moves,
+        "level_half_life": choice.level_half_life,
+        "losses": dict(choice.losses),
+        "kept": choice.kept,
+    }
+
+
+def _whole(weight: float, whole: Forest | Whole) -> dict[str, Any]:
+    if isinstance(whole, Forest):
+        return {"weight": weight, "kind": "forest", "base": whole.base}
+    return {"weight": weight, "kind": whole.reads, "design": [list(d) for d in whole.design]}
+
+
+def _read_whole(
+    i: int,
+    plain: Mapping[str, Any],
+    arrays: Mapping[str, npt.NDArray[Any]],
+    learners: Iterator[Any],
+    n_features: int,
+) -> Forest | Whole:
+    if plain["kind"] != "forest":
+        design = tuple((int(j), int(code)) for j, code in plain["design"])
+        return Whole(next(learners), str(plain["kind"]), design)
+    forest = Forest(float(plain["base"]), *(arrays[f"forest_{i}_{name}"] for name in _FOREST))
+    if not forest.fits(n_features):
+        raise SourceError(f"Trees and features of the model differ. {_DAMAGED}")
+    return forest
 
 
 def _feature(feature: Feature) -> dict[str, Any]:
@@ -318,9 +353,10 @@ def _unpack(
             float(body["hazards"]["centre"]),
             float(body["hazards"]["follow_up"]),
         )
+    left = iter(learners)
     wholes = tuple(
-        (float(weight), Whole(learner, str(reads), tuple((int(j), int(c)) for j, c in design)))
-        for (weight, reads, design), learner in zip(body["wholes"], learners, strict=True)
+        (float(plain["weight"]), _read_whole(i, plain, arrays, left, len(features)))
+        for i, plain in enumerate(body["wholes"])
     )
     model = Model(
         features,
@@ -342,7 +378,9 @@ def _unpack(
         choice=_read_choice(body["choice"], arrays),
         contract=DataContract.from_dict(body["contract"]),
         drift_bins=tuple(FeatureBins.from_dict(plain) for plain in body["drift_bins"]),
-        leakage=pd.DataFrame(body["leakage"], dtype="str"),
+        leakage=pd.DataFrame(
+            body["leakage"], columns=["column", "reason", "evidence"], dtype="str"
+        ),
         grades=Grades(tuple(body["grades"])),
         card=Card.from_dict(body["card"]),
     )

@@ -64,7 +64,7 @@ class LogSettings:
     people_per_account: int = 2
     days: int = 730
     known_account: float = 0.8
-    base: float = -4.0
+    base: float = -6.0
     won: float = 0.4
     seed: int = 0
 

@@ -23,6 +23,21 @@ def inert(text: object) -> object:
     return f"'{text}" if isinstance(text, str) and text.startswith(FORMULA_STARTS) else text
 
 
+def inert_frame(frame: pd.DataFrame) -> pd.DataFrame:
+    """Make the texts of a frame, and the names of its columns, inert.
+
+    Examples
+    --------
+    >>> inert_frame(pd.DataFrame({"name": ["=1+1"]}))["name"].tolist()
+    ["'=1+1"]
+    """
+    safe = frame.rename(columns=inert)
+    for name in safe.columns:
+        if pd.api.types.is_string_dtype(safe[name]) or safe[name].dtype == object:
+            safe[name] = safe[name].map(inert, na_action="ignore")
+    return safe
+
+
 def write_csv(frame: pd.DataFrame, path: str | Path) -> Path:
     """Write a frame as UTF-8 CSV with commas and decimal points, formulas made inert.
 
@@ -43,10 +58,7 @@ def write_csv(frame: pd.DataFrame, path: str | Path) -> Path:
     """
     target = Path(path)
     make_folder(target.parent)
-    safe = frame.rename(columns=inert)
-    for name in safe.columns:
-        if pd.api.types.is_string_dtype(safe[name]) or safe[name].dtype == object:
-            safe[name] = safe[name].map(inert, na_action="ignore")
+    safe = inert_frame(frame)
     try:
         safe.to_csv(target, index=False, encoding="utf-8", lineterminator="\n")
     except OSError as error:

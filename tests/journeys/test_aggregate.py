@@ -11,9 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmm.errors import ConfigError, DataWarning, InputError, SourceError
-from mmm.journeys import Journeys, build_journeys
-from mmm.journeys.aggregate import aggregate_paths
-from mmm.journeys.expression import local_engine
+from mmm.journeys import Journeys, aggregate_paths, build_journeys, local_engine
 from mmm.simulate.log import LogSettings, write_log
 from tests.journeys.spark import SPARK_WARNINGS, connect
 
@@ -22,7 +20,9 @@ COLUMNS = ("touch", "start", "conversions", "nulls", "value", "value_squares", "
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory):
-    return write_log(tmp_path_factory.mktemp("log"), LogSettings(n_touches=6000), chunk=2500)
+    return write_log(
+        tmp_path_factory.mktemp("log"), LogSettings(n_touches=6000, base=-4.0), chunk=2500
+    )
 
 
 @pytest.fixture(scope="module")
@@ -287,3 +287,19 @@ def test_a_spark_session_that_is_not_in_utc_is_refused(log, spark):
             aggregate_paths(log.touches, log.deals, engine=spark)
     finally:
         spark._session.conf.set("spark.sql.session.timeZone", "UTC")
+
+
+@pytest.mark.parametrize("size", [900, 400])
+def test_a_large_log_in_parts_gives_the_same_rows(log, monkeypatch, size):
+    expected = aggregate_paths(log.touches, log.deals, by="account")
+    monkeypatch.setattr("mmm.journeys.aggregate.PART", size)
+    found = aggregate_paths(log.touches, log.deals, by="account")
+    for name in COLUMNS:
+        assert np.array_equal(getattr(found, name), getattr(expected, name)), name
+    assert found.about["counts"] == expected.about["counts"]
+
+
+def test_too_little_memory_is_an_error_with_the_cure(log, tmp_path):
+    engine = local_engine(memory_limit="6MB", temp_directory=tmp_path, threads=1)
+    with pytest.raises(ConfigError, match="higher limit or fewer threads"):
+        aggregate_paths(log.touches, log.deals, engine=engine)

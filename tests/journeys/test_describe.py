@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmm.errors import ConfigError, InputError
-from mmm.journeys import Journeys, build_journeys
-from mmm.journeys.describe import path_lengths, time_lags, top_paths
+from mmm.journeys import Journeys, build_journeys, path_lengths, time_lags, top_paths
 from mmm.simulate.log import LogSettings, write_log
 
 rows = st.lists(
@@ -55,7 +54,7 @@ def test_path_lengths_add_up(rows):
 
 
 def test_time_lags_are_days_to_the_close(tmp_path):
-    log = write_log(tmp_path, LogSettings(n_touches=2000))
+    log = write_log(tmp_path, LogSettings(n_touches=2000, base=-4.0))
     journeys = build_journeys(log.touches, log.deals)
     lags = time_lags(journeys)
     won = journeys.conversions > 0

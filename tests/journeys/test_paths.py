@@ -20,7 +20,15 @@ def test_texts_sequences_and_mixtures_give_the_same_journeys(rows, random):
     expected = [tuple(unicodedata.normalize("NFC", name) for name in row) for row in rows]
     texts = [" > ".join(row) for row in rows]
     mixed = [text if random.random() < 0.5 else row for text, row in zip(texts, rows, strict=True)]
-    forms = [texts, rows, mixed, pd.Series(texts), np.array(texts, dtype=object), iter(texts)]
+    forms = [
+        texts,
+        rows,
+        mixed,
+        pd.Series(texts),
+        pd.Categorical(texts),
+        np.array(texts, dtype=object),
+        iter(texts),
+    ]
     for form in forms:
         journeys = Journeys.from_paths(form)
         assert list(journeys.paths()) == expected
@@ -91,3 +99,8 @@ def test_merged_rows_of_several_deals_without_squares_refuse_intervals_of_value(
     merged = Journeys.from_paths(["a", "a"], conversions=[2, 3], value=[5.0, 5.0], merge=True)
     assert merged.value_squares is None
     assert np.isnan(linear(merged).upper).all()
+
+
+def test_categories_that_no_row_has_are_no_channels():
+    paths = pd.Categorical(["a"], categories=["a", "b > c"])
+    assert Journeys.from_paths(paths, merge=True).channels == ("a",)

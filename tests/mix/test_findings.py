@@ -95,7 +95,7 @@ def test_hidden_demand_is_named_only_where_it_could_tip_the_plan(tau):
         ("push", "stay", "More spend on Search looks worth it, but test"),
         ("cut", "move", "Cut Search from €100 to €140 a week"),
         ("cut", "test first", "Less spend on Search looks worth it, but test"),
-        ("hold", "move", "Search goes from €100 to €140 a week to make the plan add up"),
+        ("hold", "move", "Search goes from €100 to €140 a week as the rest of the plan asks"),
         ("hold", "test first", "Hold Search at €100 a week"),
         ("test", "move", "Test Search: the data cannot tell its effect"),
     ],
@@ -111,6 +111,19 @@ def test_the_verdict_of_a_channel_depends_on_the_whole_plan(verdict, advice, beg
 def test_a_channel_that_hardly_moves_is_held():
     plan = a_plan(verdict=("hold", "hold"), proposed=np.array([101.0, 199.0]))
     assert all(sentence.startswith("Hold ") for sentence in said(plan)[1:])
+
+
+@pytest.mark.parametrize(
+    ("proposed", "begins"),
+    [(0.0, "Nothing is spent on Search today, and it gets"), (40.0, "Search starts at €40 a week")],
+)
+def test_a_channel_without_spend_today_has_no_return_to_speak_of(proposed, begins):
+    nan = np.array([np.nan, 0.1])
+    plan = a_plan(
+        current=np.array([0.0, 200.0]), proposed=np.array([proposed, 160.0]), marginal_romi=nan
+    )
+    assert said(plan)[1].startswith(begins)
+    assert "n.d." not in said(plan, "it")[1]
 
 
 def a_frame(**changes):
@@ -133,6 +146,7 @@ def a_frame(**changes):
     [
         ({}, "Most of that is told by the data."),
         ({"identified": "prior"}, "what was assumed than on these data."),
+        ({"contribution_lower": 0.0}, "It cannot be ruled out that it brings nothing."),
         ({"identified": "not identified"}, "moves as one with that of another channel."),
         ({"spend": 0.0, "identified": "not identified"}, "nothing can be said of it."),
     ],
@@ -143,7 +157,7 @@ def test_a_channel_says_what_it_rests_on(changes, ends):
         "All channels together brought 22% of sales (90% interval: 5.0% to 40%)."
     )
     assert channel.sentence().endswith(ends)
-    assert ("+120% (-50% to +300%)" in channel.sentence()) == (len(channel.because) == 1)
+    assert ("+120% (-50% to +300%)" in channel.sentence()) == bool(channel.because)
     assert channel.sentence("it") != channel.sentence("en")
 
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from mmm.errors import ConfigError
 from mmm.mix import optimize_budget
-from mmm.mix.flighting import flight_plan, rhythm, spread_over
+from mmm.mix.flighting import Flighting, coming_periods, flight_plan, rhythm, spread_over
+from mmm.mix.inputs import Clock
 from tests.mix.small_model import CHANNELS, small_model
 
 
@@ -80,6 +81,14 @@ def test_the_file_for_the_media_buyer_holds_the_total(model, plan, tmp_path):
     assert read.columns.tolist() == ["date", *CHANNELS, "total"]
     assert read["total"].to_numpy() == pytest.approx(read[list(CHANNELS)].sum(axis=1).to_numpy())
     assert "." in (tmp_path / "plan.csv").read_text().splitlines()[1]
+
+
+def test_periods_without_dates_are_numbered(tmp_path):
+    dates = coming_periods(Clock(5, 7.0, None, None), 2)
+    calendar = Flighting(("=A",), dates, ((Decimal("1.10"), Decimal("2.20")),), ("flights",))
+    assert calendar.to_frame()["date"].tolist() == [5, 6]
+    written = calendar.to_csv(tmp_path / "plan.csv").read_text().splitlines()
+    assert written == ["date,'=A,total", "5,1.10,1.10", "6,2.20,2.20"]
 
 
 def test_short_and_silent_histories():

@@ -19,6 +19,7 @@ COLUMNS = [
     "channel", "spend", "contribution", "contribution_lower", "contribution_upper",
     "share_of_outcome", "share_of_media", "roas", "romi", "romi_lower", "romi_upper",
     "marginal_romi", "marginal_romi_lower", "marginal_romi_upper", "identified",
+    "probability_of_effect",
 ]  # fmt: skip
 
 

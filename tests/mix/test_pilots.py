@@ -1,5 +1,6 @@
 """Pilots of a fitted model: worth, calendar, and the words that go with them."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from mmm.mix import optimize_budget
 from mmm.mix.pilot_design import PilotTerms, block_signs, design_pilot
 from mmm.mix.pilot_ground import carry_over, residuals
 from mmm.mix.pilots import pilot_frame, plan_pilot, rank_pilots, with_pilots
-from tests.mix.small_model import CHANNELS, small_model
+from tests.mix.small_model import CHANNELS, small_model, small_table, unfitted
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +70,17 @@ def test_blocks_outlast_the_carry_over_and_the_calendar_keeps_the_total(model):
     assert set(frame["spend"].round(6)) == {round(0.5 * today, 6), round(1.5 * today, 6)}
 
 
-def test_blocks_are_balanced_and_mirrored():
+def test_blocks_alternate_and_are_balanced():
     signs = block_signs(16, 2, seed=5)
     assert signs.sum() == 0
-    assert abs(signs @ np.linspace(-1, 1, 16)) < 1e-12
+    assert (signs[:-4] == signs[4:]).all()
+    assert {block_signs(4, 2, seed)[0] for seed in range(9)} == {1.0, -1.0}
+
+
+def test_a_season_that_bends_is_not_taken_for_an_effect():
+    laid = design_pilot("flighting", 24, 3, 50.0, np.ones(1), 0.3, terms=PilotTerms())
+    bend = 3000 + 40 * np.arange(24) - 3 * np.arange(24) ** 2
+    assert bend @ laid.weights == pytest.approx(0.0, abs=1e-8)
 
 
 def test_a_holdout_splits_the_spend_and_is_read_against_the_weeks_before(model):
@@ -90,6 +98,16 @@ def test_a_holdout_splits_the_spend_and_is_read_against_the_weeks_before(model):
     assert pilot.outcome_lost > 0
 
 
+def test_the_error_of_a_holdout_is_that_of_two_parts_with_noises_of_their_own():
+    terms = PilotTerms(share=0.25)
+    laid = design_pilot("holdout", 12, 2, 50.0, np.ones(1), 0.0, terms=terms, n_before=40)
+    rng = np.random.default_rng(0)
+    held, others = (rng.normal(0, 80 * np.sqrt(part), (20_000, 52)) / part for part in (0.25, 0.75))
+    read = (held - others + 7.0) @ laid.weights
+    assert read.mean() == pytest.approx(0.0, abs=0.02 * read.std())
+    assert laid.error(80.0) == pytest.approx(read.std(), rel=0.02)
+
+
 def test_the_power_said_is_the_power_met(model):
     """Within 3 points, on simulated outcomes with the model's noise."""
     pilot = plan_pilot(model, "Social", weeks=24, threshold=0.0)
@@ -102,6 +120,35 @@ def test_the_power_said_is_the_power_met(model):
     read = (2.8 * s * laid.exposure + 1000 + 80.0 * shocks) @ laid.weights
     assert np.mean(np.abs(read) > 1.959964 * s) == pytest.approx(0.80, abs=0.03)
     assert read.std() == pytest.approx(s, rel=0.03)
+
+
+@pytest.mark.slow
+def test_power_and_false_alarms_hold_on_companies_with_seasons():
+    """The noise is fitted, the season of the pilot's weeks is left in what is read."""
+    found = []
+    for seed in range(4):
+        frame, outcome = small_table(130, seed=seed)
+        season = 200 * np.sin(2 * np.pi * np.arange(154) / 52)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model = unfitted().fit(frame, outcome + season[:130])
+        pilot = plan_pilot(model, "Social", weeks=24)
+        laid = design_pilot(
+            "flighting",
+            24,
+            pilot.block,
+            0.5 * model.spend_[1, -13:].mean(),
+            carry_over(model, 1, model.spend_[:, -13:].mean(axis=1)),
+            float(model.posterior_.rho.mean()),
+            terms=PilotTerms(),
+        )
+        noise = np.random.default_rng(seed).normal(0, 80, (4000, 24)) + season[130:]
+        read = noise @ laid.weights / pilot.standard_error
+        alarms = np.mean(np.abs(read) > 1.959964)
+        found.append([np.mean(np.abs(read + 2.8016) > 1.959964), alarms])
+    power_met, alarms = np.mean(found, axis=0)
+    assert power_met == pytest.approx(0.80, abs=0.06)
+    assert alarms <= 0.07
 
 
 def test_false_alarms_are_replayed_and_the_error_is_widened(model):
@@ -159,7 +206,7 @@ def test_a_costly_pilot_is_worth_less(model):
         ({"channel": "Radio"}, "no channel 'Radio'"),
         ({"delta": 0.0}, "delta is"),
         ({"delta": 1.2}, "delta is"),
-        ({"weeks": 2}, "weeks is"),
+        ({"weeks": 5}, "weeks is"),
         ({"mode": "geo"}, "mode is"),
         ({"horizon": 0}, "horizon is"),
         ({"terms": PilotTerms(current={"Search": 0.0, "Social": 1.0, "Fairs": 1.0})}, "nothing is"),

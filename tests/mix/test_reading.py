@@ -24,18 +24,30 @@ def test_files_of_all_kinds_read_alike(tmp_path, ending):
 
 def test_italian_files_read_with_their_locale(tmp_path):
     path = tmp_path / "settimane.csv"
-    path.write_text("settimana;ricavi;fiere\n06/01/2025;1.000,50;20\n13/01/2025;900;0\n", "utf-8")
+    path.write_text("settimana;ricavi;fiere\n06/01/2025;1.000;20\n03/02/2025;900;0\n", "utf-8")
     asked = {"date": "settimana", "outcome": "ricavi", "channels": ["fiere"]}
     found = read_mix(path, **asked, locale="it")
-    assert found["ricavi"].tolist() == [1000.5, 900.0]
-    with pytest.raises(InputError, match="ricavi"):
+    assert found["ricavi"].tolist() == [1000.0, 900.0]
+    assert found["settimana"].tolist()[1] == pd.Timestamp("2025-02-03")
+    with pytest.raises(InputError, match="settimana"):
         read_mix(path, **asked)
 
 
-def test_long_decimals_of_a_control_pass():
-    thirds = [1 / 3, 2 / 3]
-    found = read_mix(pd.DataFrame(ROWS | {"price": thirds}), **ASKED)
-    assert found["price"].tolist() == pytest.approx(thirds, abs=1e-9)
+@pytest.mark.parametrize("write", [float, str])
+def test_long_decimals_pass_to_nine_of_them(write):
+    numbers = [1 / 3, -20000 / 3]
+    found = read_mix(pd.DataFrame(ROWS | {"price": list(map(write, numbers))}), **ASKED)
+    assert found["price"].tolist() == pytest.approx(numbers, abs=1.1e-9)
+
+
+def test_a_table_without_rows_or_with_a_doubled_column_is_refused(tmp_path):
+    path = tmp_path / "weeks.csv"
+    path.write_text("week,sales,ads,price\n", "utf-8")
+    with pytest.raises(InputError, match="no rows"):
+        read_mix(path, **ASKED)
+    path.write_text("week,sales,ads,ads,price\n2025-01-06,1,2,3,4\n", "utf-8")
+    with pytest.raises((InputError, SourceError), match="ads"):
+        read_mix(path, **ASKED)
 
 
 @pytest.mark.parametrize(

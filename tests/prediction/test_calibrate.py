@@ -25,9 +25,7 @@ def test_slope_and_level_are_recovered():
     rng = np.random.default_rng(0)
     truth = rng.normal(size=40_000) - 1
     y = (rng.random(40_000) < expit(truth)).astype(float)
-    found = mix(
-        3 * truth[:, None] + 1, y, np.ones(40_000), np.zeros(40_000, dtype=int), steady=1.0
-    )
+    found = mix(3 * truth[:, None] + 1, y, np.ones(40_000), np.zeros(40_000, dtype=int), steady=1.0)
     assert abs(found.weights[0] - 1 / 3) < 0.01
     assert np.abs(found.z - truth).max() < 0.15
 

@@ -257,3 +257,11 @@ def test_the_limit_is_that_of_its_definition():
         true, false = best_cut(score, np.arange(300) < 60)
         above += abs(true - false) > limit
     assert above <= 12  # 4 expected
+
+
+def test_a_count_that_says_nothing_is_not_refused_for_leaving_out_its_own_win():
+    # Rates of the others of a level differ by the row's own win alone, where levels are alike.
+    counts = np.repeat(np.arange(7.0), [200, 50, 25, 25, 25, 25, 25])
+    won = np.arange(len(counts)) % 25 < 9
+    frame = pd.DataFrame({"n_touches": counts})
+    assert find_leakage(frame, won).empty

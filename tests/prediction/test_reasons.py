@@ -82,7 +82,7 @@ def test_contributions_with_hazards_add_up_with_the_age_as_a_part():
 
 
 def test_sentences_follow_the_contributions(plain):
-    scorer, frame = plain
+    scorer, _ = plain
     new = pd.DataFrame(
         {
             "lead_id": ["high", "low"],

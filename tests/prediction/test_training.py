@@ -32,6 +32,17 @@ def test_a_young_open_lead_is_not_a_lost_lead(table):
     assert settled.y.index.equals(settled.X.index)
 
 
+def test_past_horizon_keeps_looks_whatever_became_of_them(tables, table):
+    whole = table.past_horizon()
+    assert (whole.created_at + 120 * DAY <= table.as_of).all()
+    assert whole.settled.all()
+    assert len(whole.X) < table.settled.sum()
+    # The same looks, seen later: nothing that was to come is missing from them.
+    then = training_table(*tables, horizon_days=120, as_of="2025-06-30").past_horizon()
+    later = table.y.set_axis(table.lead_id + table.created_at.astype("str"))
+    assert (later[then.lead_id + then.created_at.astype("str")].to_numpy() == then.y).all()
+
+
 def test_y_is_a_win_within_the_horizon(table):
     days = (table.ended_at - table.created_at) / DAY
     expected = table.outcome.eq("won") & (days <= 120)

@@ -1,0 +1,250 @@
+"""`mmm mix`: what each channel brought, how sure that is, and where to move the budget."""
+
+import json
+import math
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mmm.cli.options import Json, Locale
+from mmm.cli.shell import print_json, print_notes, progress, records, told
+from mmm.errors import ConfigError, ConvergenceError, check_level, quoted
+
+_TABLES = ("contributions.csv", "response_curves.csv", "budget.csv", "diagnostics.json")
+_PLAN = (
+    "advice",
+    "probability_better",
+    "expected_profit",
+    "profit_lower",
+    "profit_upper",
+    "expected_gain",
+    "gain_lower",
+    "gain_upper",
+    "expected_loss",
+    "tipping_tau",
+    "optimality_gap",
+    "level",
+    "margin",
+    "horizon",
+    "notes",
+)
+
+
+@dataclass(frozen=True)
+class Look:
+    """How results are shown.
+
+    Attributes
+    ----------
+    outcome, currency, lang : str
+    figures : str
+        Ending of the figures: png, svg, or none.
+    """
+
+    outcome: str
+    currency: str
+    lang: str
+    figures: str
+
+
+def mix(
+    data: Annotated[str, typer.Option(help="One row a period: a file or a URL#table.")],
+    date: Annotated[str, typer.Option(help="Column of dates: the first day of each period.")],
+    outcome: Annotated[str, typer.Option(help="Column to explain, such as revenue.")],
+    channels: Annotated[str, typer.Option(help="Columns of spend, comma-separated.")],
+    out: Annotated[Path, typer.Option(help="Folder for the results.")],
+    controls: Annotated[
+        str, typer.Option(help="Columns of what else moves the outcome, comma-separated.")
+    ] = "",
+    total: Annotated[
+        str, typer.Option(help="Budget a period: a number, current, or free.")
+    ] = "current",
+    margin: Annotated[
+        float, typer.Option(help="Margin in one unit of the outcome: 0.4 of revenue, 900 a deal.")
+    ] = 1.0,
+    level: Annotated[float, typer.Option(help="Coverage of the intervals.")] = 0.9,
+    seed: Annotated[int, typer.Option(help="Same seed, same result.")] = 0,
+    draws: Annotated[int, typer.Option(help="Draws a chain; more where chains disagree.")] = 1000,
+    locale: Locale = None,
+    currency: Annotated[str, typer.Option(help="Currency of spend and profit.")] = "EUR",
+    lang: Annotated[str, typer.Option(help="Language of what is printed: en or it.")] = "en",
+    figures: Annotated[str, typer.Option(help="png, svg, or none.")] = "png",
+    as_json: Json = False,
+) -> None:
+    """Fit a marketing mix."""
+    os.environ.setdefault("MPLBACKEND", "Agg")  # figures are written, never shown
+    look = Look(outcome, currency, lang, _choice("--figures", figures, ("png", "svg", "none")))
+    _choice("--lang", lang, ("en", "it"))
+    budget = _total(total)
+    _check_figures(margin, level, currency)
+    spends, others = _names(channels), _names(controls)
+    if not spends:
+        raise ConfigError("--channels names no channel. Write the columns of spend, as in a,b,c.")
+    _refuse_to_replace(data, out)
+    with told():
+        frame = _read(data, locale, date=date, outcome=outcome, channels=spends, controls=others)
+        model = _fitted(frame, date, outcome, spends, others, seed=seed, draws=draws)
+        progress("choosing the budget")
+        from mmm.mix import mix_findings, optimize_budget
+
+        plan = optimize_budget(model, budget, margin=margin, level=level)
+        files = _write_tables(model, plan, out)
+        if look.figures != "none":
+            progress("drawing")
+            files |= _write_figures(model, plan, out, look)
+        findings = mix_findings(model, plan, outcome=outcome, currency=currency)
+    print_notes([*frame.attrs["notes"], *plan.notes])
+    said = [finding.sentence(lang) for finding in findings]
+    if as_json:
+        print_json(
+            {
+                "files": files,
+                "diagnostics": _diagnostics(model),
+                "contributions": records(model.contributions(level=level, margin=margin)),
+                "budget": records(plan.to_frame()),
+                "plan": _plain({name: getattr(plan, name) for name in _PLAN}),
+                "findings": said,
+            }
+        )
+        return
+    for sentence in said:
+        print(sentence)
+    print(f"Written: {len(files)} files in {out.resolve()}")
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _choice(option: str, value: str, choices: tuple[str, ...]) -> str:
+    if value not in choices:
+        raise ConfigError(f"{option} is {value!r}. Choose one of {quoted(choices)}.")
+    return value
+
+
+def _total(text: str) -> Any:
+    """Return the total as `optimize_budget` takes it."""
+    if text in ("current", "free"):
+        return None if text == "free" else text
+    try:
+        return float(text)
+    except ValueError:
+        raise ConfigError(
+            f"--total is {text!r}. Write the spend a period, such as 12000, or current, or free."
+        ) from None
+
+
+def _check_figures(margin: float, level: float, currency: str) -> None:
+    """Refuse before the fit what would be refused after it."""
+    from mmm.wording import format_money
+
+    check_level(level)
+    format_money(0, currency)
+    if not (math.isfinite(margin) and margin > 0):
+        raise ConfigError(
+            f"--margin is {margin}. Write what one unit of the outcome leaves, above 0."
+        )
+
+
+def _refuse_to_replace(data: str, out: Path) -> None:
+    from mmm.tables.write import make_folder, refuse_input
+
+    inputs = set() if "://" in data else {Path(data).resolve()}
+    for name in _TABLES:
+        refuse_input(out / name, inputs)
+    make_folder(out)
+
+
+def _read(data: str, locale: str | None, **columns: Any) -> Any:
+    from mmm.mix import read_mix
+
+    progress("reading")
+    place, _, table = data.partition("#") if "://" in data else (data, "", "")
+    return read_mix(place, **columns, locale=locale, table=table or None)
+
+
+def _fitted(
+    frame: Any,
+    date: str,
+    outcome: str,
+    channels: list[str],
+    controls: list[str],
+    *,
+    seed: int,
+    draws: int,
+) -> Any:
+    """Fit the model; where chains disagree, say how to go on from here."""
+    from mmm.mix import MixModel
+    from mmm.mix.sampler import Sampling
+
+    progress(f"fitting {len(channels)} channels to {len(frame)} periods")
+    model = MixModel(channels, controls, date, seed=seed, sampler=Sampling(n_draws=draws))
+    try:
+        model.fit(frame.drop(columns=outcome), frame[outcome].to_numpy())
+    except ConvergenceError as error:
+        cause = str(error).partition(" Otherwise ")[0]
+        raise ConvergenceError(
+            f"{cause} Nothing was written. Mend the data, or sample longer: --draws {4 * draws}."
+        ) from error
+    progress(f"fitted in {model.diagnostics_.seconds:.1f} s")
+    return model
+
+
+def _write_tables(model: Any, plan: Any, out: Path) -> dict[str, Path]:
+    from mmm.tables import write_csv
+
+    frames = {
+        "contributions": model.contributions(level=plan.level, margin=plan.margin),
+        "response_curves": model.response_curves(plan.margin).to_frame(plan.level),
+        "budget": plan.to_frame(),
+    }
+    files = {name: write_csv(frame, out / f"{name}.csv") for name, frame in frames.items()}
+    files["diagnostics"] = out / "diagnostics.json"
+    content = _diagnostics(model) | {"plan": _plain({name: getattr(plan, name) for name in _PLAN})}
+    files["diagnostics"].write_text(
+        json.dumps(content, ensure_ascii=False, allow_nan=False, indent=2) + "\n", encoding="utf-8"
+    )
+    return files
+
+
+def _diagnostics(model: Any) -> dict[str, Any]:
+    """Return the diagnostics without the time taken: the same run writes the same bytes."""
+    found = asdict(model.diagnostics_)
+    del found["seconds"]
+    return {"converged": model.diagnostics_.converged} | _plain(found)
+
+
+def _plain(content: dict[str, Any]) -> dict[str, Any]:
+    """Return what JSON can hold: a number that is none becomes null."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in content.items()
+    }
+
+
+def _write_figures(model: Any, plan: Any, out: Path, look: Look) -> dict[str, Path]:
+    from mmm.mix import decompose, efficient_frontier, prior_and_posterior
+    from mmm.mix.plots import plot_contributions, plot_prior_posterior, save_figure
+
+    level, margin, outcome = plan.level, plan.margin, look.outcome
+    parts = decompose(model, level)
+    contributions = model.contributions(level=level, margin=margin)
+    learned = prior_and_posterior(model, level)
+    draw: dict[str, Callable[[], Any]] = {
+        "fit": lambda: parts.plot(outcome),
+        "residuals": parts.plot_residuals,
+        "contributions": lambda: plot_contributions(contributions, level=level, outcome=outcome),
+        "response_curves": lambda: model.response_curves(margin).plot(level, outcome, plan.current),
+        "prior_posterior": lambda: plot_prior_posterior(learned, level=level, outcome=outcome),
+        "budget": plan.plot,
+        "frontier": lambda: efficient_frontier(model, margin=margin, level=level).plot(),
+    }
+    files = {}
+    for name, figure in draw.items():
+        files[f"{name}_figure"] = out / f"{name}.{look.figures}"
+        save_figure(figure(), files[f"{name}_figure"])
+    return files

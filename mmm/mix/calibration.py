@@ -1,0 +1,388 @@
+"""Tests as part of the likelihood: what a lift measured, held against what the curves say of it.
+
+A test compares spend with and without a change over some periods. Its lift depends only on what is
+sampled (curves and contributions), so that the baseline and the noise level still integrate out,
+and each test adds one normal term to the log density.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mmm.errors import ConfigError, quoted
+from mmm.mix.inputs import Clock
+from mmm.mix.media import GroupResponse, Media, Response, lagged, respond
+from mmm.mix.transforms import Floats
+
+if TYPE_CHECKING:
+    from mmm.mix.model import MixModel
+    from mmm.mix.problem import Scaled
+
+_DISAGREES = 2.0
+_BLOCK = 50
+_EARLY = 0.1  # of a period: months differ in length
+
+
+@dataclass(frozen=True)
+class LiftTest:
+    """What a test of one channel showed.
+
+    Attributes
+    ----------
+    channel : str
+    start, end : str
+        First and last period of the test: dates, or numbers of rows where the table has no dates.
+    spend_change : float
+        Spend of the test less spend without it, over all of it, in money; below 0 where spend was
+        taken away. In flighting, what the periods up spent above those down.
+    lift : float
+        Outcome of these periods less that without the change, in units of the outcome.
+    standard_error : float
+        Of the lift.
+    part : float, default 1
+        Part of the market, by its usual spend on the channel, in which spend was changed. A test
+        in regions with a fifth of the market changes spend five times as much there.
+
+    Examples
+    --------
+    >>> LiftTest("Search", "2025-01-06", "2025-03-03", -800.0, -2000.0, 400.0).roas
+    2.5
+    """
+
+    channel: str
+    start: str
+    end: str
+    spend_change: float
+    lift: float
+    standard_error: float
+    part: float = 1.0
+
+    def __post_init__(self) -> None:
+        numbers = (self.spend_change, self.lift, self.standard_error, self.part)
+        if not (
+            np.isfinite(numbers).all()
+            and self.spend_change != 0
+            and self.standard_error > 0
+            and 0 < self.part <= 1
+        ):
+            raise ConfigError(
+                f"the test of {self.channel!r} has a change of spend of {self.spend_change!r} and "
+                f"a lift of {self.lift!r} +- {self.standard_error!r} in a part of "
+                f"{self.part!r} of the market. Pass a change other than 0, an error above 0, and "
+                "a part above 0 and up to 1."
+            )
+
+    @property
+    def roas(self) -> float:
+        """Outcome per unit of spend."""
+        return self.lift / self.spend_change
+
+    @property
+    def roas_error(self) -> float:
+        """Standard error of the outcome per unit of spend."""
+        return self.standard_error / abs(self.spend_change)
+
+
+@dataclass(frozen=True, eq=False)
+class LiftTerm:
+    """A test in the scales of the fit.
+
+    Attributes
+    ----------
+    channel, group, row : int
+        Position among the channels with spend; of its group; and within that.
+    lags : ndarray, shape (1, n_lags, n_columns)
+        Scaled spend by lag: the fitted periods, those of the test with the change, and without.
+    sign : ndarray, shape (n_columns,)
+        Weights of the responses that make the lift: 0 for fitted periods, then above 0, then below.
+    mean : ndarray, shape (n_columns,)
+        Weights of the responses that make the mean over the fitted periods.
+    lift, standard_error : float
+        Over the scale of the outcome.
+    """
+
+    channel: int
+    group: int
+    row: int
+    lags: Floats
+    sign: Floats
+    mean: Floats
+    lift: float
+    standard_error: float
+
+
+def place_tests(
+    tests: Sequence[LiftTest],
+    scaled: "Scaled",
+    spend: Floats,
+    channels: Sequence[str],
+    clock: Clock,
+) -> tuple[LiftTerm, ...]:
+    """Put tests into the scales and periods of the fit.
+
+    The spend of the table is that with the change. The change is spread over the periods of the
+    test as spend is there, or evenly where there is none.
+
+    Parameters
+    ----------
+    tests : sequence of LiftTest
+    scaled : Scaled
+    spend : ndarray, shape (n_channels, n_periods)
+        In money.
+    channels : sequence of str
+        Names of the rows of `spend`, all with some spend.
+    clock : Clock
+
+    Returns
+    -------
+    tuple of LiftTerm
+
+    Raises
+    ------
+    ConfigError
+        If a test names another channel or other periods, or changes spend by more than there was.
+    """
+    terms = []
+    for test in tests:
+        if test.channel not in channels:
+            raise ConfigError(
+                f"a test names {test.channel!r}; the channels with spend are "
+                f"{quoted(channels, 20)}. Correct the name, or leave the test out."
+            )
+        channel = list(channels).index(test.channel)
+        window = _window(test, clock)
+        money = _with_and_without(test, spend[channel], window)
+        terms.append(_term(test, scaled, channel, window, [spend[channel], *money]))
+    return tuple(terms)
+
+
+def _window(test: LiftTest, clock: Clock) -> slice:
+    first, last = (_position(value, clock) for value in (test.start, test.end))
+    if not 0 <= first <= last < clock.n_periods:
+        raise ConfigError(
+            f"the test of {test.channel!r} from {test.start} to {test.end} does not lie in the "
+            f"{clock.n_periods} fitted periods"
+            + ("" if clock.first is None else f" from {clock.first}")
+            + ". Fit a table that holds them, or correct the dates."
+        )
+    return slice(first, last + 1)
+
+
+def _position(value: str, clock: Clock) -> int:
+    try:
+        if clock.first is None:
+            return int(value) - (clock.offset or 0)
+        days = (pd.Timestamp(value).to_datetime64() - clock.first) / np.timedelta64(1, "D")
+    except (ValueError, TypeError) as error:
+        kind = "number of a row" if clock.first is None else "date such as 2025-01-31"
+        raise ConfigError(f"a test starts or ends at {value!r}; pass a {kind}.") from error
+    return int(np.floor(days / clock.period_days + _EARLY))
+
+
+def _with_and_without(test: LiftTest, spend: Floats, window: slice) -> tuple[Floats, Floats]:
+    """Return spend as it would be if all of the market had the change, and if none had it."""
+    inside = spend[window]
+    key = inside / inside.sum() if inside.sum() > 0 else np.full(len(inside), 1.0 / len(inside))
+    changed, unchanged = spend.copy(), spend.copy()
+    unchanged[window] = inside - key * test.spend_change
+    changed[window] = unchanged[window] + key * test.spend_change / test.part
+    least = -1e-9 * max(float(spend.max()), abs(test.spend_change))
+    if min(changed.min(), unchanged.min()) < least:
+        raise ConfigError(
+            f"the test of {test.channel!r} changes spend by {test.spend_change:g} in a part of "
+            f"{test.part:g} of the market, and the table has {inside.sum():g} in these periods: "
+            "spend would fall below 0. Check the units, the periods and part=."
+        )
+    return np.maximum(changed, 0.0), np.maximum(unchanged, 0.0)
+
+
+def _term(
+    test: LiftTest, scaled: "Scaled", channel: int, window: slice, money: list[Floats]
+) -> LiftTerm:
+    groups = scaled.problem.media.groups
+    group = next(i for i, one in enumerate(groups) if channel in one.channels)
+    n_lags, before = groups[group].lags.shape[1], scaled.before[[channel]]
+    rows = [row[None] / scaled.spend_scale[channel] for row in money]
+    all_lags, with_it, without = (lagged(row, n_lags, before) for row in rows)
+    n_periods, n_test = all_lags.shape[-1], window.stop - window.start
+    return LiftTerm(
+        channel=channel,
+        group=group,
+        row=groups[group].channels.index(channel),
+        lags=np.concatenate([all_lags, with_it[..., window], without[..., window]], axis=-1),
+        sign=test.part * np.repeat([0.0, 1.0, -1.0], [n_periods, n_test, n_test]),
+        mean=np.repeat([1.0 / n_periods, 0.0], [n_periods, 2 * n_test]),
+        lift=test.lift / scaled.outcome_scale,
+        standard_error=test.standard_error / scaled.outcome_scale,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Curve:
+    """The curve of one test's channel along `LiftTerm.lags`, shapes (1, n_draws, n_columns)."""
+
+    response: Floats
+    by_spend: Floats
+    by_parameter: tuple[Floats, ...]
+    n_adstock: int
+
+
+def _curve(media: Media, term: LiftTerm, part: GroupResponse) -> _Curve:
+    group = media.groups[term.group]
+    n_adstock = len(group.adstock.parameters)
+    values = part.values[[term.row]]
+    weights, _ = group.adstock.weights(values[..., :n_adstock], term.lags.shape[1])
+    effective = np.matmul(weights, term.lags)
+    found = group.saturation.curve(effective, values[..., None, n_adstock:])
+    return _Curve(*found, n_adstock)
+
+
+def predicted_lifts(media: Media, terms: Sequence[LiftTerm], response: Response) -> Floats:
+    """Return the lift of each test under each draw.
+
+    Parameters
+    ----------
+    media : Media
+    terms : sequence of LiftTerm
+    response : Response
+
+    Returns
+    -------
+    ndarray, shape (n_draws, n_tests)
+        Over the scale of the outcome.
+    """
+    lifts = np.empty((len(response.contribution), len(terms)))
+    for i, term in enumerate(terms):
+        curve = _curve(media, term, response.groups[term.group]).response[0]
+        height = response.contribution[:, term.channel] / (curve @ term.mean)
+        lifts[:, i] = height * (curve @ term.sign)
+    return lifts
+
+
+def lift_density(
+    media: Media, terms: Sequence[LiftTerm], response: Response
+) -> tuple[Floats, Floats, Floats]:
+    """Return the log density of the tests, up to a constant, and its gradient.
+
+    Parameters
+    ----------
+    media : Media
+    terms : sequence of LiftTerm
+    response : Response
+
+    Returns
+    -------
+    density : ndarray, shape (n_draws,)
+    by_log_contribution : ndarray, shape (n_draws, n_channels)
+        For `mmm.mix.media.pull_back`.
+    by_curve : ndarray, shape (n_draws, n_curve)
+        In z of adstock and saturation, contributions held.
+    """
+    n_draws, n_channels = response.contribution.shape
+    density, bend = np.zeros(n_draws), np.zeros((n_draws, n_channels))
+    by_curve = np.zeros((n_draws, media.n_curve))
+    for term in terms:
+        group, part = media.groups[term.group], response.groups[term.group]
+        curve = _curve(media, term, part)
+        mean, signed = curve.response[0] @ term.mean, curve.response[0] @ term.sign
+        height = response.contribution[:, term.channel] / mean
+        lift = height * signed
+        density -= 0.5 * ((lift - term.lift) / term.standard_error) ** 2
+        pull = (term.lift - lift) / term.standard_error**2
+        bend[:, term.channel] += pull * lift
+        # The mean response divides: a curve that is higher everywhere changes no lift.
+        slope = (pull * height)[:, None] * (term.sign - (signed / mean)[:, None] * term.mean)
+        first = group.first + term.row * len(group.parameters)
+        own = slice(first, first + len(group.parameters))
+        by_curve[:, own] += _by_parameter(curve, term, part, slope)
+    return density, bend, by_curve
+
+
+def _by_parameter(curve: _Curve, term: LiftTerm, part: GroupResponse, slope: Floats) -> Floats:
+    """Turn a gradient in the response into one in z of the curve, (n_draws, n_parameters)."""
+    by_value = np.empty(part.values.shape[1:])
+    if curve.n_adstock:
+        by_weight = (slope * curve.by_spend[0]) @ term.lags[0].T
+        found = np.matmul(part.weight_slopes[term.row], by_weight[..., None])[..., 0]
+        by_value[:, : curve.n_adstock] = found
+    for i, derivative in enumerate(curve.by_parameter):
+        by_value[:, curve.n_adstock + i] = (slope * derivative[0]).sum(axis=1)
+    return np.asarray(by_value * part.slopes[term.row])
+
+
+def check_tests(model: "MixModel") -> pd.DataFrame:
+    """Hold each test against what the other data and the prior say of it.
+
+    The lift that the fit would expect without the test is not fitted again: with normal errors the
+    residual of a fit that used the test, over the root of the difference of the variances, is the
+    residual of one that did not.
+
+    Parameters
+    ----------
+    model : MixModel
+        Fitted with `tests`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a test: channel, start, end, lift and standard_error as given; fitted, with
+        fitted_error, from the posterior, in units of the outcome; z, of the test against all else;
+        agrees, where z is within 2.
+
+    Examples
+    --------
+    >>> from mmm.mix import MixModel
+    >>> from mmm.mix.sampler import Sampling
+    >>> rng = np.random.default_rng(0)
+    >>> spend = rng.gamma(2.0, 50.0, (80, 1))
+    >>> test = LiftTest("x0", "20", "29", -300.0, -900.0, 150.0)
+    >>> quick = Sampling(n_warmup=150, n_draws=200)
+    >>> model = MixModel(sampler=quick, on_nonconvergence="warn", tests=[test])
+    >>> _ = model.fit(spend, 900 + 3 * spend[:, 0] + rng.normal(0, 30, 80))
+    >>> check_tests(model)["agrees"].tolist()
+    [True]
+    """
+    tests, terms = list(model.tests or ()), model.scaled_.problem.lifts
+    lifts = model.scaled_.outcome_scale * _posterior_lifts(model, terms)
+    lift = np.array([test.lift for test in tests])
+    error = np.array([test.standard_error for test in tests])
+    fitted, variance = lifts.mean(axis=0), lifts.var(axis=0)
+    # The floor keeps a test that decides alone from being judged by Monte Carlo error.
+    z = (lift - fitted) / np.sqrt(np.maximum(error**2 - variance, 0.05 * error**2))
+    names = {name: [getattr(test, name) for test in tests] for name in ("channel", "start", "end")}
+    return pd.DataFrame(
+        {
+            **{name: pd.Series(values, dtype="str") for name, values in names.items()},
+            "lift": lift,
+            "standard_error": error,
+            "fitted": fitted,
+            "fitted_error": np.sqrt(variance),
+            "z": z,
+            "agrees": np.abs(z) <= _DISAGREES,
+        }
+    )
+
+
+def _posterior_lifts(model: "MixModel", terms: Sequence[LiftTerm]) -> npt.NDArray[np.float64]:
+    media, z = model.scaled_.problem.media, model.posterior_.z
+    blocks = np.array_split(z, range(_BLOCK, len(z), _BLOCK))
+    return np.concatenate([predicted_lifts(media, terms, respond(media, z)) for z in blocks])
+
+
+def conflicting_tests(model: "MixModel") -> list[str]:
+    """Say which tests disagree with the other data and the prior."""
+    if not model.tests:
+        return []
+    frame = check_tests(model)
+    return [
+        f"The test of {row['channel']!r} from {row['start']} to {row['end']} measured "
+        f"{row['lift']:,.4g} +- {row['standard_error']:,.4g}, {abs(row['z']):.1f} standard errors "
+        f"from what the other data and the prior say; the fit settles on {row['fitted']:,.4g}. "
+        "Test, data or prior is wrong: check the dates and units of the test, and what moves spend "
+        "and outcome alike."
+        for row in frame[~frame["agrees"]].to_dict("records")
+    ]

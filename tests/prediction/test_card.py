@@ -1,0 +1,59 @@
+"""The card says what the model is, in JSON and as an inert page."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mmm.errors import InputError
+from mmm.prediction.card import Card
+from mmm.prediction.metrics import measure
+from mmm.prediction.scorer import LeadScorer
+
+
+@pytest.fixture(scope="module")
+def scorer():
+    rng = np.random.default_rng(0)
+    n = 1_200
+    frame = pd.DataFrame(
+        {"pages": rng.poisson(3, n), "source": rng.choice(["fair", "web", "mail"], n), "one": 1}
+    )
+    odds = 0.5 * frame["pages"] - 3 + (frame["source"] == "fair")
+    won = (rng.random(n) < 1 / (1 + np.exp(-odds))).astype(int)
+    days = pd.date_range("2025-01-01", periods=n, freq="h")
+    return LeadScorer().fit(frame, won, created_at=days)
+
+
+def test_figures_are_those_of_rows_held_out(scorer):
+    card, choice = scorer.card_, scorer.choice_
+    assert card.facts["n_held_out"] == len(choice.rows) < card.facts["n_rows"] == 1_200
+    assert card.facts["first_at"] == "2025-01-01"
+    assert set(card.metrics["metric"]) == {m.name for m in measure([0, 1], [0.5, 0.5])}
+    assert (card.metrics["lower"] <= card.metrics["value"]).all()
+    assert card.refused["column"].tolist() == ["one"]
+    assert card.reliability["n"].sum() == len(choice.rows)
+    assert card.distribution["n"].sum() == len(choice.rows)
+    assert card.grades["n"].sum() == len(choice.rows)
+    assert set(card.segments["column"]) == {"source"}
+
+
+def test_json_comes_back(scorer):
+    plain = json.loads(json.dumps(scorer.card_.to_dict()))
+    back = Card.from_dict(plain)
+    assert back.to_dict() == plain
+    with pytest.raises(InputError, match="damaged"):
+        Card.from_dict({"facts": {}})
+
+
+@pytest.mark.parametrize("lang", ["en", "it"])
+def test_page_stands_alone(scorer, lang):
+    page = scorer.card_.to_html(lang)
+    assert page.startswith("<!doctype html>")
+    assert f'<html lang="{lang}">' in page
+    assert "<script" not in page
+    assert "http://" not in page
+    assert "https://" not in page
+    assert "source" in page
+    with pytest.raises(InputError, match="'fr'"):
+        scorer.card_.to_html("fr")

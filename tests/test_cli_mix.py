@@ -1,0 +1,170 @@
+"""`mmm mix` as a user meets it: real processes, files, exit codes, one line an error."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+TABLES = {"contributions.csv", "response_curves.csv", "budget.csv", "diagnostics.json"}
+FIGURES = ["budget", "contributions", "fit", "frontier", "prior_posterior", "residuals"]
+
+
+def mmm(*arguments, cwd=None):
+    command = [sys.executable, "-c", "from mmm.cli import main; main()", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+
+
+def one_line_of_error(done):
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("…")]
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("mmm: ")
+    return lines[0]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Eighty weeks in which search brings 3 of revenue a euro, and fairs hardly anything."""
+    rng = np.random.default_rng(3)
+    spend = rng.gamma(2.0, [60.0, 30.0], (80, 2)).round(2)
+    revenue = 900 + 3 * spend[:, 0] ** 0.9 + 0.3 * spend[:, 1] + rng.normal(0, 40, 80)
+    frame = pd.DataFrame(
+        {
+            "week": pd.date_range("2023-01-02", periods=80, freq="W-MON").strftime("%Y-%m-%d"),
+            "search": spend[:, 0],
+            "fairs": spend[:, 1],
+            "price": rng.normal(10, 1, 80).round(3),
+            "revenue": revenue.round(2),
+        }
+    )
+    folder = tmp_path_factory.mktemp("mix")
+    frame.to_csv(folder / "weeks.csv", index=False)
+    return folder
+
+
+BASE = ("mix", "--data", "weeks.csv", "--date", "week", "--outcome", "revenue")
+OPTIONS = (*BASE, "--channels", "search,fairs")
+
+
+@pytest.fixture(scope="module")
+def done(folder):
+    return mmm(*OPTIONS, "--controls", "price", "--margin", 0.9, "--out", "out", cwd=folder)
+
+
+def test_it_writes_tables_and_figures_and_prints_findings(folder, done):
+    assert done.returncode == 0, done.stderr
+    names = {path.name for path in (folder / "out").iterdir()}
+    assert names == TABLES | {f"{name}.png" for name in [*FIGURES, "response_curves"]}
+    assert done.stdout.startswith("All channels together brought ")
+    assert "the chance that it beats today’s plan is" in done.stdout
+    for channel in ("search", "fairs"):
+        assert f"{channel} brought " in done.stdout
+    assert done.stderr.startswith("… reading\n… fitting 2 channels to 80 periods\n")
+
+
+def test_the_tables_agree_with_each_other(folder, done):
+    contributions = pd.read_csv(folder / "out" / "contributions.csv").set_index("channel")
+    assert contributions.index.tolist() == ["search", "fairs", "(media)"]
+    assert contributions["contribution"][:2].sum() == pytest.approx(
+        contributions.loc["(media)", "contribution"]
+    )
+    assert contributions.loc["search", "romi_lower"] > 0 > contributions.loc["fairs", "romi_lower"]
+    budget = pd.read_csv(folder / "out" / "budget.csv")
+    assert budget["proposed"].sum() == pytest.approx(budget["current"].sum())
+    curves = pd.read_csv(folder / "out" / "response_curves.csv")
+    assert curves["channel"].unique().tolist() == ["search", "fairs"]
+    found = json.loads((folder / "out" / "diagnostics.json").read_text())
+    assert found["converged"] is True
+    assert found["r_hat"] < 1.01
+    assert 0 <= found["plan"]["probability_better"] <= 1
+    assert found["plan"]["margin"] == 0.9
+
+
+def test_the_same_seed_writes_the_same_bytes_and_json_holds_it_all(folder, done):
+    again = mmm(
+        *OPTIONS, "--controls", "price", "--margin", 0.9, "--out", "again", "--figures", "none",
+        "--lang", "it", "--json", cwd=folder,
+    )  # fmt: skip
+    assert again.returncode == 0, again.stderr
+    assert {path.name for path in (folder / "again").iterdir()} == TABLES
+    for name in TABLES:
+        assert (folder / "again" / name).read_bytes() == (folder / "out" / name).read_bytes()
+    said = json.loads(again.stdout)
+    assert set(said) == {
+        "files", "diagnostics", "contributions", "budget", "plan", "findings"
+    }  # fmt: skip
+    assert said["findings"][0].startswith("Tutti i canali insieme")
+    assert [row["channel"] for row in said["budget"]] == ["search", "fairs"]
+
+
+def test_a_free_total_from_parquet_with_figures_as_svg(folder):
+    pd.read_csv(folder / "weeks.csv").to_parquet(folder / "weeks.parquet")
+    done = mmm(
+        "mix", "--data", "weeks.parquet", *OPTIONS[3:], "--total", "free", "--figures", "svg",
+        "--out", "free", "--json", cwd=folder,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    budget = pd.DataFrame(json.loads(done.stdout)["budget"]).set_index("channel")
+    # A euro of search returns three: with a free total it goes up as far as it may.
+    assert budget.loc["search", "proposed"] == pytest.approx(1.5 * budget.loc["search", "current"])
+    assert budget["proposed"].sum() > budget["current"].sum()
+    assert "<svg" in (folder / "free" / "fit.svg").read_text(encoding="utf-8")
+
+
+def test_chains_that_disagree_end_with_2_and_the_likely_cause(folder):
+    error = one_line_of_error(mmm(*OPTIONS, "--out", "few", "--draws", 20, cwd=folder))
+    assert "The chains do not agree" in error
+    assert "Likely cause: " in error
+    assert error.endswith("or sample longer: --draws 80.")
+    assert not list((folder / "few").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((*BASE, "--channels", "search,faris"), "no column 'faris'; the table has 'week'"),
+        ((*BASE, "--channels", "search,revenue"), "'revenue' stands in two roles"),
+        ((*BASE, "--channels", " , "), "no channel"),
+        ((*OPTIONS, "--total", "lots"), "--total is 'lots'"),
+        ((*OPTIONS, "--lang", "fr"), "--lang is 'fr'"),
+        ((*OPTIONS, "--figures", "gif"), "--figures is 'gif'"),
+        ((*OPTIONS, "--margin", "-1"), "margin is -1.0"),
+        ((*OPTIONS, "--level", "2"), "level"),
+        ((*OPTIONS, "--currency", "euro"), "'euro'"),
+        ((*OPTIONS, "--draws", "0"), "draws"),
+        (("mix", "--data", "no.csv", *OPTIONS[3:]), "there is no file"),
+        (BASE, "--channels"),
+    ],
+)
+def test_what_the_user_can_mend_is_one_line_before_anything_is_fitted(folder, arguments, said):
+    done = mmm(*arguments, "--out", "refused", cwd=folder)
+    assert said in one_line_of_error(done)
+    assert "fitted in" not in done.stderr
+
+
+def test_bad_cells_are_named_by_row(folder):
+    frame = pd.read_csv(folder / "weeks.csv", dtype="str")
+    frame.loc[4, "fairs"] = None
+    frame.to_csv(folder / "gap.csv", index=False)
+    error = one_line_of_error(
+        mmm("mix", "--data", "gap.csv", *OPTIONS[3:], "--out", "o", cwd=folder)
+    )
+    assert "'fairs' is missing" in error
+    assert "6" in error
+
+
+def test_a_table_that_was_read_is_not_replaced(folder):
+    (folder / "budget.csv").write_bytes((folder / "weeks.csv").read_bytes())
+    arguments = ("mix", "--data", "budget.csv", *OPTIONS[3:], "--out", ".")
+    assert "would replace a table" in one_line_of_error(mmm(*arguments, cwd=folder))
+
+
+def test_help_teaches_by_example():
+    done = mmm("mix", "--help")
+    assert done.returncode == 0
+    words = " ".join(done.stdout.split())
+    assert "mmm mix --data weeks.csv --date week --outcome revenue --channels" in words
