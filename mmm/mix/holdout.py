@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import scipy.special
 import scipy.stats
-from sklearn.base import clone
 
 from mmm.errors import ConfigError, check_level
 from mmm.mix.design import YEAR, build_design, learn_recipe
@@ -104,7 +103,7 @@ def holdout(
         order = np.argsort(pd.to_datetime(X[model.date]).to_numpy(), kind="stable")
     table = X.iloc[order] if isinstance(X, pd.DataFrame) else np.asarray(X)[order]
     known, came = outcome[order[:n_fitted]], outcome[order[n_fitted:]]
-    fitted = clone(model).fit(table[:n_fitted], known)
+    fitted = type(model)(**model.get_params(deep=False)).fit(table[:n_fitted], known)
     forecasts = {
         "model": _by_model(fitted, table, came, level),
         "least squares": _by_least_squares(fitted, table, came, level),

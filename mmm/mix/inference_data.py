@@ -64,6 +64,6 @@ def to_arviz(model: "MixModel") -> Any:
         "ess_tail": found.ess_tail,
         "divergences": found.divergences,
     }
-    if hasattr(arviz, "InferenceData"):
+    if int(arviz.__version__.split(".")[0]) < 1:
         return arviz.from_dict(**groups, **named, posterior_attrs=facts)
     return arviz.from_dict(groups, **named, attrs={"posterior": facts})

@@ -30,6 +30,24 @@ class Axis:
 
 
 @dataclass(frozen=True, eq=False)
+class Table:
+    """Rows sorted into roles.
+
+    Attributes
+    ----------
+    spend : ndarray, shape (n_rows, n_channels)
+    controls : ndarray, shape (n_rows, n_controls)
+    dates : ndarray of datetime64[D], shape (n_rows,), or None
+    index : pandas.Index or None
+    """
+
+    spend: Floats
+    controls: Floats
+    dates: np.ndarray[tuple[int], np.dtype[np.datetime64]] | None
+    index: pd.Index | None
+
+
+@dataclass(frozen=True, eq=False)
 class Clock:
     """The time axis of the fitted rows.
 
@@ -241,3 +259,25 @@ def check_spend(spend: Floats, names: Sequence[str]) -> None:
             f"{name_rows(np.flatnonzero(bad.any(axis=1)).tolist())}; book refunds in the period "
             "of the spend that they undo, or pass the column as a control."
         )
+
+
+def check_roles(names: Sequence[str], channels: Sequence[str], controls: Sequence[str]) -> None:
+    """Refuse columns that are absent, in two roles, or none.
+
+    Raises
+    ------
+    InputError
+    """
+    absent = [name for name in (*channels, *controls) if name not in names]
+    if absent:
+        raise InputError(
+            f"There is no column {quoted(absent)} among {quoted(names)}; mend channels= or "
+            "controls=."
+        )
+    both = sorted(set(channels) & set(controls))
+    if both or len(set(channels)) < len(channels):
+        raise InputError(
+            f"{quoted(both or channels)} stand in more than one role; name each column once."
+        )
+    if not channels:
+        raise InputError("There is no channel; name the columns of spend with channels=.")

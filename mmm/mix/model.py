@@ -3,7 +3,7 @@
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -30,8 +30,10 @@ from mmm.mix.families import Adstock, HillSaturation, PeakedAdstock, Saturation
 from mmm.mix.inputs import (
     Axis,
     Clock,
+    Table,
     check_numbers,
     check_outcome,
+    check_roles,
     check_spend,
     place_rows,
     read_dates,
@@ -45,24 +47,6 @@ from mmm.mix.transforms import Floats
 
 if TYPE_CHECKING:
     from mmm.mix.curves import ResponseCurves
-
-
-@dataclass(frozen=True, eq=False)
-class Table:
-    """Rows sorted into roles.
-
-    Attributes
-    ----------
-    spend : ndarray, shape (n_rows, n_channels)
-    controls : ndarray, shape (n_rows, n_controls)
-    dates : ndarray of datetime64[D], shape (n_rows,), or None
-    index : pandas.Index or None
-    """
-
-    spend: Floats
-    controls: Floats
-    dates: np.ndarray[tuple[int], np.dtype[np.datetime64]] | None
-    index: pd.Index | None
 
 
 class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
@@ -225,7 +209,7 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             if self.channels is None
             else self.channels
         )
-        _check_roles(names, self.channels_, self.controls_)
+        check_roles(names, self.channels_, self.controls_)
         self._columns = [names.index(name) for name in (*self.channels_, *self.controls_)]
         table = self._sorted_roles(values, dates, None if frame is None else frame.index)
         if dates is not None:
@@ -510,20 +494,3 @@ def _without(X: Any, date: str | None) -> Any:
 def _family(family: Any, channel: str, default: Any) -> Any:
     chosen = family.get(channel) if isinstance(family, Mapping) else family
     return default if chosen is None else chosen
-
-
-def _check_roles(names: Sequence[str], channels: Sequence[str], controls: Sequence[str]) -> None:
-    """Refuse columns that are absent, in two roles, or none."""
-    absent = [name for name in (*channels, *controls) if name not in names]
-    if absent:
-        raise InputError(
-            f"There is no column {quoted(absent)} among {quoted(names)}; mend channels= or "
-            "controls=."
-        )
-    both = sorted(set(channels) & set(controls))
-    if both or len(set(channels)) < len(channels):
-        raise InputError(
-            f"{quoted(both or channels)} stand in more than one role; name each column once."
-        )
-    if not channels:
-        raise InputError("There is no channel; name the columns of spend with channels=.")

@@ -156,4 +156,4 @@ def carry_over(model: "MixModel", index: int, today: Floats) -> Floats:
     raised[0, index] *= 1.001
     effect = simulate_response(model, raised)[:, index] - simulate_response(model, steady)[:, index]
     mean = np.maximum(effect.mean(axis=0)[:longest], 0.0)
-    return mean / mean.sum() if mean.sum() > 0 else np.eye(1, longest)[0]
+    return np.asarray(mean / mean.sum() if mean.sum() > 0 else np.eye(1, longest)[0])

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmm.mix.calibration import LiftTerm, lift_density
+from mmm.mix.lifts import LiftTerm, lift_density
 from mmm.mix.media import Media, Response, pull_back, respond
 from mmm.mix.transforms import Floats
 

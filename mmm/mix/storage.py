@@ -18,11 +18,12 @@ import numpy.typing as npt
 
 from mmm.errors import ConfigError, MmmError, SourceError, quoted
 from mmm.mix import families
-from mmm.mix.calibration import LiftTerm, LiftTest
+from mmm.mix.calibration import LiftTest
 from mmm.mix.design import Baseline, Event, Recipe
 from mmm.mix.diagnostics import Diagnostics
 from mmm.mix.draws import Posterior
 from mmm.mix.inputs import Clock
+from mmm.mix.lifts import LiftTerm
 from mmm.mix.media import Group, Media
 from mmm.mix.posterior import Linear, Problem
 from mmm.mix.priors import Priors

@@ -123,7 +123,9 @@ def learn_features(frame: pd.DataFrame, columns: Sequence[Column]) -> tuple[Feat
     return tuple(learnt)
 
 
-def encode(features: Sequence[Feature], frame: pd.DataFrame) -> Encoded:
+def encode(
+    features: Sequence[Feature], frame: pd.DataFrame, *, with_values: bool = True
+) -> Encoded:
     """Encode the rows of a clean frame.
 
     Parameters
@@ -131,6 +133,8 @@ def encode(features: Sequence[Feature], frame: pd.DataFrame) -> Encoded:
     features : sequence of Feature
     frame : pandas.DataFrame
         As `clean_frame` returns it for the columns of the features.
+    with_values : bool
+        Whether numbers are wanted as standard values too; else those are all 0.
 
     Returns
     -------
@@ -138,10 +142,10 @@ def encode(features: Sequence[Feature], frame: pd.DataFrame) -> Encoded:
     """
     shape = (len(frame), len(features))
     codes = np.zeros(shape, dtype=np.uint8, order="F")
-    values = np.zeros(shape, order="F")
+    values = np.zeros(shape, order="F") if with_values else np.broadcast_to(0.0, shape)
     for j, feature in enumerate(features):
         codes[:, j] = codes_of(feature, frame[feature.name])
-        if feature.numeric:
+        if feature.numeric and with_values:
             values[:, j] = values_of(feature, frame[feature.name])
     return Encoded(codes, values)
 

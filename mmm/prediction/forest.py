@@ -56,16 +56,17 @@ class Forest:
 
     def log_odds(self, features: Sequence[Feature], rows: Encoded) -> Floats:
         """Return the log-odds of each row, shape (n,)."""
-        z = np.full(len(rows), self.base)
+        n = len(rows)
+        z = np.full(n, self.base)
+        # Codes as positions, converted once; every code is below 256, so nothing wraps around.
+        codes = {int(j): rows.codes[:, j].astype(np.intp) for j in np.unique(self.feature)}
+        possible, other = np.empty(n, dtype=np.uint16), np.empty(n, dtype=np.uint16)
         for tree, values in enumerate(self.values):
-            first, last = self.start[tree], self.start[tree + 1]
-            if first == last:
-                z += values[0]
-                continue
-            possible = self.masks[first][rows.codes[:, self.feature[first]]]
-            for k in range(first + 1, last):
-                possible &= self.masks[k][rows.codes[:, self.feature[k]]]
-            z += values[_LOWEST[possible]]
+            possible.fill(0xFFFF)
+            for k in range(self.start[tree], self.start[tree + 1]):
+                np.take(self.masks[k], codes[int(self.feature[k])], out=other, mode="wrap")
+                np.bitwise_and(possible, other, out=possible)
+            z += np.take(values, np.take(_LOWEST, possible, mode="wrap"), mode="wrap")
         return z
 
     def fits(self, n_features: int) -> bool:

@@ -161,8 +161,8 @@ def calibration_error(won: Floats, p: Floats, *, level: float = 0.9, seed: int =
     """Return the expected calibration error: the mean gap between promised and realised rates.
 
     The gap of each bin of `reliability`, weighted by its rows. Chance alone makes it positive; the
-    interval is drawn around the gaps found, less what chance adds on average to no gap at all, and
-    always holds the value.
+    interval is drawn around the gaps found: its lower end less what chance adds to no gap at all,
+    its upper end centred on the value.
     """
     bin_ = bins_of(p)
     n = np.bincount(bin_)
@@ -175,9 +175,10 @@ def calibration_error(won: Floats, p: Floats, *, level: float = 0.9, seed: int =
     value = float(share @ np.abs(gap))
     noise = error * np.random.default_rng(seed).standard_normal((N_DRAWS, len(n)))
     chance = float((np.abs(noise) @ share).mean())
-    drawn = np.abs(gap + noise) @ share - chance
+    drawn = np.abs(gap + noise) @ share
     low, high = np.quantile(drawn, [(1 - check_level(level)) / 2, (1 + level) / 2])
-    return Metric("ece", value, float(np.clip(low, 0.0, value)), float(max(high, value)))
+    lower = float(np.clip(low - chance, 0.0, value))
+    return Metric("ece", value, lower, float(max(high - drawn.mean() + value, value)))
 
 
 def top_lift(won: Floats, p: Floats, level: float = 0.9, share: float = 0.1) -> Metric:

@@ -76,8 +76,15 @@ class Model:
 
     def score(self, frame: pd.DataFrame) -> Floats:
         """Return the score of each row of a clean frame, log-odds, shape (n,)."""
-        if self.wholes:
+        if any(isinstance(whole, Whole) for _, whole in self.wholes):
             return self.score_encoded(encode(self.features, frame))
+        if self.wholes:
+            z = self.score_encoded(encode(self.features, frame, with_values=False))
+            for j in np.flatnonzero(self.additive.slopes).tolist():
+                z += self.additive.slopes[j] * values_of(
+                    self.features[j], frame[self.features[j].name]
+                )
+            return z
         z = np.full(len(frame), self.additive.base)
         for j, feature in enumerate(self.features):
             _add(z, feature, self.additive, j, frame[feature.name])

@@ -344,15 +344,6 @@ def _unpack(
     tables = tuple(np.asarray(arrays[f"table_{j}"], np.float64) for j in range(len(features)))
     if [len(table) for table in tables] != [feature.n_codes for feature in features]:
         raise SourceError(f"Tables and features of the model differ. {_DAMAGED}")
-    hazards = None
-    if body["hazards"] is not None:
-        hazards = Hazards(
-            np.asarray(arrays["hazard_times"], np.float64),
-            np.asarray(arrays["hazard_rates"], np.float64),
-            np.asarray(arrays["hazard_effects"], np.float64),
-            float(body["hazards"]["centre"]),
-            float(body["hazards"]["follow_up"]),
-        )
     left = iter(learners)
     wholes = tuple(
         (float(plain["weight"]), _read_whole(i, plain, arrays, left, len(features)))
@@ -365,7 +356,7 @@ def _unpack(
         Encoded(arrays["typical_codes"], arrays["typical_values"]),
         np.asarray(arrays["middle"], np.float64),
         np.asarray(arrays["spread"], np.float64),
-        hazards,
+        _read_hazards(body["hazards"], arrays),
     )
     kind, classes = body["classes"]
     return Trained(
@@ -384,6 +375,17 @@ def _unpack(
         grades=Grades(tuple(body["grades"])),
         card=Card.from_dict(body["card"]),
     )
+
+
+def _read_hazards(
+    plain: Mapping[str, Any] | None, arrays: Mapping[str, npt.NDArray[Any]]
+) -> Hazards | None:
+    if plain is None:
+        return None
+    times, rates, effects = (
+        np.asarray(arrays[f"hazard_{name}"], np.float64) for name in ("times", "rates", "effects")
+    )
+    return Hazards(times, rates, effects, float(plain["centre"]), float(plain["follow_up"]))
 
 
 def _read_feature(plain: Mapping[str, Any], edges: npt.NDArray[Any]) -> Feature:

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from mmm.errors import ConfigError, DataWarning
-from mmm.mix.calibration import LiftTerm, LiftTest, check_tests, predicted_lifts
+from mmm.mix.calibration import LiftTest, check_tests
 from mmm.mix.effect import log_without
+from mmm.mix.lifts import LiftTerm, predicted_lifts
 from mmm.mix.media import channel_media, respond
 from mmm.mix.model import MixModel
 from mmm.mix.posterior import log_posterior

@@ -38,8 +38,8 @@ def test_both_interfaces_are_given_all_draws(monkeypatch, old):
         given.update(named if old else groups[0])
         return given
 
-    own = {"InferenceData": object} if old else {}
-    monkeypatch.setitem(sys.modules, "arviz", SimpleNamespace(from_dict=from_dict, **own))
+    library = SimpleNamespace(from_dict=from_dict, __version__="0.23.4" if old else "1.3.0")
+    monkeypatch.setitem(sys.modules, "arviz", library)
     model = small_model()
     told = to_arviz(model)
     assert told["posterior"]["sigma"].shape == (1, len(model.posterior_.z))

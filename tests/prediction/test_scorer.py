@@ -117,7 +117,7 @@ def test_arrays_without_names_are_reported_not_dropped():
 
 
 def test_bad_input_25_single_class_target():
-    frame, won = make_leads(50)
+    frame, _ = make_leads(50)
     with pytest.raises(InputError, match="one class"):
         LeadScorer().fit(frame, np.zeros(50))
 
@@ -273,3 +273,16 @@ def test_grades_deliver_what_they_promise(fitted):
     assert table["grade"].tolist() == ["A", "B", "C", "D"]
     assert table["rate"].is_monotonic_decreasing
     assert table["kept"].sum() >= 3
+
+
+def test_scoring_by_column_and_by_code_agree():
+    rng = np.random.default_rng(6)
+    frame = pd.DataFrame(rng.normal(size=(2_000, 4)), columns=list("abcd"))
+    frame["source"] = rng.choice(["fair", "web"], 2_000)
+    odds = 2.5 * np.sign(frame["a"] * frame["b"]) + frame["c"]
+    won = (rng.random(2_000) < 1 / (1 + np.exp(-odds))).astype(int)
+    scorer = LeadScorer().fit(frame, won)
+    assert "full" in {c.family for c in scorer.choice_.weights}
+    parts = scorer.contributions(frame)
+    p = scorer.predict_proba(frame)[:, 1]
+    np.testing.assert_allclose(np.log(p / (1 - p)), parts.log_odds, atol=1e-9)
