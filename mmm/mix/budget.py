@@ -118,9 +118,9 @@ def optimize_budget(
     >>> from mmm.mix import MixModel
     >>> from mmm.mix.sampler import Sampling
     >>> rng = np.random.default_rng(0)
-    >>> spend = rng.gamma(2.0, 50.0, (80, 2))
-    >>> outcome = 900 + 3 * spend[:, 0] + rng.normal(0, 30, 80)
-    >>> model = MixModel(sampler=Sampling(n_warmup=150, n_draws=200), on_nonconvergence="warn")
+    >>> spend = rng.gamma(2.0, 50.0, (104, 2))
+    >>> outcome = 900 + spend @ [3.0, 1.0] + rng.normal(0, 30, 104)
+    >>> model = MixModel(sampler=Sampling(n_warmup=200, n_draws=400))
     >>> plan = optimize_budget(model.fit(spend, outcome))
     >>> plan.verdict[0], bool(plan.proposed[0] > plan.current[0])
     ('push', True)

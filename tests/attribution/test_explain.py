@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from mmm.attribution import compare, explain, first_touch, last_touch, linear, markov, shapley
 from mmm.attribution.compare import MODELS
-from mmm.attribution.explain import LOOKS_AT, joint_covariance, spread_of_differences
+from mmm.attribution.differences import joint_covariance, spread_of_differences
+from mmm.attribution.explain import LOOKS_AT
 from mmm.attribution.measure import measured
 from mmm.errors import InputError
 from mmm.journeys import Journeys, Unattributed
