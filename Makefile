@@ -28,6 +28,8 @@ datasets: $(VENV)/base
 bench: $(VENV)/test
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/funnel_scale.py
+	$(BIN)/python benchmarks/attribution_orders.py
+	$(BIN)/python benchmarks/attribution_truth.py
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \

@@ -91,6 +91,7 @@ def joint_covariance(
 
     Examples
     --------
+    >>> from mmm.attribution.measure import measured
     >>> from mmm.attribution.rules import first_touch, last_touch
     >>> journeys = Journeys.from_paths(["a > b", "b > a"], conversions=[50, 50])
     >>> results = [first_touch(journeys), last_touch(journeys)]

@@ -29,8 +29,9 @@ from mmm.mix.inference_data import to_arviz
 from mmm.mix.learning import prior_and_posterior
 from mmm.mix.limits import Limits
 from mmm.mix.model import MixModel
+from mmm.mix.pilot import Pilot
 from mmm.mix.pilot_design import PilotTerms
-from mmm.mix.pilots import Pilot, pilot_frame, plan_pilot, rank_pilots, with_pilots
+from mmm.mix.pilots import pilot_frame, plan_pilot, rank_pilots, with_pilots
 from mmm.mix.plan import BudgetPlan
 from mmm.mix.priors import Priors
 from mmm.mix.reading import read_mix
