@@ -23,7 +23,8 @@ from mmm.simulate.log import LogSettings, write_log
 PASS = """
 import duckdb, sys
 connection = duckdb.connect()
-connection.execute("set memory_limit = '" + (sys.argv[3] or "80%") + "'")
+if sys.argv[3]:
+    connection.execute("set memory_limit = '" + sys.argv[3] + "'")
 connection.execute("set temp_directory = '" + sys.argv[2] + "/spill'")
 connection.execute("create temp table sorted as select person_id, account_id, touched_at, channel "
                    "from '" + sys.argv[1] + "/touches.parquet' order by person_id, touched_at")
