@@ -379,8 +379,8 @@ def _notes(
     idle = [name for name, x in zip(model.channels_, today, strict=True) if x == 0]
     if idle:
         said.append(
-            f"{quoted(idle)} had no spend in the last quarter and get none: name bounds to "
-            "consider them."
+            f"{quoted(idle)}: no spend in the last quarter, and none in the plan. Name bounds to "
+            "consider more."
         )
     far = best.spend > model.spend_.max(axis=1) * (1 + 1e-9)
     if far.any():
