@@ -5,7 +5,7 @@ ordering the log by person and time; paths aggregated inside DuckDB, then first,
 touch and a Markov chain with their intervals; the same from journeys built touch by touch. Run it
 with another number of touches, a folder for the files, and a memory limit for DuckDB:
 
-    python benchmarks/touch_log.py 10000000 --folder /tmp/log --memory 500MB
+    python benchmarks/touch_log.py 10000000 --folder LOG --memory 500MB
 
 `--spark` aggregates the log on a local Spark too (extra `spark`, Java) and compares row for row.
 """
