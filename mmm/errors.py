@@ -28,6 +28,28 @@ class ConvergenceError(MmmError):
     """Chains do not agree, so that there is no answer; the message names the likely cause."""
 
 
+class TargetError(MmmError):
+    """A customer system refuses what is written to it or asked of it; again is of no use."""
+
+
+class TargetBusy(TargetError):
+    """A customer system asks to wait; nothing was written.
+
+    Attributes
+    ----------
+    retry_after : float or None
+        Seconds that it asks for.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class TargetUnsure(TargetError):
+    """A call ended without an answer: it may have been carried out or not."""
+
+
 class MmmWarning(UserWarning):
     """Base of every warning: the answer stands, but the reader has to know this."""
 

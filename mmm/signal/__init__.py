@@ -1,0 +1,1 @@
+"""What the models say together: expected value, cohorts, triangulation, experiments."""
