@@ -27,9 +27,9 @@ from sklearn.naive_bayes import BernoulliNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, StandardScaler
 
+from mmm.prediction.columns.special import special_category
 from mmm.prediction.metrics import calibration_error
 from mmm.prediction.scorer import LeadScorer
-from mmm.prediction.special import special_category
 
 LEADS = Path(__file__).resolve().parents[2] / "shared" / "data" / "leads"
 MACRO = ["emp.var.rate", "cons.price.idx", "cons.conf.idx", "euribor3m", "nr.employed"]
@@ -397,7 +397,7 @@ def one_family(X: pd.DataFrame, y: np.ndarray, family: tuple[str, ...]) -> LeadS
     from unittest import mock
 
     from mmm.prediction import scorer
-    from mmm.prediction.learners import candidates
+    from mmm.prediction.learning.learners import candidates
 
     chosen = tuple(c for c in candidates(1_000) if c.family in family)
     with mock.patch.object(scorer, "candidates", return_value=chosen):

@@ -179,7 +179,7 @@ def _fitted(
 ) -> Any:
     """Fit the model; where chains disagree, say how to go on from here."""
     from mmm.mix import MixModel
-    from mmm.mix.sampler import Sampling
+    from mmm.mix.inference.sampler import Sampling
 
     progress(f"fitting {len(channels)} channels to {len(frame)} periods")
     model = MixModel(channels, controls, date, seed=seed, sampler=Sampling(n_draws=draws))

@@ -198,7 +198,7 @@ def _read_new(
 
 
 def _say_trained(trained: Any, files: dict[str, Path], as_json: bool) -> None:
-    from mmm.prediction.leakage import DROPPED
+    from mmm.prediction.columns.leakage import DROPPED
 
     scorer, card = trained.scorer, trained.scorer.card_
     if as_json:

@@ -1,13 +1,25 @@
 """Marketing mix: what a euro returns, and where the next one should go."""
 
-from mmm.mix.budget import Target, optimize_budget
+from mmm.mix.budget.decisions import DecisionLog
+from mmm.mix.budget.flighting import Flighting, flight_plan
+from mmm.mix.budget.frontier import Frontier, efficient_frontier
+from mmm.mix.budget.limits import Limits
+from mmm.mix.budget.optimize import Target, optimize_budget
+from mmm.mix.budget.plan import BudgetPlan
+from mmm.mix.budget.refresh import Ladder, Switch, explain_refresh, keep_or_switch
+from mmm.mix.budget.scenarios import Scenario, Scenarios, compare_scenarios
 from mmm.mix.calibration import LiftTest, check_tests
-from mmm.mix.curves import ResponseCurves, marginal_response, simulate_response, steady_response
-from mmm.mix.decisions import DecisionLog
-from mmm.mix.decomposition import Decomposition, decompose
-from mmm.mix.design import Baseline, Event
-from mmm.mix.effect import EffectEvidence, effect_evidence
-from mmm.mix.experiment import Reading, read_flighting, read_holdout, tau_from_tests
+from mmm.mix.checks.decomposition import Decomposition, decompose
+from mmm.mix.checks.holdout import holdout
+from mmm.mix.checks.inference_data import to_arviz
+from mmm.mix.checks.learning import prior_and_posterior
+from mmm.mix.effects.curves import (
+    ResponseCurves,
+    marginal_response,
+    simulate_response,
+    steady_response,
+)
+from mmm.mix.effects.effect import EffectEvidence, effect_evidence
 from mmm.mix.families import (
     DelayedAdstock,
     ExponentialSaturation,
@@ -22,23 +34,16 @@ from mmm.mix.families import (
     WeibullAdstock,
 )
 from mmm.mix.findings import mix_findings
-from mmm.mix.flighting import Flighting, flight_plan
-from mmm.mix.frontier import Frontier, efficient_frontier
-from mmm.mix.holdout import holdout
-from mmm.mix.inference_data import to_arviz
-from mmm.mix.learning import prior_and_posterior
-from mmm.mix.limits import Limits
+from mmm.mix.inference.design import Baseline, Event
+from mmm.mix.inference.sampler import Sampling
 from mmm.mix.model import MixModel
-from mmm.mix.pilot import Pilot
-from mmm.mix.pilot_design import PilotTerms
-from mmm.mix.pilots import pilot_frame, plan_pilot, rank_pilots, with_pilots
-from mmm.mix.plan import BudgetPlan
+from mmm.mix.pilots.design import PilotTerms
+from mmm.mix.pilots.experiment import Reading, read_flighting, read_holdout, tau_from_tests
+from mmm.mix.pilots.pilot import Pilot
+from mmm.mix.pilots.planner import pilot_frame, plan_pilot, rank_pilots, with_pilots
 from mmm.mix.priors import Priors
-from mmm.mix.reading import read_mix
-from mmm.mix.refresh import Ladder, Switch, explain_refresh, keep_or_switch
-from mmm.mix.sampler import Sampling
-from mmm.mix.scenarios import Scenario, Scenarios, compare_scenarios
-from mmm.mix.table import mix_table
+from mmm.mix.table.build import mix_table
+from mmm.mix.table.ready import read_mix
 
 __all__ = [
     "Baseline",

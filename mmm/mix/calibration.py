@@ -10,10 +10,10 @@ import pandas as pd
 
 from mmm.errors import ConfigError, quoted
 from mmm.mix.fitted import Fitted
-from mmm.mix.inputs import Clock
-from mmm.mix.lifts import LiftTerm, predicted_lifts
-from mmm.mix.media import lagged, respond
-from mmm.mix.problem import Scaled
+from mmm.mix.inference.lifts import LiftTerm, predicted_lifts
+from mmm.mix.inference.media import lagged, respond
+from mmm.mix.inference.problem import Scaled
+from mmm.mix.table.inputs import Clock
 from mmm.mix.transforms import Floats
 
 _EARLY = 0.1  # of a period: months differ in length
@@ -215,7 +215,7 @@ def check_tests(model: Tested) -> pd.DataFrame:
     Examples
     --------
     >>> from mmm.mix import LiftTest, MixModel
-    >>> from mmm.mix.sampler import Sampling
+    >>> from mmm.mix.inference.sampler import Sampling
     >>> rng = np.random.default_rng(0)
     >>> spend = rng.gamma(2.0, 50.0, (80, 1))
     >>> test = LiftTest("x0", "20", "29", -300.0, -900.0, 150.0)

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from mmm.mix.contributions import MEDIA
-from mmm.mix.plan import BudgetPlan
+from mmm.mix.budget.plan import BudgetPlan
+from mmm.mix.effects.contributions import MEDIA
 from mmm.wording import Finding
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from mmm.mix.draws import Posterior
-from mmm.mix.inputs import Clock
-from mmm.mix.problem import Scaled
+from mmm.mix.inference.draws import Posterior
+from mmm.mix.inference.problem import Scaled
+from mmm.mix.table.inputs import Clock
 from mmm.mix.transforms import Floats
 
 

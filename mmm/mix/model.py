@@ -21,13 +21,17 @@ from mmm.errors import (
     check_level,
     quoted,
 )
-from mmm.mix.adequacy import check_size, spend_warnings
 from mmm.mix.calibration import LiftTest, conflicting_tests, place_tests
-from mmm.mix.design import Baseline, Recipe, build_design, learn_recipe
-from mmm.mix.diagnostics import Diagnostics, diagnose, likely_cause, prior_conflicts
-from mmm.mix.draws import Posterior, blocks_of, media_by_period
 from mmm.mix.families import Adstock, HillSaturation, PeakedAdstock, Saturation
-from mmm.mix.inputs import (
+from mmm.mix.inference.design import Baseline, Recipe, build_design, learn_recipe
+from mmm.mix.inference.diagnostics import Diagnostics, diagnose, likely_cause, prior_conflicts
+from mmm.mix.inference.draws import Posterior, blocks_of, media_by_period
+from mmm.mix.inference.problem import Scaled, set_up
+from mmm.mix.inference.sampler import Sampling
+from mmm.mix.inference.sampling import sample_mix
+from mmm.mix.priors import Priors
+from mmm.mix.table.adequacy import check_size, spend_warnings
+from mmm.mix.table.inputs import (
     Axis,
     Clock,
     Table,
@@ -39,14 +43,10 @@ from mmm.mix.inputs import (
     read_dates,
     start_clock,
 )
-from mmm.mix.priors import Priors
-from mmm.mix.problem import Scaled, set_up
-from mmm.mix.sampler import Sampling
-from mmm.mix.sampling import sample_mix
 from mmm.mix.transforms import Floats
 
 if TYPE_CHECKING:
-    from mmm.mix.curves import ResponseCurves
+    from mmm.mix.effects.curves import ResponseCurves
 
 
 class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
@@ -105,7 +105,7 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     Examples
     --------
     >>> import numpy as np
-    >>> from mmm.mix.sampler import Sampling
+    >>> from mmm.mix.inference.sampler import Sampling
     >>> rng = np.random.default_rng(0)
     >>> spend = rng.gamma(2.0, 50.0, (80, 1))
     >>> outcome = 900 + 3 * spend[:, 0] + rng.normal(0, 30, 80)
@@ -410,7 +410,7 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             excluded at `level`, lower ends are those of no effect; means, upper ends and the
             interval of the total stay as they are.
         """
-        from mmm.mix.contributions import contribution_frame
+        from mmm.mix.effects.contributions import contribution_frame
 
         check_is_fitted(self, "posterior_")
         return contribution_frame(self, check_level(level), margin)
@@ -427,7 +427,7 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         -------
         ResponseCurves
         """
-        from mmm.mix.curves import response_curves
+        from mmm.mix.effects.curves import response_curves
 
         check_is_fitted(self, "posterior_")
         return response_curves(self, margin)

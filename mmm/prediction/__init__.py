@@ -9,18 +9,18 @@ model and what it says: `LeadScorer`, `LeadScores`. The hand-over to sales: `Rul
 `calibration_doubt`, `guard_batch`.
 """
 
-from mmm.prediction.contract import guard_batch
-from mmm.prediction.drift import calibration_doubt, feature_drift
-from mmm.prediction.features import FeatureSpec, build_features
-from mmm.prediction.feedback import acceptance, hold_out, worked_against_not
-from mmm.prediction.handover import fit_engagement_grid, set_threshold, transitions
-from mmm.prediction.leakage import find_leakage
-from mmm.prediction.next_action import ActionPolicy, going_cold, next_actions
-from mmm.prediction.qualify import Rule
-from mmm.prediction.revision import revise_rules
+from mmm.prediction.columns.contract import guard_batch
+from mmm.prediction.columns.drift import calibration_doubt, feature_drift
+from mmm.prediction.columns.leakage import find_leakage
+from mmm.prediction.features.build import FeatureSpec, build_features
+from mmm.prediction.features.training import TrainingTable, training_table
+from mmm.prediction.handover.feedback import acceptance, hold_out, worked_against_not
+from mmm.prediction.handover.grades import fit_engagement_grid, set_threshold, transitions
+from mmm.prediction.handover.next_action import ActionPolicy, going_cold, next_actions
+from mmm.prediction.handover.qualify import Rule
+from mmm.prediction.handover.revision import revise_rules
 from mmm.prediction.scorer import LeadScorer
 from mmm.prediction.scores import LeadScores
-from mmm.prediction.training import TrainingTable, training_table
 
 __all__ = [
     "ActionPolicy",

@@ -11,13 +11,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from mmm.errors import InputError
-from mmm.prediction.contract import DataContract
-from mmm.prediction.handover import Grades, grade_table
-from mmm.prediction.hazard import Hazards, open_before
+from mmm.prediction.columns.contract import DataContract
+from mmm.prediction.handover.grades import Grades, grade_table
+from mmm.prediction.learning.hazard import Hazards, open_before
+from mmm.prediction.learning.model import Model
+from mmm.prediction.learning.rows import Known
+from mmm.prediction.learning.stacking import Choice
 from mmm.prediction.metrics import gains, measure, reliability
-from mmm.prediction.model import Model
-from mmm.prediction.rows import Known
-from mmm.prediction.stacking import Choice
 from mmm.wording import LANGUAGES, format_count, format_share, say
 
 Floats = npt.NDArray[np.float64]

@@ -8,7 +8,7 @@ import pandas as pd
 from scipy import stats
 
 from mmm.errors import InputError, check_level
-from mmm.prediction.rates import rate_interval
+from mmm.prediction.handover.rates import rate_interval
 
 Floats = npt.NDArray[np.float64]
 

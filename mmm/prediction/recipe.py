@@ -1,7 +1,5 @@
 """Recipe: how tables become the rows that a model reads; kept beside the model."""
 
-import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -10,11 +8,17 @@ from typing import Any
 
 from mmm.channels import ChannelMap
 from mmm.errors import MmmError, SourceError
-from mmm.prediction.features import FeatureSpec
+from mmm.prediction.features.build import FeatureSpec
+from mmm.tables.sealed import Seal, read_json, write_json
 
 RECIPE = "recipe.json"
-FORMAT, VERSION = "mmm lead recipe", 1
-_DAMAGED = "Train again, or restore the model from its copy."
+SEAL = Seal(
+    what="recipe",
+    format="mmm lead recipe",
+    version=1,
+    manifest=RECIPE,
+    cure="Train again, or restore the model from its copy.",
+)
 
 
 @dataclass(frozen=True)
@@ -64,11 +68,8 @@ class Recipe:
 
 def write_recipe(folder: Path, recipe: Recipe) -> Path:
     """Write a recipe into the folder of its model."""
-    body = asdict(recipe)
-    plain = {"format": FORMAT, "version": VERSION, "body_sum": _sum(body), "body": body}
-    file = folder / RECIPE
-    file.write_text(json.dumps(plain, indent=1, sort_keys=True), encoding="utf-8")
-    return file
+    write_json(folder / RECIPE, SEAL, asdict(recipe))
+    return folder / RECIPE
 
 
 def read_recipe(folder: Path, model_version: str) -> Recipe:
@@ -82,22 +83,9 @@ def read_recipe(folder: Path, model_version: str) -> Recipe:
     file = folder / RECIPE
     if not file.is_file():
         return Recipe(model_version, created_at="created_at")
-    try:
-        plain = json.loads(file.read_bytes())
-    except ValueError as error:
-        raise SourceError(f"{file} is truncated or no JSON ({error}). {_DAMAGED}") from error
-    if not isinstance(plain, dict) or plain.get("format") != FORMAT:
-        raise SourceError(f"{file} is no recipe of mmm. {_DAMAGED}")
-    version, body = plain.get("version"), plain.get("body")
-    if not isinstance(version, int) or version > VERSION:
-        raise SourceError(
-            f"{file} is of version {version!r}; this mmm reads up to {VERSION}. "
-            "Install a newer mmm."
-        )
-    if not isinstance(body, dict) or _sum(body) != plain.get("body_sum"):
-        raise SourceError(f"{file} is damaged or was altered. {_DAMAGED}")
+    body = read_json(file, SEAL)["body"]
     if body.get("model_version") != model_version:
-        raise SourceError(f"{file} belongs to another model. {_DAMAGED}")
+        raise SourceError(f"{file} belongs to another model. {SEAL.cure}")
     try:
         typed = {
             "tables": tuple(map(str, body["tables"])),
@@ -107,7 +95,7 @@ def read_recipe(folder: Path, model_version: str) -> Recipe:
         }
         return Recipe(**(body | typed))
     except (KeyError, TypeError, ValueError, re.error, MmmError) as error:
-        raise SourceError(f"{file} is damaged ({error!r}). {_DAMAGED}") from error
+        raise SourceError(f"{file} is damaged ({error!r}). {SEAL.cure}") from error
 
 
 def _spec(plain: Mapping[str, Any]) -> FeatureSpec:
@@ -120,7 +108,3 @@ def _spec(plain: Mapping[str, Any]) -> FeatureSpec:
         recent_days=tuple(map(int, plain["recent_days"])),
         channel_map=ChannelMap.from_rules(rules["rules"], rules["names"], rules["defaults"]),
     )
-
-
-def _sum(body: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()

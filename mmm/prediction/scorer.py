@@ -13,21 +13,21 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mmm.errors import ConfigError, DataWarning, InputError
 from mmm.prediction.card import Card
-from mmm.prediction.columns import Column, clean_frame, describe_columns, to_frame
-from mmm.prediction.contract import admit, check_schema, freeze_contract
-from mmm.prediction.drift import bin_features
-from mmm.prediction.encoding import BLOCK, encode, learn_features
-from mmm.prediction.handover import grade_by_share
-from mmm.prediction.hazard import fit_hazards
-from mmm.prediction.histories import ages_on, read_histories
-from mmm.prediction.labels import read_labels
-from mmm.prediction.leakage import find_leakage
-from mmm.prediction.learners import Sample, candidates
-from mmm.prediction.model import assemble
-from mmm.prediction.reasons import Contributions, contributions, next_grades, sentences
-from mmm.prediction.rows import Known, cut, known_rows
+from mmm.prediction.columns.contract import admit, check_schema, freeze_contract
+from mmm.prediction.columns.drift import bin_features
+from mmm.prediction.columns.leakage import find_leakage
+from mmm.prediction.columns.types import Column, clean_frame, describe_columns, to_frame
+from mmm.prediction.handover.grades import grade_by_share
+from mmm.prediction.learning.encoding import BLOCK, encode, learn_features
+from mmm.prediction.learning.hazard import fit_hazards
+from mmm.prediction.learning.histories import ages_on, read_histories
+from mmm.prediction.learning.labels import read_labels
+from mmm.prediction.learning.learners import Sample, candidates
+from mmm.prediction.learning.model import assemble
+from mmm.prediction.learning.reasons import Contributions, contributions, next_grades, sentences
+from mmm.prediction.learning.rows import Known, cut, known_rows
+from mmm.prediction.learning.stacking import choose
 from mmm.prediction.scores import LeadScores, read_ids, read_instant
-from mmm.prediction.stacking import choose
 from mmm.prediction.storage import Trained, read_model, version_of, write_model
 
 Floats = npt.NDArray[np.float64]
@@ -40,10 +40,11 @@ class LeadScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Calibrated probability that a lead converts, for any frame of mixed columns.
 
     Logistic regression, naive Bayes, additive boosting and, where it clearly wins, full boosting
-    are held out, calibrated and mixed in log-odds (`mmm.prediction.stacking.choose`); where none of
-    them says anything, the base rate is the forecast. Columns that know the future are refused
-    (`leakage_`). With the dates on which leads came in, what is held out is always later than what
-    was trained on, and the recent level is followed. With the dates on which they ended, open leads
+    are held out, calibrated and mixed in log-odds (`mmm.prediction.learning.stacking.choose`);
+    where none of them says anything, the base rate is the forecast. Columns that know the future
+    are refused (`leakage_`). With the dates on which leads came in, what is held out is always
+    later than what was trained on, and the recent level is followed. With the dates on which they
+    ended, open leads
     are not taken as lost, and probabilities within any number of days are given.
 
     Parameters
@@ -63,15 +64,15 @@ class LeadScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     leakage_ : pandas.DataFrame
         column, reason, evidence: columns refused or dropped. On arrays without names it only
         reports.
-    choice_ : mmm.prediction.stacking.Choice
+    choice_ : mmm.prediction.learning.stacking.Choice
         Learners, their weights, and how they did on rows held out.
     grades_ : pandas.DataFrame
         grade, from_probability, n, n_won, promised, rate, lower, upper: on rows held out.
     card_ : mmm.prediction.card.Card
         What the model is, what it was trained on, and how well it does.
-    drift_bins_ : tuple of mmm.prediction.drift.FeatureBins
-        Features as in training, for `mmm.prediction.drift.feature_drift`.
-    contract_ : mmm.prediction.contract.DataContract
+    drift_bins_ : tuple of mmm.prediction.columns.drift.FeatureBins
+        Features as in training, for `mmm.prediction.columns.drift.feature_drift`.
+    contract_ : mmm.prediction.columns.contract.DataContract
         The table that scoring has to agree with.
     model_version_ : str
         Fingerprint of all that was learnt.

@@ -1,10 +1,8 @@
 """Storage: a folder of JSON and plain arrays; what is read back is checked, never executed."""
 
 import hashlib
-import io
 import json
 import warnings
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -16,21 +14,34 @@ import pandas as pd
 
 from mmm.errors import ConfigError, MmmError, MmmWarning, SourceError, quoted
 from mmm.prediction.card import Card
-from mmm.prediction.columns import Column
-from mmm.prediction.contract import DataContract
-from mmm.prediction.drift import FeatureBins
-from mmm.prediction.encoding import Encoded, Feature
-from mmm.prediction.forest import Forest
-from mmm.prediction.handover import Grades
-from mmm.prediction.hazard import Hazards
-from mmm.prediction.learners import Additive, Candidate, Whole
-from mmm.prediction.model import Model
-from mmm.prediction.stacking import Choice
+from mmm.prediction.columns.contract import DataContract
+from mmm.prediction.columns.drift import FeatureBins
+from mmm.prediction.columns.types import Column
+from mmm.prediction.handover.grades import Grades
+from mmm.prediction.learning.encoding import Encoded, Feature
+from mmm.prediction.learning.forest import Forest
+from mmm.prediction.learning.hazard import Hazards
+from mmm.prediction.learning.learners import Additive, Candidate, Whole
+from mmm.prediction.learning.model import Model
+from mmm.prediction.learning.stacking import Choice
+from mmm.tables.sealed import (
+    Seal,
+    as_bytes,
+    check_unpacked,
+    pack_arrays,
+    read_folder,
+    unpack_arrays,
+    write_folder,
+)
 
-FORMAT = "mmm lead scorer"
-VERSION = 1
-MANIFEST, ARRAYS = "model.json", "arrays.npz"
-LIMIT = 500_000_000  # bytes of a file, unpacked: no honest model comes near
+SEAL = Seal(
+    what="model",
+    format="mmm lead scorer",
+    version=1,
+    manifest="model.json",
+    cure="Train again, or restore the model from its copy.",
+)
+ARRAYS = "arrays.npz"
 
 # What skops does not trust by itself: classes of scikit-learn that hold arrays of trees, and the
 # check of numbers that boosting with categories puts before them.
@@ -40,7 +51,6 @@ TRUSTED = (
     "sklearn.tree._tree.Tree",
     "sklearn.utils.validation.check_array",
 )
-_DAMAGED = "Train again, or restore the model from its copy."
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +101,7 @@ def version_of(trained: Trained) -> str:
     The same leads give the same one, whatever the order of rows and columns.
     """
     packed = _pack(trained, learners=False)
-    digest = hashlib.sha256(_text({name: packed.body[name] for name in _SCORES}))
+    digest = hashlib.sha256(as_bytes({name: packed.body[name] for name in _SCORES}))
     for name in sorted(packed.arrays):
         array = packed.arrays[name]
         digest.update(f"{name} {array.dtype} {array.shape}".encode())
@@ -109,30 +119,11 @@ def write_model(folder: Path, trained: Trained) -> Path:
     ConfigError
         If a learner cannot be written without pickle.
     """
-    if folder.exists() and (
-        not folder.is_dir() or (any(folder.iterdir()) and not (folder / MANIFEST).is_file())
-    ):
-        raise SourceError(f"{folder} holds something else. Choose a new folder for the model.")
     packed = _pack(trained)
-    memory = io.BytesIO()
-    np.savez_compressed(memory, allow_pickle=False, **packed.arrays)
-    written = {ARRAYS: memory.getvalue()}
-    written |= {f"learner_{i}.skops": data for i, data in enumerate(packed.learners)}
-    manifest = {
-        "format": FORMAT,
-        "version": VERSION,
-        "scikit-learn": _sklearn_version(),
-        "model_version": version_of(trained),
-        "files": {name: _sum(data) for name, data in written.items()},
-        "body_sum": _sum(_text(packed.body)),
-        "body": packed.body,
-    }
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / MANIFEST).unlink(missing_ok=True)
-    for name, data in written.items():
-        (folder / name).write_bytes(data)
-    (folder / MANIFEST).write_bytes(json.dumps(manifest, indent=1, sort_keys=True).encode())
-    return folder
+    files = {ARRAYS: pack_arrays(packed.arrays)}
+    files |= {f"learner_{i}.skops": data for i, data in enumerate(packed.learners)}
+    facts = {"scikit-learn": _sklearn_version(), "model_version": version_of(trained)}
+    return write_folder(folder, SEAL, packed.body, files, **facts)
 
 
 def read_model(folder: Path) -> Trained:
@@ -143,13 +134,11 @@ def read_model(folder: Path) -> Trained:
     SourceError
         If it is absent, foreign, of a newer version, truncated or altered.
     """
-    manifest = _manifest(folder)
-    body = manifest["body"]
-    if _sum(_text(body)) != manifest.get("body_sum"):
-        raise SourceError(f"{folder / MANIFEST} was altered. {_DAMAGED}")
-    files = {name: _checked(folder, name, total) for name, total in manifest["files"].items()}
+    manifest, files = read_folder(folder, SEAL)
+    if set(files) != {ARRAYS, *(f"learner_{i}.skops" for i in range(len(files) - 1))}:
+        raise SourceError(f"The model in {folder} is damaged: parts are missing. {SEAL.cure}")
     try:
-        arrays = _arrays(files.pop(ARRAYS))
+        arrays = unpack_arrays(files.pop(ARRAYS), SEAL)
         learners = [_learner(files[f"learner_{i}.skops"]) for i in range(len(files))]
         if learners and manifest.get("scikit-learn") != _sklearn_version():
             warnings.warn(
@@ -159,71 +148,23 @@ def read_model(folder: Path) -> Trained:
                 MmmWarning,
                 stacklevel=4,
             )
-        return _unpack(body, arrays, learners)
+        return _unpack(manifest["body"], arrays, learners)
     except MmmError:
         raise
     except Exception as error:  # whatever a damaged file makes a reader stumble over
-        raise SourceError(f"The model in {folder} is damaged ({error!r}). {_DAMAGED}") from error
-
-
-def _manifest(folder: Path) -> dict[str, Any]:
-    file = folder / MANIFEST
-    if not file.is_file():
-        raise SourceError(f"{folder} holds no model: {MANIFEST} is missing. Check the path.")
-    if file.stat().st_size > LIMIT:
-        raise SourceError(f"{file} is too large to be a model. {_DAMAGED}")
-    try:
-        manifest = json.loads(file.read_bytes())
-    except ValueError as error:
-        raise SourceError(f"{file} is truncated or no JSON ({error}). {_DAMAGED}") from error
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise SourceError(f"{file} is not a model of mmm. Check the path.")
-    version = manifest.get("version")
-    if not isinstance(version, int) or version > VERSION:
-        raise SourceError(
-            f"{file} is of version {version!r}; this mmm reads up to {VERSION}. "
-            "Install a newer mmm."
-        )
-    files = manifest.get("files")
-    known = isinstance(files, dict) and ARRAYS in files
-    expected = {ARRAYS, *(f"learner_{i}.skops" for i in range(len(files or ()) - 1))}
-    if not known or set(files or ()) != expected or not isinstance(manifest.get("body"), dict):
-        raise SourceError(f"{file} is damaged: parts are missing. {_DAMAGED}")
-    return manifest
-
-
-def _checked(folder: Path, name: str, total: object) -> bytes:
-    file = folder / name
-    if not file.is_file():
-        raise SourceError(f"{file} is missing. {_DAMAGED}")
-    if file.stat().st_size > LIMIT:
-        raise SourceError(f"{file} is too large to be a model. {_DAMAGED}")
-    data = file.read_bytes()
-    if _sum(data) != total:
-        raise SourceError(f"{file} is truncated or was altered. {_DAMAGED}")
-    return data
-
-
-def _arrays(data: bytes) -> dict[str, npt.NDArray[Any]]:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        if sum(member.file_size for member in archive.infolist()) > LIMIT:
-            raise SourceError(f"{ARRAYS} unpacks to more than any model. {_DAMAGED}")
-    with np.load(io.BytesIO(data), allow_pickle=False) as stored:
-        return {name: stored[name] for name in stored.files}
+        raise SourceError(f"The model in {folder} is damaged ({error!r}). {SEAL.cure}") from error
 
 
 def _learner(data: bytes) -> Any:
     from skops import io as skops_io
 
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        if sum(member.file_size for member in archive.infolist()) > LIMIT:
-            raise SourceError(f"A learner unpacks to more than any model. {_DAMAGED}")
+    check_unpacked(data, SEAL)
     strange = set(skops_io.get_untrusted_types(data=data)) - set(TRUSTED)
     if strange:
-        raise SourceError(f"The model holds {quoted(sorted(strange))}; it is not read. {_DAMAGED}")
+        raise SourceError(f"The model holds {quoted(sorted(strange))}; it is not read. {SEAL.cure}")
     learner = skops_io.loads(data, trusted=list(TRUSTED))
     if not hasattr(learner, "predict_proba"):
-        raise SourceError(f"The model holds a learner that is none. {_DAMAGED}")
+        raise SourceError(f"The model holds a learner that is none. {SEAL.cure}")
     return learner
 
 
@@ -326,7 +267,7 @@ def _read_whole(
         return Whole(next(learners), str(plain["kind"]), design)
     forest = Forest(float(plain["base"]), *(arrays[f"forest_{i}_{name}"] for name in _FOREST))
     if not forest.fits(n_features):
-        raise SourceError(f"Trees and features of the model differ. {_DAMAGED}")
+        raise SourceError(f"Trees and features of the model differ. {SEAL.cure}")
     return forest
 
 
@@ -343,7 +284,7 @@ def _unpack(
     )
     tables = tuple(np.asarray(arrays[f"table_{j}"], np.float64) for j in range(len(features)))
     if [len(table) for table in tables] != [feature.n_codes for feature in features]:
-        raise SourceError(f"Tables and features of the model differ. {_DAMAGED}")
+        raise SourceError(f"Tables and features of the model differ. {SEAL.cure}")
     left = iter(learners)
     wholes = tuple(
         (float(plain["weight"]), _read_whole(i, plain, arrays, left, len(features)))
@@ -410,14 +351,6 @@ def _read_choice(plain: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]
         plain["losses"],
         plain["kept"],
     )
-
-
-def _sum(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def _text(body: Mapping[str, Any]) -> bytes:
-    return json.dumps(body, sort_keys=True).encode()
 
 
 def _sklearn_version() -> str:

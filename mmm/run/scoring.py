@@ -21,10 +21,10 @@ from mmm.prediction import (
     guard_batch,
     training_table,
 )
-from mmm.prediction.columns import clean_frame
-from mmm.prediction.ends import lead_ends
-from mmm.prediction.leakage import DROPPED
-from mmm.prediction.moments import last_look, to_instant
+from mmm.prediction.columns.leakage import DROPPED
+from mmm.prediction.columns.types import clean_frame
+from mmm.prediction.features.ends import lead_ends
+from mmm.prediction.features.moments import last_look, to_instant
 from mmm.prediction.recipe import Recipe, read_recipe, write_recipe
 from mmm.prediction.scores import read_ids
 from mmm.tables.mixed import read_mixed

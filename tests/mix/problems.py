@@ -3,8 +3,8 @@
 import numpy as np
 
 from mmm.mix.families import HillSaturation, PeakedAdstock
-from mmm.mix.media import Media, group_channels
-from mmm.mix.posterior import Linear, build_problem
+from mmm.mix.inference.media import Media, group_channels
+from mmm.mix.inference.posterior import Linear, build_problem
 
 
 def small_problem(

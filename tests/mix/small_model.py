@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from mmm.mix import MixModel
-from mmm.mix.sampler import Sampling
+from mmm.mix.inference.sampler import Sampling
 
 CHANNELS = ("Search", "Social", "Fairs")
 

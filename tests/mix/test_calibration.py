@@ -6,17 +6,17 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from tests.mix.inference.test_posterior import check_gradient
 
 from mmm.errors import ConfigError, DataWarning
 from mmm.mix.calibration import LiftTest, check_tests
-from mmm.mix.effect import log_without
-from mmm.mix.lifts import LiftTerm, predicted_lifts
-from mmm.mix.media import channel_media, respond
+from mmm.mix.effects.effect import log_without
+from mmm.mix.inference.lifts import LiftTerm, predicted_lifts
+from mmm.mix.inference.media import channel_media, respond
+from mmm.mix.inference.posterior import log_posterior
+from mmm.mix.inference.sampler import Sampling
 from mmm.mix.model import MixModel
-from mmm.mix.posterior import log_posterior
-from mmm.mix.sampler import Sampling
 from tests.mix.problems import small_problem
-from tests.mix.test_posterior import check_gradient
 from tests.mix.test_transforms import ADSTOCKS, SATURATIONS
 
 QUICK = Sampling(n_warmup=150, n_draws=250, n_starts=2, max_rounds=1)

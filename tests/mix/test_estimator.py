@@ -6,8 +6,8 @@ import pytest
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from mmm.errors import MmmWarning
+from mmm.mix.inference.sampler import Sampling
 from mmm.mix.model import MixModel
-from mmm.mix.sampler import Sampling
 
 SHORT = Sampling(n_chains=2, n_warmup=20, n_draws=20, n_starts=1, max_rounds=1)
 ORDERED = "spend carries over from row to row, so that rows are not exchangeable"

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mmm.mix.budget.plan import BudgetPlan
 from mmm.mix.findings import contribution_findings, period_name, plan_findings
-from mmm.mix.plan import BudgetPlan
 
 CHANNELS = ("Search", "Fairs")
 

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from mmm.errors import ConfigError, ConvergenceError, DataWarning, InputError
-from mmm.mix.curves import marginal_response, simulate_response, steady_response
-from mmm.mix.design import Baseline, Event
+from mmm.mix.effects.curves import marginal_response, simulate_response, steady_response
 from mmm.mix.families import GeometricAdstock, HillSaturation, NoSaturation
+from mmm.mix.inference.design import Baseline, Event
+from mmm.mix.inference.sampler import Sampling
 from mmm.mix.model import MixModel
 from mmm.mix.priors import Priors
-from mmm.mix.sampler import Sampling
 
 QUICK = Sampling(n_warmup=100, n_draws=100, n_starts=2, max_rounds=1)
 COLUMNS = [

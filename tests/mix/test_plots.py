@@ -10,10 +10,10 @@ from hypothesis.extra.numpy import arrays
 from matplotlib import pyplot as plt
 
 from mmm.mix import plots
-from mmm.mix.certainty import probability_above_zero
-from mmm.mix.curves import ResponseCurves
-from mmm.mix.decomposition import Decomposition
-from mmm.mix.frontier import Frontier
+from mmm.mix.budget.certainty import probability_above_zero
+from mmm.mix.budget.frontier import Frontier
+from mmm.mix.checks.decomposition import Decomposition
+from mmm.mix.effects.curves import ResponseCurves
 
 matplotlib.use("Agg")
 

@@ -6,6 +6,7 @@ import pickle
 import shutil
 import warnings
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,10 +15,11 @@ import pytest
 from mmm.errors import ConfigError, DataWarning, SourceError
 from mmm.mix import storage
 from mmm.mix.calibration import LiftTest
-from mmm.mix.design import Baseline, Event
 from mmm.mix.families import GeometricAdstock, HillSaturation, RootSaturation
+from mmm.mix.inference.design import Baseline, Event
+from mmm.mix.inference.sampler import Sampling
 from mmm.mix.model import MixModel
-from mmm.mix.sampler import Sampling
+from mmm.tables.sealed import as_bytes, checksum
 
 QUICK = Sampling(n_warmup=60, n_draws=60, n_starts=1, max_rounds=1)
 
@@ -112,10 +114,10 @@ def test_a_family_of_ones_own_is_not_written(model, tmp_path):
 
 def change(folder, edit):
     """Edit the manifest and make its sum right again, as a forger would."""
-    file = folder / storage.MANIFEST
+    file = folder / storage.SEAL.manifest
     manifest = json.loads(file.read_text())
     edit(manifest)
-    manifest["body_sum"] = storage._sum(storage._text(manifest["body"]))
+    manifest["body_sum"] = checksum(as_bytes(manifest["body"]))
     file.write_text(json.dumps(manifest))
 
 
@@ -130,12 +132,12 @@ def smuggle(folder):
     memory = io.BytesIO()
     np.savez(memory, a0=trap)
     (folder / storage.ARRAYS).write_bytes(memory.getvalue())
-    change(folder, lambda m: m.update(arrays_sum=storage._sum(memory.getvalue())))
+    change(folder, lambda m: m["files"].update({storage.ARRAYS: checksum(memory.getvalue())}))
 
 
 HARMS = {
     "absent": (lambda f: shutil.rmtree(f), "holds no mix model"),
-    "manifest cut": (lambda f: cut(f, storage.MANIFEST), "truncated"),
+    "manifest cut": (lambda f: cut(f, storage.SEAL.manifest), "truncated"),
     "arrays cut": (lambda f: cut(f, storage.ARRAYS), "truncated"),
     "arrays gone": (lambda f: (f / storage.ARRAYS).unlink(), "missing"),
     "foreign": (lambda f: change(f, lambda m: m.update(format="other")), "not a mix model"),
@@ -164,7 +166,7 @@ HARMS = {
     ),
     "pickle": (smuggle, "damaged"),
     "pickled file": (
-        lambda f: (f / storage.MANIFEST).write_bytes(pickle.dumps({"format": storage.FORMAT})),
+        lambda f: (f / storage.SEAL.manifest).write_bytes(pickle.dumps({"format": 1})),
         "no JSON",
     ),
 }  # fmt: skip
@@ -178,7 +180,7 @@ def test_bad_input_43_is_refused_and_nothing_executed(folder, harm, match):
 
 
 def test_bad_input_43_an_altered_number_is_noticed(folder):
-    file = folder / storage.MANIFEST
+    file = folder / storage.SEAL.manifest
     file.write_text(file.read_text().replace('"seed": 3', '"seed": 4'))
     with pytest.raises(SourceError, match="altered"):
         MixModel.load(folder)
@@ -189,7 +191,7 @@ def test_a_bomb_is_not_unpacked(folder, monkeypatch):
     with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a0.npy", b"0" * 2_000_000)
     (folder / storage.ARRAYS).write_bytes(memory.getvalue())
-    change(folder, lambda m: m.update(arrays_sum=storage._sum(memory.getvalue())))
-    monkeypatch.setattr(storage, "LIMIT", 1_000_000)
+    change(folder, lambda m: m["files"].update({storage.ARRAYS: checksum(memory.getvalue())}))
+    monkeypatch.setattr(storage, "SEAL", replace(storage.SEAL, limit=1_000_000))
     with pytest.raises(SourceError, match="unpacks to more"):
         MixModel.load(folder)

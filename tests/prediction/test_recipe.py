@@ -6,7 +6,7 @@ import pytest
 
 from mmm.channels import ChannelMap
 from mmm.errors import SourceError
-from mmm.prediction.features import FeatureSpec
+from mmm.prediction.features.build import FeatureSpec
 from mmm.prediction.recipe import RECIPE, Recipe, read_recipe, write_recipe
 
 OWN = ChannelMap.from_rules([{"channel": "Fairs", "campaign": "mecspe*"}], {"Ads": "Paid search"})
@@ -33,7 +33,7 @@ def test_without_a_recipe_leads_come_with_their_features(tmp_path):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"format": "other"}, "no recipe of mmm"),
+        ({"format": "other"}, "not a recipe of mmm"),
         ({"version": 2}, "Install a newer mmm"),
         ({"body": {}}, "damaged or was altered"),
     ],

@@ -4,6 +4,7 @@ import io
 import json
 import pickle
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,8 @@ import pytest
 
 from mmm.errors import ConfigError, SourceError
 from mmm.prediction.scorer import LeadScorer
-from mmm.prediction.storage import ARRAYS, MANIFEST, _sum, _text
+from mmm.prediction.storage import ARRAYS, SEAL
+from mmm.tables.sealed import as_bytes, checksum
 
 
 def make(n=800, learner=None, **dates):
@@ -67,8 +69,8 @@ def test_hazards_and_whole_learners_come_back(tmp_path):
 
 
 def test_files_are_json_and_plain_arrays(folder):
-    assert sorted(file.name for file in folder.iterdir()) == [ARRAYS, MANIFEST]
-    json.loads((folder / MANIFEST).read_text())
+    assert sorted(file.name for file in folder.iterdir()) == [ARRAYS, SEAL.manifest]
+    json.loads((folder / SEAL.manifest).read_text())
     with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
         assert all(arrays[name].dtype != object for name in arrays.files)
 
@@ -79,14 +81,14 @@ class Bomb:
 
 
 def altered(folder, change):
-    manifest = json.loads((folder / MANIFEST).read_text())
+    manifest = json.loads((folder / SEAL.manifest).read_text())
     change(manifest)
-    (folder / MANIFEST).write_text(json.dumps(manifest))
+    (folder / SEAL.manifest).write_text(json.dumps(manifest))
 
 
 def swap_arrays(folder, data):
     (folder / ARRAYS).write_bytes(data)
-    altered(folder, lambda m: m["files"].update({ARRAYS: _sum(data)}))
+    altered(folder, lambda m: m["files"].update({ARRAYS: checksum(data)}))
 
 
 def pickled_npz():
@@ -98,13 +100,21 @@ def pickled_npz():
     return memory.getvalue()
 
 
+def cut(folder):
+    manifest = folder / SEAL.manifest
+    manifest.write_text(manifest.read_text()[:900])
+
+
 @pytest.mark.parametrize(
     ("harm", "match"),
     [
-        (lambda f: (f / MANIFEST).unlink(), "holds no model"),
-        (lambda f: (f / MANIFEST).write_text((f / MANIFEST).read_text()[:900]), "truncated"),
-        (lambda f: (f / MANIFEST).write_bytes(pickle.dumps(Bomb())), "truncated or no JSON"),
-        (lambda f: (f / MANIFEST).write_text("{}"), "not a model of mmm"),
+        (lambda f: (f / SEAL.manifest).unlink(), "holds no model"),
+        (
+            lambda f: (f / SEAL.manifest).write_text((f / SEAL.manifest).read_text()[:900]),
+            "truncated",
+        ),
+        (lambda f: (f / SEAL.manifest).write_bytes(pickle.dumps(Bomb())), "truncated or no JSON"),
+        (lambda f: (f / SEAL.manifest).write_text("{}"), "not a model of mmm"),
         (lambda f: altered(f, lambda m: m.update(version=2)), "Install a newer mmm"),
         (lambda f: altered(f, lambda m: m["body"].update(base=9.0)), "was altered"),
         (lambda f: altered(f, lambda m: m.update(files={})), "parts are missing"),
@@ -133,13 +143,13 @@ def test_bad_input_43_a_learner_of_a_foreign_kind(tmp_path):
     folder = scorer.save(tmp_path / "m")
     evil = skops_io.dumps(FunctionTransformer(Bomb))
     (folder / "learner_0.skops").write_bytes(evil)
-    altered(folder, lambda m: m["files"].update({"learner_0.skops": _sum(evil)}))
+    altered(folder, lambda m: m["files"].update({"learner_0.skops": checksum(evil)}))
     with pytest.raises(SourceError, match=r"not read|damaged"):
         LeadScorer.load(folder)
 
 
 def test_bad_input_44_a_bomb_is_not_unpacked(folder, monkeypatch):
-    monkeypatch.setattr("mmm.prediction.storage.LIMIT", 10_000_000)
+    monkeypatch.setattr("mmm.prediction.storage.SEAL", replace(SEAL, limit=10_000_000))
     memory = io.BytesIO()
     with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("slopes.npy", b"0" * 20_000_000)
@@ -183,7 +193,7 @@ def test_what_only_pickle_could_hold_is_refused(tmp_path):
 
 
 def test_the_sum_of_a_body_does_not_depend_on_the_order_of_keys():
-    assert _text({"a": 1, "b": 2}) == _text({"b": 2, "a": 1})
+    assert as_bytes({"a": 1, "b": 2}) == as_bytes({"b": 2, "a": 1})
 
 
 def test_boosting_with_categories_comes_back(tmp_path):

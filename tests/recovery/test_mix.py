@@ -10,10 +10,10 @@ import scipy.stats
 
 from mmm.errors import DataWarning
 from mmm.mix.families import DelayedAdstock, GeometricAdstock, LogisticSaturation
-from mmm.mix.media import Media, group_channels, mean_contribution, respond
+from mmm.mix.inference.media import Media, group_channels, mean_contribution, respond
+from mmm.mix.inference.posterior import RHO_MOST, Linear, build_problem, log_posterior
+from mmm.mix.inference.sampler import Sampling, sample
 from mmm.mix.model import MixModel
-from mmm.mix.posterior import RHO_MOST, Linear, build_problem, log_posterior
-from mmm.mix.sampler import Sampling, sample
 
 SHORT = Sampling(n_warmup=200, n_draws=300, max_rounds=2)
 

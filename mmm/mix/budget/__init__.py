@@ -1,0 +1,1 @@
+"""Where the money goes: the certified split, its certainty, its calendar, its renewal."""

@@ -1,0 +1,1 @@
+"""Looks at a fitted model: decomposition, holdout, what was learnt, export of the draws."""

@@ -1,0 +1,1 @@
+"""What the draws say of each channel: effect, contribution, response curve."""

@@ -1,0 +1,224 @@
+"""After the fit: whether chains agree and noise is as assumed, and what rests on the data."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from mmm.errors import quoted
+from mmm.mix.inference.convergence import ess_bulk, ess_tail, r_hat
+from mmm.mix.inference.draws import Posterior
+from mmm.mix.inference.media import Media, mean_contribution
+from mmm.mix.inference.noise import is_heavy
+from mmm.mix.inference.posterior import collapse
+from mmm.mix.inference.problem import Scaled
+from mmm.mix.inference.sampler import Draws
+from mmm.mix.table.adequacy import constant, groups_together
+from mmm.mix.transforms import Floats
+
+R_HAT = 1.01
+ESS = 400.0
+_FAR = 2.5  # prior standard deviations
+
+
+@dataclass(frozen=True)
+class Diagnostics:
+    """Whether the posterior can be trusted.
+
+    Attributes
+    ----------
+    r_hat : float
+        Worst rank-normalised split r-hat of all parameters; below 1.01 where chains agree.
+    ess_bulk, ess_tail : float
+        Smallest effective numbers of draws.
+    divergences : int
+    n_draws : int
+        Draws of all chains.
+    seconds : float
+        Of the fit.
+    residual_kurtosis : float
+        Excess kurtosis of the innovations; 0 where noise is normal.
+    residual_autocorrelation : float
+        Correlation of an innovation with the one before; near 0 where the noise is described.
+    warnings : tuple of str
+        What the reader has to know.
+    """
+
+    r_hat: float
+    ess_bulk: float
+    ess_tail: float
+    divergences: int
+    n_draws: int
+    seconds: float
+    residual_kurtosis: float
+    residual_autocorrelation: float
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def converged(self) -> bool:
+        """Whether r-hat and effective sizes are as they should be."""
+        return bool(
+            (np.isnan(self.r_hat) or self.r_hat < R_HAT) and min(self.ess_bulk, self.ess_tail) > ESS
+        )
+
+    def with_notes(self, notes: Sequence[str], seconds: float) -> "Diagnostics":
+        """Return the same with warnings put before its own, and the time taken."""
+        return replace(self, warnings=(*notes, *self.warnings), seconds=seconds)
+
+
+def has_converged(z: Floats) -> bool:
+    """Tell whether chains agree.
+
+    Parameters
+    ----------
+    z : ndarray, shape (n_chains, n_draws, n_parameters)
+    """
+    return bool(np.nanmax(r_hat(z)) < R_HAT and min(ess_bulk(z).min(), ess_tail(z).min()) > ESS)
+
+
+def diagnose(scaled: Scaled, draws: Draws, posterior: Posterior) -> Diagnostics:
+    """Judge chains and residuals.
+
+    Parameters
+    ----------
+    scaled : Scaled
+    draws : Draws
+    posterior : Posterior
+
+    Returns
+    -------
+    Diagnostics
+    """
+    kurtosis, autocorrelation = _residuals(scaled, posterior.z)
+    notes = []
+    if is_heavy(kurtosis, len(scaled.problem.outcome)):
+        notes.append(
+            f"Some periods lie far outside the noise (excess kurtosis {kurtosis:.1f}); "
+            f"{_treated(posterior)} Check the outcome there, or name them as events."
+        )
+    return Diagnostics(
+        r_hat=float(np.nanmax(r_hat(draws.z))),
+        ess_bulk=float(ess_bulk(draws.z).min()),
+        ess_tail=float(ess_tail(draws.z).min()),
+        divergences=draws.divergences,
+        n_draws=draws.z.shape[0] * draws.z.shape[1],
+        seconds=0.0,
+        residual_kurtosis=kurtosis,
+        residual_autocorrelation=autocorrelation,
+        warnings=tuple(notes),
+    )
+
+
+def _treated(posterior: Posterior) -> str:
+    if np.isinf(posterior.freedom).all():
+        return "normal noise gives them full weight, likelihood='student_t' would not."
+    return "they count less."
+
+
+def _residuals(scaled: Scaled, z: Floats) -> tuple[float, float]:
+    """Return excess kurtosis and lag-1 correlation of the mean innovation."""
+    at = collapse(scaled.problem, z[:: max(len(z) // 50, 1)])
+    new = (at.residual[:, 1:] - at.rho * at.residual[:, :-1]).mean(axis=0)
+    new = new - new.mean()
+    spread = float(np.mean(new**2))
+    if not spread > 0:
+        return 0.0, 0.0
+    return float(np.mean(new**4) / spread**2 - 3.0), float(np.mean(new[1:] * new[:-1]) / spread)
+
+
+def likely_cause(found: Diagnostics, notes: Sequence[str]) -> str:
+    """Say why chains do not agree, and what mends it."""
+    facts = (
+        f"The chains do not agree (r-hat {found.r_hat:.3f}, effective draws "
+        f"{found.ess_bulk:.0f} and {found.ess_tail:.0f}, {found.divergences} divergences)"
+    )
+    cause = notes[0] if notes else "the curves of some channels may fit in two ways."
+    return (
+        f"{facts}. Likely cause: {cause} Otherwise sample longer with "
+        "sampler=Sampling(n_draws=4000), or pass on_nonconvergence='warn' to look at it."
+    )
+
+
+def prior_conflicts(media: Media, posterior: Posterior, channels: Sequence[str]) -> list[str]:
+    """Say where the posterior lies far out in the prior: one of them is wrong.
+
+    Every parameter is standard normal a priori, so that its posterior mean says how far.
+
+    Parameters
+    ----------
+    media : Media
+    posterior : Posterior
+    channels : sequence of str
+        With spend.
+
+    Returns
+    -------
+    list of str
+    """
+    centre = posterior.z.mean(axis=0)
+    notes = []
+    if abs(centre[media.n_parameters - 1]) > _FAR:
+        side = "larger" if centre[media.n_parameters - 1] > 0 else "smaller"
+        notes.append(
+            f"The data put media far {side} than the prior expects; pass "
+            "priors=Priors(media_share=...) with what is known, or look for what moves spend and "
+            "outcome alike."
+        )
+    deviation = centre[media.n_curve : media.n_parameters - 1]
+    far = [name for name, at in zip(channels, deviation, strict=True) if abs(at) > _FAR]
+    if far:
+        notes.append(
+            f"The data put {quoted(far)} far from its share of spend; check the units and the "
+            "timing of that spend, or pass priors=Priors(channel_spread=...) wider."
+        )
+    return notes
+
+
+def contraction(media: Media, posterior: Posterior) -> Floats:
+    """Return how much narrower the data made each channel's log contribution, 0-1.
+
+    1 - posterior variance / prior variance, cut at 0.
+
+    Parameters
+    ----------
+    media : Media
+    posterior : Posterior
+
+    Returns
+    -------
+    ndarray, shape (n_channels,)
+    """
+    rng = np.random.default_rng(0)
+    prior = np.log(mean_contribution(media, rng.standard_normal((4000, media.n_parameters))))
+    seen = np.log(posterior.contribution)
+    return np.asarray(np.clip(1.0 - seen.var(axis=0) / prior.var(axis=0), 0.0, 1.0))
+
+
+def identified(
+    media: Media, posterior: Posterior, spend: Floats, active: npt.NDArray[np.bool_]
+) -> list[str]:
+    """Say what the contribution of each channel rests on.
+
+    Parameters
+    ----------
+    media : Media
+    posterior : Posterior
+    spend : ndarray, shape (n_channels, n_periods)
+        All channels.
+    active : ndarray of bool, shape (n_channels,)
+
+    Returns
+    -------
+    list of {"data", "prior", "not identified"}
+        "not identified" where spend is constant, absent, or moves with that of another channel;
+        otherwise "data" where at least half of the variance of the prior is gone.
+    """
+    data = np.zeros(len(spend))
+    data[active] = contraction(media, posterior)
+    blind = {i for group in groups_together(spend) for i in group}
+    blind |= {i for i, row in enumerate(spend) if constant(row)}
+    return [
+        "not identified" if i in blind else "data" if data[i] >= 0.5 else "prior"
+        for i in range(len(spend))
+    ]

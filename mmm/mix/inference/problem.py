@@ -1,0 +1,137 @@
+"""From columns in their own units to the scaled problem that is sampled."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmm.errors import InputError
+from mmm.mix.families import Adstock, Saturation
+from mmm.mix.inference.design import Recipe
+from mmm.mix.inference.media import Media, group_channels, lagged
+from mmm.mix.inference.posterior import Linear, Problem, build_problem
+from mmm.mix.priors import Priors
+from mmm.mix.transforms import Floats, geometric_weights
+
+# Prior standard deviations, in units of the standard deviation of the outcome.
+_COLUMN_SD = {"trend": 0.4, "season": 0.5, "event": 2.0, "control": 1.0}
+_INTERCEPT_SD = 2.0  # of the root mean square of the outcome
+_TREND_SPREAD = 0.8  # of the log size of the trend
+_RHO = (0.2, 0.4)  # loc and scale of atanh(rho)
+
+
+@dataclass(frozen=True, eq=False)
+class Scaled:
+    """A problem without units, and the units.
+
+    Attributes
+    ----------
+    problem : Problem
+    outcome_scale : float
+        Root mean square of the outcome; contributions are in multiples of it.
+    spend_scale : ndarray, shape (n_channels,)
+        Mean spend of the periods with spend.
+    before : ndarray, shape (n_channels,)
+        Scaled spend taken for each period before the first.
+    """
+
+    problem: Problem
+    outcome_scale: float
+    spend_scale: Floats
+    before: Floats
+
+
+def scale_spend(spend: Floats) -> Floats:
+    """Return the mean of what was spent in periods with spend, shape (n_channels,).
+
+    Examples
+    --------
+    >>> scale_spend(np.array([[0.0, 2.0, 4.0]])).tolist()
+    [3.0]
+    """
+    active = (spend > 0).sum(axis=1)
+    return np.asarray(spend.sum(axis=1) / np.maximum(active, 1))
+
+
+def set_up(
+    spend: Floats,
+    outcome: Floats,
+    design: Floats,
+    recipe: Recipe,
+    *,
+    adstocks: Sequence[Adstock],
+    saturations: Sequence[Saturation],
+    priors: Priors,
+) -> Scaled:
+    """Scale the columns and state the prior in these scales.
+
+    Parameters
+    ----------
+    spend : ndarray, shape (n_channels, n_periods)
+        Every channel with some spend.
+    outcome : ndarray, shape (n_periods,)
+    design : ndarray, shape (n_periods, n_columns)
+    recipe : Recipe
+        Of the design.
+    adstocks, saturations : sequence of length n_channels
+    priors : Priors
+
+    Returns
+    -------
+    Scaled
+
+    Raises
+    ------
+    InputError
+        If the outcome is 0 throughout.
+    """
+    outcome_scale = float(np.sqrt(np.mean(outcome**2)))
+    if not outcome_scale > 0:
+        raise InputError("The outcome is 0 in every period; there is nothing to explain.")
+    spend_scale = scale_spend(spend)
+    scaled_spend, scaled = spend / spend_scale[:, None], outcome / outcome_scale
+    before = scaled_spend.mean(axis=1) if priors.spend_before == "mean" else np.zeros(len(spend))
+    media = Media(
+        groups=group_channels(scaled_spend, before, adstocks, saturations),
+        log_share=np.log(spend.sum(axis=1) / spend.sum()),
+        spread=priors.channel_spread,
+        total_loc=float(np.log(priors.media_share)),
+        total_scale=priors.media_spread,
+    )
+    column_sd = _column_sd(recipe, float(scaled.std()))
+    noise = _guess_noise(scaled, scaled_spend, design, column_sd)
+    linear = Linear(
+        design=design,
+        prior_sd=column_sd / noise,
+        trend=recipe.mask("trend"),
+        trend_scale=_TREND_SPREAD,
+        rho_loc=_RHO[0] if recipe.baseline.noise == "ar1" else 0.0,
+        rho_scale=_RHO[1] if recipe.baseline.noise == "ar1" else 0.0,
+        shape=2.0,
+        rate=2.0 * noise**2,
+    )
+    problem = build_problem(scaled, media, linear, np.ones((1, len(scaled))))
+    return Scaled(problem, outcome_scale, spend_scale, before)
+
+
+def _column_sd(recipe: Recipe, spread: float) -> Floats:
+    """Return prior standard deviations of the coefficients, shape (n_columns,)."""
+    deviation = np.full(len(recipe.columns), _INTERCEPT_SD)
+    for kind, multiple in _COLUMN_SD.items():
+        deviation[recipe.mask(kind)] = multiple * max(spread, 1e-3)
+    return deviation
+
+
+def _guess_noise(outcome: Floats, spend: Floats, design: Floats, column_sd: Floats) -> float:
+    """Guess the noise by ridge regression on the baseline and on plainly transformed spend."""
+    weights = geometric_weights(np.array(0.5), min(8, len(outcome)))[0]
+    carried = np.einsum("l,clt->ct", weights, lagged(spend, len(weights), spend.mean(axis=1)))
+    columns = np.hstack([design, (carried / (1.5 + carried)).T])
+    spread = max(float(outcome.std()), 1e-3)
+    deviation = np.concatenate([column_sd, np.full(len(spend), spread)])
+    gram = columns.T @ columns
+    ridge = gram + np.diag((0.5 * spread / deviation) ** 2)
+    fitted = columns @ np.linalg.solve(ridge, columns.T @ outcome)
+    free = len(outcome) - float(np.trace(np.linalg.solve(ridge, gram)))
+    noise = np.sqrt(((outcome - fitted) ** 2).sum() / max(free, 0.2 * len(outcome)))
+    return float(max(noise, 0.02 * spread))

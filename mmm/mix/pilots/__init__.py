@@ -1,0 +1,1 @@
+"""Tests worth running: their design, their value, and what they showed."""

@@ -1,0 +1,1 @@
+"""What a lead looked like on a day, and what followed."""

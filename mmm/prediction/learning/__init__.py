@@ -1,0 +1,1 @@
+"""The model: learners, their mixture, calibration, hazard, reasons."""

@@ -1,0 +1,206 @@
+"""The model that scores: a mixture of learners in log-odds, and the hazards behind it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.special import expit
+
+from mmm.prediction.learning.calibrate import level_of
+from mmm.prediction.learning.encoding import (
+    MISSING,
+    Encoded,
+    Feature,
+    blocks,
+    codes_of,
+    encode,
+    numbers,
+    values_of,
+)
+from mmm.prediction.learning.forest import Forest
+from mmm.prediction.learning.hazard import Hazards
+from mmm.prediction.learning.learners import (
+    Additive,
+    Candidate,
+    Fitted,
+    Sample,
+    Whole,
+    fit,
+    nothing,
+    weighted,
+)
+from mmm.prediction.learning.stacking import Choice, latest
+
+Floats = npt.NDArray[np.float64]
+
+LEAST = 1e-9  # no probability is reported nearer to 0 or 1
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """What turns a clean frame into log-odds.
+
+    Attributes
+    ----------
+    features : tuple of Feature
+    additive : Additive
+        The sum over columns, intercept included.
+    wholes : tuple of (float, Forest or Whole)
+        Learners that are no such sum, with their weights; often none.
+    typical : Encoded
+        One row: the commonest code of each feature, numbers at their mean.
+    middle, spread : ndarray of float64, shape (n_features,)
+        Mean and standard deviation of what each feature adds to the sum, over training.
+    hazards : Hazards or None
+        When leads of a score are won and lost, where that is known.
+    """
+
+    features: tuple[Feature, ...]
+    additive: Additive
+    wholes: tuple[tuple[float, Forest | Whole], ...]
+    typical: Encoded
+    middle: Floats
+    spread: Floats
+    hazards: Hazards | None = None
+
+    @property
+    def centre(self) -> float:
+        """Score of a typical lead: where contributions start from."""
+        z = self.additive.base + float(self.middle.sum())
+        for weight, whole in self.wholes:
+            z += weight * float(whole.log_odds(self.features, self.typical)[0])
+        return z
+
+    def score(self, frame: pd.DataFrame) -> Floats:
+        """Return the score of each row of a clean frame, log-odds, shape (n,)."""
+        if any(isinstance(whole, Whole) for _, whole in self.wholes):
+            return self.score_encoded(encode(self.features, frame))
+        if self.wholes:
+            z = self.score_encoded(encode(self.features, frame, with_values=False))
+            for j in np.flatnonzero(self.additive.slopes).tolist():
+                z += self.additive.slopes[j] * values_of(
+                    self.features[j], frame[self.features[j].name]
+                )
+            return z
+        z = np.full(len(frame), self.additive.base)
+        for j, feature in enumerate(self.features):
+            _add(z, feature, self.additive, j, frame[feature.name])
+        return z
+
+    def score_encoded(self, rows: Encoded) -> Floats:
+        """Return the score of encoded rows, log-odds, shape (n,)."""
+        z = self.additive.log_odds(rows)
+        for weight, whole in self.wholes:
+            z += weight * whole.log_odds(self.features, rows)
+        return z
+
+    def score_table(self, table: pd.DataFrame) -> Floats:
+        """Return the score of each row of any table, block by block."""
+        z = np.empty(len(table))
+        for rows, frame in blocks(self.features, table):
+            z[rows] = self.score(frame)
+        return z
+
+    def log_odds(self, score: Floats, ages: Floats, within: float | None = None) -> Floats:
+        """Return log-odds of winning from scores and ages in days."""
+        return score if self.hazards is None else self.hazards.link(score, ages, within)
+
+    def probability(self, log_odds: Floats) -> Floats:
+        """Return probabilities, never 0 or 1."""
+        return as_probability(log_odds)
+
+    def with_hazards(self, hazards: Hazards) -> "Model":
+        """Return the model that also knows when leads end."""
+        return replace(self, hazards=hazards)
+
+    def ever(self, score: Floats) -> Floats:
+        """Return the probability of a new lead with each score."""
+        return as_probability(self.log_odds(score, np.zeros(len(score))))
+
+
+def assemble(
+    features: tuple[Feature, ...], sample: Sample, choice: Choice, *, seed: int, own: Any = None
+) -> Model:
+    """Fit what was chosen on all rows, and add it up.
+
+    Parameters
+    ----------
+    features : tuple of Feature
+    sample : Sample
+        In order of time where that is known.
+    choice : Choice
+    seed : int
+    own : scikit-learn classifier, optional
+
+    Returns
+    -------
+    Model
+        Without hazards.
+    """
+    recent = latest(sample, choice.memory)
+    fitted: list[tuple[float, Fitted]] = [
+        (weight, fit(candidate, features, recent, seed=seed, own=own))
+        for candidate, weight in sorted(choice.weights.items(), key=_in_order)
+    ]
+    sums = [(weight, part) for weight, part in fitted if isinstance(part, Additive)]
+    wholes = tuple((weight, part) for weight, part in fitted if not isinstance(part, Additive))
+    additive = weighted([(1.0, nothing(features)), *sums], choice.base)
+    parts = [additive.part(sample.rows, j) for j in range(len(features))]
+    model = Model(
+        features,
+        additive,
+        wholes,
+        typical_row(features, sample.rows),
+        np.array([float(part.mean()) for part in parts]),
+        np.array([float(part.std()) for part in parts]),
+    )
+    return model if choice.moves else _level(model, recent)
+
+
+def _level(model: Model, sample: Sample) -> Model:
+    """Set the intercept so that the mean probability is the rate of the sample.
+
+    Where the level is steady this is the better estimate: rows held out are fewer, and in time they
+    are the later ones.
+    """
+    shift = level_of(model.score_encoded(sample.rows), sample.y, sample.weight)
+    additive = replace(model.additive, base=model.additive.base + shift)
+    return replace(model, additive=additive)
+
+
+def typical_row(features: Sequence[Feature], rows: Encoded) -> Encoded:
+    """Return one row of the commonest codes; numbers in the bin of their middle row."""
+    codes = np.zeros((1, len(features)), dtype=np.uint8)
+    for j, feature in enumerate(features):
+        column = rows.codes[:, j]
+        known = column[column != MISSING]
+        if feature.numeric and len(known):
+            codes[0, j] = np.sort(known)[len(known) // 2]
+        elif len(column):
+            codes[0, j] = np.bincount(column).argmax()
+    return Encoded(codes, np.zeros(codes.shape))
+
+
+def as_probability(log_odds: Floats) -> Floats:
+    """Return probabilities, never 0 or 1: no data are that sure."""
+    return np.clip(expit(log_odds), LEAST, 1.0 - LEAST)
+
+
+def _in_order(item: tuple[Candidate, float]) -> tuple[str, float]:
+    return item[0].family, item[0].setting
+
+
+def _add(z: Floats, feature: Feature, additive: Additive, j: int, cells: "pd.Series[Any]") -> None:
+    """Add what one column contributes, in place; numbers are put in bins only where it matters."""
+    table, slope = additive.tables[j], additive.slopes[j]
+    if slope:
+        z += slope * values_of(feature, cells)
+    if not feature.numeric or not additive.flat(j):
+        z += table[codes_of(feature, cells)]
+    elif table[MISSING] != table[1]:
+        z += np.where(np.isnan(numbers(cells)), table[MISSING], table[1])
+    else:
+        z += table[1]

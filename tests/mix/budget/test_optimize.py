@@ -1,0 +1,164 @@
+"""Budget advice on a fitted model: rules kept, figures that add up, verdicts by their rule."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mmm.errors import ConfigError
+from mmm.mix import MixModel, optimize_budget
+from mmm.mix.budget.limits import Limits
+from mmm.mix.budget.optimize import Target, gain_draws, verdicts
+from mmm.mix.effects.curves import marginal_response, steady_response
+from mmm.mix.inference.sampler import Sampling
+
+CHANNELS = ("Search", "Social", "Events")
+
+
+@pytest.fixture(scope="module")
+def model():
+    """Two years in which a euro of Search brings far more than one of Social."""
+    rng = np.random.default_rng(3)
+    spend = rng.gamma(3.0, [40.0, 60.0, 20.0], (104, 3))
+    level = spend / spend.mean(axis=0)
+    media = np.array([900.0, 250.0, 200.0]) * 2 * level / (1 + level)
+    outcome = 2000 + media.sum(axis=1) + rng.normal(0, 80, 104)
+    frame = pd.DataFrame(spend, columns=CHANNELS)
+    sampling = Sampling(n_warmup=200, n_draws=300)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return MixModel(sampler=sampling, on_nonconvergence="warn", seed=1).fit(frame, outcome)
+
+
+@pytest.fixture(scope="module")
+def plan(model):
+    return optimize_budget(model)
+
+
+def test_same_total_moves_money_to_what_returns_more(model, plan):
+    assert plan.proposed.sum() == pytest.approx(plan.current.sum(), rel=1e-9)
+    assert (plan.proposed >= 0.5 * plan.current - 1e-9).all()
+    assert (plan.proposed <= 1.5 * plan.current + 1e-9).all()
+    frame = plan.to_frame()
+    assert frame.columns.tolist()[:8] == [
+        "channel",
+        "current",
+        "proposed",
+        "change",
+        "verdict",
+        "marginal_romi",
+        "marginal_romi_lower",
+        "marginal_romi_upper",
+    ]
+    assert frame["channel"].tolist() == list(CHANNELS)
+    assert frame["change"].iloc[0] > 0
+    assert frame["verdict"].iloc[0] == "push"
+    assert plan.expected_profit > 0
+    assert plan.probability_better > 0.9
+    assert plan.current == pytest.approx(model.spend_[:, -13:].mean(axis=1))
+
+
+def test_the_plan_is_as_good_as_brute_force_and_the_gap_is_strict(model, plan):
+    first, second = (np.linspace(0.5, 1.5, 41) * now for now in plan.current[:2])
+    splits = np.array([(a, b, plan.current.sum() - a - b) for a in first for b in second])
+    inside = (splits[:, 2] >= 0.5 * plan.current[2]) & (splits[:, 2] <= 1.5 * plan.current[2])
+    mean = steady_response(model, splits[inside])[::2].mean(axis=0).sum(axis=1)
+    ours = steady_response(model, plan.proposed)[::2].mean(axis=0).sum()
+    assert ours >= mean.max() * (1 - 1e-6)
+    assert 0 <= plan.optimality_gap < 1e-3
+
+
+def test_profit_is_margin_times_gain_less_what_is_spent(model):
+    free = optimize_budget(model, total=None, margin=0.4)
+    spent = free.proposed.sum() - free.current.sum()
+    assert free.expected_profit == pytest.approx(0.4 * free.expected_gain - spent)
+    assert free.multiplier == 0.0
+    stays = optimize_budget(model, limits=Limits(fixed=CHANNELS))
+    assert stays.proposed == pytest.approx(stays.current)
+    assert (stays.expected_gain, stays.advice) == (0.0, "stay")
+    assert stays.recommended.tolist() == stays.current.tolist()
+
+
+def test_gain_over_a_long_horizon_is_the_steady_difference(model, plan):
+    steady = steady_response(model, np.array([plan.current, plan.proposed])).sum(axis=2)
+    long = gain_draws(model, plan.current, plan.proposed, 400)
+    assert long.mean() == pytest.approx((steady[:, 1] - steady[:, 0]).mean(), rel=0.03)
+
+
+def test_targets_are_reached(model):
+    marginal = optimize_budget(
+        model, total=Target(marginal_romi=1.0), limits=Limits(max_change=None)
+    )
+    inside = [i for i, rule in enumerate(marginal.binding) if not rule]
+    assert inside
+    at = marginal_response(model, marginal.proposed)[::2].mean(axis=0) - 1.0
+    assert at[inside] == pytest.approx(1.0, abs=0.05)
+    whole = optimize_budget(model, total=Target(romi=5.0), limits=Limits(max_change=None))
+    response = steady_response(model, whole.proposed)[::2].mean(axis=0).sum()
+    assert response / whole.proposed.sum() - 1 == pytest.approx(5.0, abs=0.05)
+    with pytest.raises(ConfigError, match="one of the two"):
+        optimize_budget(model, total=Target())
+    with pytest.raises(ConfigError, match="two rules clash"):
+        optimize_budget(model, total=Target(romi=1e6))
+
+
+def test_hidden_bias_lowers_the_certainty_and_the_advice_follows(model, plan):
+    wild = optimize_budget(model, tau=50.0)
+    assert wild.proposed.tolist() == plan.proposed.tolist()
+    assert 0.5 < wild.probability_better < plan.probability_better
+    assert wild.advice == "test first"
+    assert plan.tipping_tau > 1
+
+
+def test_totals_and_today_are_checked(model):
+    for total in ("today", -1.0, float("nan")):
+        with pytest.raises(ConfigError, match="total is"):
+            optimize_budget(model, total=total)
+    with pytest.raises(ConfigError, match="model has"):
+        optimize_budget(model, current={"Search": 1.0})
+    with pytest.raises(ConfigError, match="no spend"):
+        optimize_budget(model, current=dict.fromkeys(CHANNELS, -1.0))
+    with pytest.raises(ConfigError, match="margin"):
+        optimize_budget(model, margin=0.0)
+    with pytest.raises(ConfigError, match="level"):
+        optimize_budget(model, level=2)
+    with pytest.raises(ConfigError, match="horizon"):
+        optimize_budget(model, horizon=0)
+    with pytest.raises(ConfigError, match="tau misses"):
+        optimize_budget(model, tau={"Search": 1.0})
+
+
+def test_more_money_never_brings_less(model):
+    today = float(model.spend_[:, -13:].mean(axis=1).sum())
+    brought = [
+        steady_response(model, optimize_budget(model, total=today * by).proposed)[::2].mean(axis=0)
+        for by in (0.7, 0.9, 1.0, 1.2, 1.4)
+    ]
+    assert (np.diff([each.sum() for each in brought]) > 0).all()
+
+
+def test_each_part_of_the_rule_flips_a_verdict():
+    def one(above, change, by):
+        return verdicts(np.array([above]), np.array([change]), [by])[0]
+
+    assert one(0.8, 1.0, "data") == "push"
+    assert one(0.79, 1.0, "data") == "hold"
+    assert one(0.8, 0.0, "data") == "hold"
+    assert one(0.2, -1.0, "prior") == "cut"
+    assert one(0.21, -1.0, "prior") == "hold"
+    assert one(0.9, 1.0, "not identified") == "test"
+
+
+def test_bad_input_08_a_constant_channel_moves_by_a_pilot_and_is_to_be_tested():
+    rng = np.random.default_rng(0)
+    spend = np.column_stack([rng.gamma(3.0, 40.0, 80), np.full(80, 100.0)])
+    outcome = 1000 + 3 * spend[:, 0] + rng.normal(0, 50, 80)
+    sampling = Sampling(n_warmup=150, n_draws=200)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = MixModel(sampler=sampling, on_nonconvergence="warn").fit(spend, outcome)
+    plan = optimize_budget(model)
+    assert plan.verdict[1] == "test"
+    assert abs(plan.proposed[1] - 100.0) <= 20.0 + 1e-6
+    assert any("A test would tell" in note for note in plan.notes)

@@ -1,0 +1,87 @@
+"""The collapsed density against a dense multivariate Student-t, and its gradient."""
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from mmm.mix.inference.media import respond
+from mmm.mix.inference.posterior import RHO_MOST, collapse, draw_linear, log_posterior
+from tests.mix.problems import small_problem
+from tests.mix.test_transforms import ADSTOCKS, SATURATIONS
+
+
+def dense(problem, z):
+    """Log density from the definition: the covariance of the outcome written out."""
+    linear, n_media = problem.linear, problem.media.n_parameters
+    n_periods = len(problem.outcome)
+    found = []
+    for row in z:
+        rho = RHO_MOST * np.tanh(linear.rho_loc + linear.rho_scale * row[n_media + 1])
+        size = np.where(linear.trend, np.exp(linear.trend_scale * row[n_media]), 1.0)
+        prior = np.diag((linear.prior_sd * size) ** 2)
+        back = np.eye(n_periods) - rho * np.eye(n_periods, k=-1)
+        back[0, 0] = np.sqrt(1 - rho**2)
+        noise = np.linalg.inv(back.T @ (problem.weights[0][:, None] * back))
+        covariance = linear.design @ prior @ linear.design.T + noise
+        student = scipy.stats.multivariate_t(
+            loc=respond(problem.media, row[None]).media[0],
+            shape=linear.rate / linear.shape * covariance,
+            df=2 * linear.shape,
+        )
+        found.append(student.logpdf(problem.outcome) - 0.5 * row @ row)
+    return np.array(found)
+
+
+@pytest.mark.parametrize("heavy", [False, True])
+def test_collapsed_density_is_a_multivariate_student_t(heavy):
+    weights = np.random.default_rng(0).gamma(2, 0.5, (1, 30))
+    problem = small_problem(weights=weights if heavy else None)
+    z = np.random.default_rng(1).normal(size=(6, problem.n_parameters)) * 0.7
+    density = log_posterior(problem, z)[0]
+    expected = dense(problem, z)
+    np.testing.assert_allclose(np.diff(density), np.diff(expected), rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("adstock", ADSTOCKS, ids=repr)
+@pytest.mark.parametrize("saturation", SATURATIONS, ids=repr)
+def test_gradient(adstock, saturation):
+    problem = small_problem(
+        n_channels=2, adstocks=[adstock, ADSTOCKS[1]], saturations=[saturation, SATURATIONS[1]]
+    )
+    check_gradient(problem, n_draws=2)
+
+
+def test_gradient_with_weights_of_each_draw():
+    weights = np.random.default_rng(2).gamma(2, 0.5, (2, 30))
+    check_gradient(small_problem(weights=weights), n_draws=2)
+
+
+def check_gradient(problem, n_draws):
+    z, width = np.random.default_rng(3).normal(size=(n_draws, problem.n_parameters)) * 0.7, 1e-5
+    _, gradient = log_posterior(problem, z)
+    for i in range(z.shape[1]):
+        step = width * np.eye(z.shape[1])[i]
+        up, down = log_posterior(problem, z + step)[0], log_posterior(problem, z - step)[0]
+        np.testing.assert_allclose(
+            gradient[:, i], (up - down) / (2 * width), rtol=1e-5, atol=1e-6 * np.abs(gradient).max()
+        )
+
+
+def test_coefficients_are_drawn_from_their_conditional():
+    problem = small_problem()
+    z = np.repeat(np.random.default_rng(5).normal(size=(1, problem.n_parameters)), 20_000, axis=0)
+    at = collapse(problem, z)
+    coefficient, sigma = draw_linear(problem, at, np.random.default_rng(6))
+    shape = problem.linear.shape + 15
+    expected = (problem.linear.rate + 0.5 * at.square[0]) / (shape - 1)
+    assert (sigma**2).mean() == pytest.approx(expected, rel=0.02)
+    np.testing.assert_allclose(
+        np.cov(coefficient.T), expected * at.covariance[0], rtol=0.1, atol=3e-5
+    )
+
+
+@pytest.mark.parametrize("far", [1e2, 1e4, -1e4])
+def test_wild_positions_are_rejected_without_a_sound(far):
+    problem = small_problem()
+    density, _ = log_posterior(problem, np.full((1, problem.n_parameters), far))
+    assert not density[0] > -1e3

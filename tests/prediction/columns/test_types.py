@@ -1,0 +1,148 @@
+import datetime as dt
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmm.errors import InputError
+from mmm.prediction.columns.special import special_category
+from mmm.prediction.columns.types import clean_frame, describe_columns, unlike
+
+DAYS = [dt.date(2025, 1, day) for day in range(1, 13)]
+
+
+def kind(values, name="a"):
+    return describe_columns(pd.DataFrame({name: values}))[0].kind
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([1, 2, 2, None], "number"),
+        ([Decimal("1.50"), Decimal(2), None], "number"),
+        (["1.5", "-2", "n/a"], "number"),
+        (["1.500", "2.250"], "category"),
+        (["00123", "00456", "00123"], "category"),
+        (["red", "Select", "blue"], "category"),
+        (["sì", "no", "sconosciuto"], "boolean"),
+        ([True, None, False], "boolean"),
+        (["2025-01-05", "2025-02-05T10:00:00Z"], "date"),
+        (["13/02/2025", "01/02/2025", "-"], "date"),
+        (["03/02/2025", "01/02/2025", "03/02/2025"], "category"),
+        (DAYS, "date"),
+        (["x"] * 9, "constant"),
+        (["Select", None, "-"], "constant"),
+        ([f"L{i}" for i in range(30)], "identifier"),
+        (list(range(1000, 1040)), "identifier"),
+    ],
+)
+def test_kinds(values, expected):
+    assert kind(values) == expected
+
+
+def test_a_name_alone_makes_an_identifier_only_of_our_own_ids():
+    assert kind(["a", "b"] * 20, "account_id") == "identifier"
+    assert kind(["a", "b"] * 20, "landing_page_id") == "category"
+    assert kind([f"a{i}@x.it" for i in range(8)], "email") == "identifier"
+    assert kind(np.random.default_rng(0).lognormal(4, 1, 50), "time_on_site") == "number"
+
+
+def test_honest_whole_numbers_are_no_identifier():
+    rng = np.random.default_rng(3)
+    for n in (20, 200, 2000):
+        assert kind(rng.integers(0, 10**6, n)) == "number"
+        assert kind(rng.poisson(4, n)) == "number"
+
+
+@pytest.mark.parametrize("form", [pl.from_pandas, pa.Table.from_pandas, lambda frame: frame])
+def test_every_frame_reads_the_same(form):
+    frame = pd.DataFrame(
+        {"a": [1.0, None, 3.0], "b": ["x", "unknown", "y"], "c": [True, False, True]}
+    )
+    clean = clean_frame(form(frame))
+    assert clean["a"].isna().tolist() == [False, True, False]
+    assert clean["b"].cat.categories.tolist() == ["x", "y"]
+    assert clean["c"].tolist() == [1.0, 0.0, 1.0]
+
+
+words = st.sampled_from(["a", "b", "3", "4.5", "Select", "no", "yes", "2025-01-31", "", None, "é"])
+
+
+@given(st.lists(words, min_size=1, max_size=30), st.randoms())
+def test_typing_does_not_depend_on_the_order_of_rows(values, random):
+    moved = values.copy()
+    random.shuffle(moved)
+    one, other = (describe_columns(pd.DataFrame({"z": v})) for v in (values, moved))
+    assert one == other
+    typed = clean_frame(pd.DataFrame({"z": values}))["z"]
+    assert typed.isna().sum() == one[0].n_missing
+
+
+@given(st.lists(words, min_size=1, max_size=30))
+def test_cleaning_twice_changes_nothing(values):
+    columns = describe_columns(pd.DataFrame({"z": values}))
+    once = clean_frame(pd.DataFrame({"z": values}), columns)
+    pd.testing.assert_frame_equal(clean_frame(once, columns), once)
+
+
+def test_what_cannot_be_a_table_is_refused():
+    with pytest.raises(InputError, match="Reshape your data"):
+        clean_frame(np.zeros(3))
+    with pytest.raises(InputError, match="Complex data not supported"):
+        clean_frame(np.zeros((3, 1), dtype=complex))
+    with pytest.raises(InputError, match=r"several columns named 'a'.*Rename"):
+        clean_frame(pd.DataFrame([[1, 2]], columns=["a", "a"]))
+    with pytest.raises(InputError, match="no column 'b'"):
+        clean_frame(pd.DataFrame({"a": [1]}), describe_columns(pd.DataFrame({"b": [1, 2]})))
+
+
+def test_bad_input_02_infinite_values():
+    with pytest.raises(InputError, match=r"'a' contains infinity in rows 2, 3"):
+        clean_frame(pd.DataFrame({"a": [1.0, np.inf, -np.inf]}))
+
+
+def test_a_few_bad_cells_are_not_another_type():
+    assert not unlike(pd.Series(["1", "2", "x"] + ["3"] * 40), "number")
+    assert unlike(pd.Series(["1", "x", "y"]), "number")
+    assert unlike(pd.Series(["x"]), "number")
+    assert not unlike(pd.Series([None, None], dtype=object), "category")
+
+
+@pytest.mark.parametrize(
+    ("name", "category"),
+    [
+        ("Stato di salute", "health"),
+        ("disabilità", "health"),
+        ("religione", "religion"),
+        ("Religious_belief", "religion"),
+        ("ethnicGroup", "ethnicity"),
+        ("etnia", "ethnicity"),
+        ("political_party", "politics"),
+        ("opinioni politiche", "politics"),
+        ("trade_union", "trade union"),
+        ("iscrizione_sindacato", "trade union"),
+        ("orientamento_sessuale", "sexual life"),
+        ("biometric_id", "biometric or genetic data"),
+        ("impronta_digitale", "biometric or genetic data"),
+    ],
+)
+def test_special_categories_are_known_by_name(name, category):
+    assert special_category(name) == category
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "account_health", "customerHealthScore", "device_fingerprint", "medical_industry", "sector",
+        "settore_salute", "politica_prezzi", "privacy_policy", "european_union", "gender", "eta",
+        "nationality", "invalid_email", "email_valid", "Last Activity", "region", "time_on_site",
+        "healthcare", "racecourse", "impronta_carbonio",
+    ],
+)  # fmt: skip
+def test_honest_names_are_no_special_category(name):
+    assert special_category(name) is None

@@ -1,0 +1,132 @@
+"""Reasons add up, speak two languages, and say what would change a grade."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mmm.prediction.learning.reasons import AGE
+from mmm.prediction.scorer import LeadScorer
+
+
+def table(n, rng):
+    frame = pd.DataFrame(
+        {
+            "visits": rng.poisson(3, n).astype(float),
+            "source": rng.choice(["fair", "web", None], n),
+            "demo": rng.random(n) < 0.3,
+            "first_seen": pd.Timestamp("2025-01-01") + pd.to_timedelta(rng.integers(0, 90, n), "D"),
+        }
+    )
+    odds = 0.4 * frame["visits"] - 2.5 + 1.5 * frame["demo"]
+    return frame, (rng.random(n) < 1 / (1 + np.exp(-odds))).astype(int)
+
+
+@pytest.fixture(scope="module")
+def plain():
+    frame, won = table(900, np.random.default_rng(0))
+    return LeadScorer().fit(frame, won), frame
+
+
+@pytest.fixture(scope="module")
+def crossed():
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame(rng.normal(size=(1_500, 3)), columns=list("abc"))
+    odds = 2.5 * np.sign(frame["a"] * frame["b"])
+    won = (rng.random(1_500) < 1 / (1 + np.exp(-odds))).astype(int)
+    return LeadScorer().fit(frame, won), frame
+
+
+def log_odds(p):
+    return np.log(p[:, 1] / p[:, 0])
+
+
+def test_contributions_add_up_to_the_log_odds(plain):
+    scorer, frame = plain
+    parts = scorer.contributions(frame)
+    assert parts.method.startswith("exact")
+    total = parts.base + parts.values.sum(axis=1)
+    np.testing.assert_allclose(total, log_odds(scorer.predict_proba(frame)), atol=1e-9)
+    assert list(parts.to_frame().columns)[1:-1] == list(parts.columns)
+
+
+def test_contributions_of_interactions_add_up_and_name_their_method(crossed):
+    scorer, frame = crossed
+    assert any(c.family == "full" for c in scorer.choice_.weights)
+    parts = scorer.contributions(frame.head(50))
+    assert "Shapley" in parts.method
+    total = parts.base + parts.values.sum(axis=1)
+    np.testing.assert_allclose(total, log_odds(scorer.predict_proba(frame.head(50))), atol=1e-9)
+    # a and b decide together; c says nothing.
+    size = np.abs(parts.values).mean(axis=0)
+    assert size[2] < 0.3 * min(size[0], size[1])
+
+
+def test_contributions_with_hazards_add_up_with_the_age_as_a_part():
+    rng = np.random.default_rng(2)
+    frame, won = table(700, rng)
+    created = pd.Timestamp("2025-01-01") + pd.to_timedelta(np.sort(rng.integers(0, 150, 700)), "D")
+    ended = pd.Series(created + pd.to_timedelta(rng.integers(1, 60, 700), "D"))
+    last = pd.Timestamp("2025-06-01")
+    ended = ended.where(ended <= last)
+    outcome = np.where(ended.isna(), "open", np.where(won == 1, "won", "lost"))
+    y = (outcome == "won").astype(int)
+    scorer = LeadScorer().fit(frame, y, created_at=created, ended_at=ended, outcome=outcome)
+    parts = scorer.contributions(frame)
+    assert parts.columns[-1] == AGE
+    total = parts.base + parts.values.sum(axis=1)
+    np.testing.assert_allclose(total, log_odds(scorer.predict_proba(frame)), atol=1e-9)
+    old = frame.assign(lead_id=np.arange(700), created_at=created)
+    scores = scorer.score_leads(old, as_of="2025-06-02", within_days=14)
+    said = [text for reasons in scores.reasons for text in reasons]
+    assert any(text.startswith("Days since the lead came in: ") for text in said)
+
+
+def test_sentences_follow_the_contributions(plain):
+    scorer, _ = plain
+    new = pd.DataFrame(
+        {
+            "lead_id": ["high", "low"],
+            "visits": [9.0, 0.0],
+            "source": [None, "fair"],
+            "demo": [True, False],
+            "first_seen": pd.to_datetime(["2025-02-01"] * 2),
+        }
+    )
+    english, italian = (scorer.score_leads(new, lang=lang) for lang in ("en", "it"))
+    assert "demo: yes. Such leads convert far more often." in english.reasons[0]
+    assert "demo: sì. I lead così diventano clienti molto più spesso." in italian.reasons[0]
+    assert "visits: 0. Such leads convert far less often." in english.reasons[1]
+    assert all(1 <= len(reasons) <= 3 for reasons in english.reasons)
+    assert (english.probability == italian.probability).all()
+
+
+def test_what_would_lift_a_grade_does(plain):
+    scorer, frame = plain
+    advice = scorer.next_grade(frame.head(40))
+    letters = "ABCD"
+    for i in range(40):
+        row = advice.iloc[i]
+        if pd.isna(row["column"]):
+            continue
+        changed = frame.iloc[[i]].copy()
+        if row["column"] == "visits":
+            changed["visits"] = float(row["value"])
+        elif row["column"] == "demo":
+            changed["demo"] = row["value"] == "yes"
+        else:
+            continue
+        after = scorer.score_leads(changed.assign(lead_id="x")).grade[0]
+        assert letters.index(after) <= letters.index(row["next_grade"])
+        assert letters.index(row["next_grade"]) == letters.index(row["grade"]) - 1
+    assert advice["column"].notna().sum() > 10
+    assert scorer.next_grade(frame.head(3), lang="it")["sentence"].str.contains("voto").all()
+
+
+def test_bad_input_34_names_stay_text(plain):
+    rng = np.random.default_rng(3)
+    frame, won = table(300, rng)
+    frame = frame.rename(columns={"visits": "<script>alert(1)</script>"})
+    scorer = LeadScorer().fit(frame, won)
+    page = scorer.card_.to_html("it")
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
