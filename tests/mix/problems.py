@@ -16,7 +16,7 @@ def small_problem(
     spend = rng.gamma(2, 0.5, (n_channels, n_periods))
     groups = group_channels(spend, spend.mean(axis=1), adstocks, saturations)
     share = np.log(rng.dirichlet(np.full(n_channels, 5.0)))
-    media = Media(groups, share, 0.9, np.log(0.3), 0.5)
+    media = Media(groups, share, 0.6, 0.5, np.log(0.3), 0.5)
     design = np.column_stack([np.ones(n_periods), rng.normal(size=(n_periods, n_columns - 1))])
     linear = Linear(
         design=design,

@@ -112,7 +112,7 @@ def tiny_problem(rng):
     groups = group_channels(
         spend, spend.mean(axis=1), [GeometricAdstock(max_lag=6)] * 2, [LogisticSaturation()] * 2
     )
-    media = Media(groups, np.log(np.array([0.6, 0.4])), 1.0, np.log(0.3), 0.6)
+    media = Media(groups, np.log(np.array([0.6, 0.4])), 0.8, 0.5, np.log(0.3), 0.6)
     wave = 2 * np.pi * np.arange(n_periods) / n_periods
     linear = Linear(
         design=np.column_stack([np.ones(n_periods), np.sin(wave), np.cos(wave)]),

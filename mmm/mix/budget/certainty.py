@@ -14,7 +14,7 @@ from scipy.special import ndtr
 from mmm.mix.transforms import Floats
 
 MOVE, HALF = 0.9, 0.7
-_LOSS_SHARE = 0.1
+LOSS_SHARE = 0.1
 _SURE = 0.8
 _ROOT_TAU = 1 / np.sqrt(2 * np.pi)
 
@@ -139,7 +139,7 @@ def advise(certainty: Certainty, expected_gain: float) -> str:
         return "stay"
     if certainty.probability_better < HALF:
         return "test first"
-    small = certainty.expected_loss < _LOSS_SHARE * expected_gain
+    small = certainty.expected_loss < LOSS_SHARE * expected_gain
     sure = certainty.probability_better >= MOVE and small
     return "move" if sure else "move half, then test"
 

@@ -165,7 +165,7 @@ def prior_conflicts(media: Media, posterior: Posterior, channels: Sequence[str])
             "priors=Priors(media_share=...) with what is known, or look for what moves spend and "
             "outcome alike."
         )
-    deviation = centre[media.n_curve : media.n_parameters - 1]
+    deviation = centre[media.deviations]
     far = [name for name, at in zip(channels, deviation, strict=True) if abs(at) > _FAR]
     if far:
         notes.append(

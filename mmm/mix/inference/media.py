@@ -45,16 +45,17 @@ class Media:
     """What the media part of the model needs besides its parameters.
 
     One common total is shared out: contribution_c = total x share_c, log total ~
-    N(total_loc, total_scale), share = softmax(log_share + spread x z), all per period and in units
-    of the scaled outcome.
+    N(total_loc, total_scale), share = softmax(log_share + s z), log s ~ N(log spread,
+    spread_scale), all per period and in units of the scaled outcome.
 
     Attributes
     ----------
     groups : tuple of Group
     log_share : ndarray, shape (n_channels,)
         Logarithm of the shares at the centre of the prior.
-    spread : float
-        Prior standard deviation of a channel's log contribution around them.
+    spread, spread_scale : float
+        How far the log contribution of a channel lies from them: prior median, and standard
+        deviation of its logarithm.
     total_loc, total_scale : float
         Prior of the log total.
     """
@@ -62,6 +63,7 @@ class Media:
     groups: tuple[Group, ...]
     log_share: Floats
     spread: float
+    spread_scale: float
     total_loc: float
     total_scale: float
 
@@ -72,8 +74,18 @@ class Media:
 
     @property
     def n_parameters(self) -> int:
-        """Number of parameters: curves, shares, total."""
-        return self.n_curve + len(self.log_share) + 1
+        """Number of parameters: curves, shares, their spread, total."""
+        return self.n_curve + len(self.log_share) + 2
+
+    @property
+    def deviations(self) -> slice:
+        """Where in z the shares stand."""
+        return slice(self.n_curve, self.n_curve + len(self.log_share))
+
+    def spread_of(self, z: Floats) -> Floats:
+        """Return the spread of shares, shape (n_draws, 1)."""
+        at = self.n_parameters - 2
+        return np.asarray(self.spread * np.exp(self.spread_scale * z[:, at : at + 1]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,8 +221,7 @@ def curve_parameters(group: Group, z: Floats) -> tuple[Floats, Floats]:
 
 def mean_contribution(media: Media, z: Floats) -> Floats:
     """Return the contribution of each channel per period, shape (n_draws, n_channels)."""
-    deviation = z[:, media.n_curve : media.n_curve + len(media.log_share)]
-    logit = media.log_share + media.spread * deviation
+    logit = media.log_share + media.spread_of(z) * z[:, media.deviations]
     share = np.exp(logit - logit.max(axis=1, keepdims=True))
     share /= share.sum(axis=1, keepdims=True)
     total = np.exp(media.total_loc + media.total_scale * z[:, media.n_parameters - 1])
@@ -268,13 +279,14 @@ def _respond_group(group: Group, z: Floats) -> GroupResponse:
 
 
 def pull_back(
-    media: Media, response: Response, slope: Floats, bend: Floats | None = None
+    media: Media, z: Floats, response: Response, slope: Floats, bend: Floats | None = None
 ) -> Floats:
     """Turn a gradient in media by period into one in z.
 
     Parameters
     ----------
     media : Media
+    z : ndarray, shape (n_draws, at least media.n_parameters)
     response : Response
         At the same z.
     slope : ndarray, shape (n_draws, n_periods)
@@ -296,8 +308,9 @@ def pull_back(
         gradient[:, group.first : group.stop] = _pull_group(group, part, slope, inner, height)
     share = response.contribution / response.contribution.sum(axis=1, keepdims=True)
     whole = by_log.sum(axis=1, keepdims=True)
-    n_curve = media.n_curve
-    gradient[:, n_curve : n_curve + n_channels] = media.spread * (by_log - share * whole)
+    spread, by_logit = media.spread_of(z), by_log - share * whole
+    gradient[:, media.deviations] = spread * by_logit
+    gradient[:, -2] = (spread * by_logit * z[:, media.deviations]).sum(axis=1) * media.spread_scale
     gradient[:, -1] = media.total_scale * whole[:, 0]
     return gradient
 

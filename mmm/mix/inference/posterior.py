@@ -301,7 +301,7 @@ def log_posterior(problem: Problem, z: Floats) -> tuple[Floats, Floats]:
         gradient = np.empty_like(z)
         density, bend, by_curve = lift_density(problem.media, problem.lifts, at.response)
         slope = heat[:, None] * at.weighted
-        gradient[:, :n_media] = pull_back(problem.media, at.response, slope, bend)
+        gradient[:, :n_media] = pull_back(problem.media, z, at.response, slope, bend)
         gradient[:, : problem.media.n_curve] += by_curve
         gradient[:, n_media] = linear.trend_scale * _by_log_size(linear, at, heat)
         gradient[:, n_media + 1] = linear.rho_scale * _by_rho_link(problem, at, heat)

@@ -95,6 +95,7 @@ def set_up(
         groups=group_channels(scaled_spend, before, adstocks, saturations),
         log_share=np.log(spend.sum(axis=1) / spend.sum()),
         spread=priors.channel_spread,
+        spread_scale=priors.spread_doubt,
         total_loc=float(np.log(priors.media_share)),
         total_scale=priors.media_spread,
     )
