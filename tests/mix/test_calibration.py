@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from tests.mix.inference.test_posterior import check_gradient
 
 from mmm.errors import ConfigError, DataWarning
 from mmm.mix.calibration import LiftTest, check_tests
@@ -16,6 +15,7 @@ from mmm.mix.inference.media import channel_media, respond
 from mmm.mix.inference.posterior import log_posterior
 from mmm.mix.inference.sampler import Sampling
 from mmm.mix.model import MixModel
+from tests.mix.inference.test_posterior import check_gradient
 from tests.mix.problems import small_problem
 from tests.mix.test_transforms import ADSTOCKS, SATURATIONS
 
