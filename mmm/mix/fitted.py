@@ -5,6 +5,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from mmm.errors import ConfigError, quoted
 from mmm.mix.inference.draws import Posterior
 from mmm.mix.inference.problem import Scaled
 from mmm.mix.table.inputs import Clock
@@ -35,3 +36,25 @@ class Fitted(Protocol):
     clock_: Clock
     scaled_: Scaled
     posterior_: Posterior
+
+
+def panels_of(model: Fitted) -> tuple[Fitted, ...]:
+    """Return the fits of the panels, of the same joint draws; the model itself without panels."""
+    return tuple(getattr(model, "panels_", {}).values()) or (model,)
+
+
+def check_one(model: object) -> None:
+    """Raise where a model is not fitted, or has panels, of which each has its own answer.
+
+    Raises
+    ------
+    ConfigError
+    """
+    panels = getattr(model, "panels_", None)
+    if panels:
+        raise ConfigError(
+            f"The model has the panels {quoted(panels)}; ask each of them, such as "
+            f"model.panels_[{next(iter(panels))!r}]."
+        )
+    if not hasattr(model, "posterior_"):
+        raise ConfigError("The model is not fitted; call fit first.")

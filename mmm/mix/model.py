@@ -2,33 +2,33 @@
 
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mmm.errors import (
     ConfigError,
     ConvergenceError,
     DataWarning,
-    InputError,
     SourceError,
     check_level,
     quoted,
 )
-from mmm.mix.calibration import LiftTest, conflicting_tests, place_tests
+from mmm.mix.calibration import LiftTest, place_tests
 from mmm.mix.families import Adstock, HillSaturation, PeakedAdstock, Saturation
+from mmm.mix.fitted import check_one
 from mmm.mix.inference.design import Baseline, Recipe, build_design, learn_recipe
-from mmm.mix.inference.diagnostics import Diagnostics, diagnose, likely_cause, prior_conflicts
-from mmm.mix.inference.draws import Posterior, blocks_of, media_by_period
+from mmm.mix.inference.diagnostics import Diagnostics, likely_cause
+from mmm.mix.inference.draws import blocks_of, draw_noise, media_by_period
 from mmm.mix.inference.problem import Scaled, set_up
 from mmm.mix.inference.sampler import Sampling
-from mmm.mix.inference.sampling import sample_mix
+from mmm.mix.panel import by_panel, sample_together, set_up_panels
 from mmm.mix.priors import Priors
 from mmm.mix.table.adequacy import check_size, spend_warnings
 from mmm.mix.table.inputs import (
@@ -39,8 +39,9 @@ from mmm.mix.table.inputs import (
     check_outcome,
     check_roles,
     check_spend,
+    dates_of,
     place_rows,
-    read_dates,
+    spend_until,
     start_clock,
 )
 from mmm.mix.transforms import Floats
@@ -69,7 +70,8 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     date : str, optional
         Column of dates. Without one, rows are consecutive weeks.
     panel : str, optional
-        Column of regions or units. Not available yet.
+        Column of regions or units. Curves are in common; sizes, drawn together as far as the data
+        say, baseline and noise are those of each panel.
     adstock : Adstock or mapping of str to Adstock, optional
         Family of carry-over, or one a channel; `PeakedAdstock` by default, of which
         `GeometricAdstock` is the special case without a delay.
@@ -93,7 +95,9 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     channels_, controls_ : tuple of str
     diagnostics_ : Diagnostics
     posterior_ : Posterior
-        Of the channels with spend, `active_`.
+        Of the channels with spend, `active_`; without panels.
+    panels_ : dict of str to MixModel
+        Each panel as a fitted model. `contributions` adds them up; ask curves of each.
     n_features_in_, feature_names_in_
         As scikit-learn has them, without the date.
 
@@ -173,25 +177,35 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             If the chains do not agree after running on.
         """
         began = time.perf_counter()
-        if self.panel is not None:
-            raise ConfigError("panel= is not available yet; fit each unit on its own.")
         if self.on_nonconvergence not in ("raise", "warn"):
             raise ConfigError(
                 f"on_nonconvergence is {self.on_nonconvergence!r}; pass 'raise' or 'warn'."
             )
-        table, outcome = self._read_fit(X, y)
-        notes = self._set_up(table, outcome)
-        self._sample(notes, began)
+        self.__dict__.pop("panels_", None)
+        if self.panel is None:
+            models, notes = [self], self.set_up(X, y)
+        else:
+            self.__dict__.pop("posterior_", None)
+            models, notes = self._set_up_panels(X, y)
+        found, said = sample_together(
+            models, self.likelihood, self.sampler or Sampling(), self.seed
+        )
+        self._judge(found, [*notes, *said], began)
         return self
+
+    def _set_up_panels(self, X: Any, y: Any) -> tuple[list[Any], list[str]]:
+        if self.tests:
+            raise ConfigError("tests= cannot be given with panel= yet; leave one of them out.")
+        one = clone(self).set_params(panel=None)
+        self.panels_, notes = set_up_panels(X, y, str(self.panel), lambda: clone(one))
+        models: list[Any] = list(self.panels_.values())
+        self.channels_: tuple[str, ...] = models[0].channels_
+        return models, notes
 
     def _read_fit(self, X: Any, y: Any) -> tuple[Table, Floats]:
         """Sort columns into roles, and rows by date."""
         frame = X if isinstance(X, pd.DataFrame) else None
-        dates = None
-        if self.date is not None:
-            if frame is None:
-                raise InputError(f"date={self.date!r} names a column; pass a frame, not an array.")
-            dates = read_dates(frame, self.date)
+        dates = dates_of(X, self.date)
         check_outcome(y)
         values, outcome = validate_data(
             self,
@@ -225,8 +239,15 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         check_spend(used[:, :n_channels], self.channels_)
         return Table(used[:, :n_channels], used[:, n_channels:], dates, index)
 
-    def _set_up(self, table: Table, outcome: Floats) -> list[str]:
-        """Scale the problem; return what the reader has to know of the data."""
+    def set_up(self, X: Any, y: Any) -> list[str]:
+        """Read and scale the problem, unsampled; return what the reader has to know of the data.
+
+        Parameters
+        ----------
+        X, y
+            As for `fit`.
+        """
+        table, outcome = self._read_fit(X, y)
         self.clock_: Clock = start_clock(table.dates, table.index, len(outcome))
         self.spend_, self.outcome_ = table.spend.T, outcome
         self.active_ = self.spend_.sum(axis=1) > 0
@@ -254,16 +275,11 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             self.scaled_ = replace(self.scaled_, problem=problem)
         return spend_warnings(self.spend_, self.channels_, len(self.recipe_.columns))
 
-    def _sample(self, notes: list[str], began: float) -> None:
-        """Draw, judge and keep."""
-        sampling = self.sampler or Sampling()
-        draws, posterior = sample_mix(self.scaled_, self.likelihood, sampling, self.seed)
-        self.posterior_: Posterior = posterior
-        found = diagnose(self.scaled_, draws, self.posterior_)
-        names = [name for name, on in zip(self.channels_, self.active_, strict=True) if on]
-        notes = [*notes, *prior_conflicts(self.scaled_.problem.media, posterior, names)]
-        notes += conflicting_tests(self)
+    def _judge(self, found: Diagnostics, notes: list[str], began: float) -> None:
+        """Keep what was found of the chains; tell it, and stop where they do not agree."""
         self.diagnostics_: Diagnostics = found.with_notes(notes, time.perf_counter() - began)
+        for model in getattr(self, "panels_", {}).values():
+            model.diagnostics_ = self.diagnostics_
         for note in self.diagnostics_.warnings:
             warnings.warn(note, DataWarning, stacklevel=4)
         if not found.converged:
@@ -286,11 +302,7 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         axis : Axis
         """
         check_is_fitted(self, "posterior_")
-        dates = None
-        if self.date is not None:
-            if not isinstance(X, pd.DataFrame):
-                raise InputError(f"date={self.date!r} names a column; pass a frame, not an array.")
-            dates = read_dates(X, self.date)
+        dates = dates_of(X, self.date)
         values = validate_data(
             self, _without(X, self.date), reset=False, dtype=np.float64, ensure_all_finite=False
         )
@@ -335,15 +347,13 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             In units of the outcome; equal-tailed, noise included.
         """
         tail = 0.5 * (1.0 - check_level(level))
+        if self.panel is not None:
+            lower, upper = self._by_panel(X, lambda one, x: one.predict_interval(x, level))
+            return lower, upper
         expected = self.predict_draws(X)
         rng = np.random.default_rng(self.seed)
-        spread = self.posterior_.sigma / np.sqrt(1.0 - self.posterior_.rho**2)
-        noise = rng.standard_normal(expected.shape)
-        freedom = np.minimum(self.posterior_.freedom, 1e6)[:, None]
-        noise /= np.sqrt(rng.chisquare(freedom, expected.shape) / freedom)
-        noisy = expected + spread[:, None] * noise
-        lower, upper = np.quantile(noisy, (tail, 1.0 - tail), axis=0)
-        return np.asarray(lower), np.asarray(upper)
+        noisy = expected + draw_noise(self.posterior_, expected.shape[1], rng)
+        return tuple(np.quantile(noisy, (tail, 1.0 - tail), axis=0))
 
     def predict_draws(self, X: Any) -> Floats:
         """Return the expected outcome under each draw of the posterior.
@@ -358,8 +368,11 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         ndarray, shape (n_draws, n_rows)
             In units of the outcome, without the noise of a new observation.
         """
+        if self.panel is not None:
+            return self._by_panel(X, lambda one, x: one.predict_draws(x))
         table, axis = self.read_roles(X)
-        spend = self._spend_with(table, axis)
+        spend = spend_until(self.clock_, self.spend_, table, axis)[self.active_]
+        spend = spend / self.scaled_.spend_scale[:, None]
         days = self.clock_.period_days * axis.position.astype(np.float64)
         design = build_design(self.recipe_, days, axis.dates, table.controls)
         posterior, media = self.posterior_, self.scaled_.problem.media
@@ -372,19 +385,9 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         result[:, later] += posterior.last_error[:, None] * posterior.rho[:, None] ** ahead[later]
         return np.asarray(result)
 
-    def _spend_with(self, table: Table, axis: Axis) -> Floats:
-        """Return scaled spend of all periods up to the last asked for, shape (n_active, n)."""
-        n_periods = max(self.clock_.n_periods, int(axis.position.max()) + 1)
-        spend = np.full((len(self.channels_), n_periods), np.nan)
-        spend[:, : self.clock_.n_periods] = self.spend_
-        spend[:, axis.position] = table.spend.T
-        gap = np.flatnonzero(np.isnan(spend).any(axis=0))
-        if len(gap):
-            raise InputError(
-                f"{len(gap)} periods between the fitted ones and those of X are missing; their "
-                "spend carries over. Add their rows, with 0 where nothing was spent."
-            )
-        return np.asarray(spend[self.active_] / self.scaled_.spend_scale[:, None])
+    def _by_panel(self, X: Any, ask: Callable[..., Any]) -> Floats:
+        check_is_fitted(self, "diagnostics_")
+        return by_panel(X, str(self.panel), self.panels_, ask)
 
     def contributions(self, level: float = 0.9, margin: float = 1.0) -> pd.DataFrame:
         """Return what each channel brought over the fitted periods, and its return.
@@ -412,7 +415,7 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """
         from mmm.mix.effects.contributions import contribution_frame
 
-        check_is_fitted(self, "posterior_")
+        check_is_fitted(self, "diagnostics_")
         return contribution_frame(self, check_level(level), margin)
 
     def response_curves(self, margin: float = 1.0) -> "ResponseCurves":
@@ -429,7 +432,7 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """
         from mmm.mix.effects.curves import response_curves
 
-        check_is_fitted(self, "posterior_")
+        check_is_fitted(self, "diagnostics_")
         return response_curves(self, margin)
 
     def save(self, path: str | Path) -> Path:
@@ -454,7 +457,8 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """
         from mmm.mix.storage import ATTRIBUTES, write_fit
 
-        check_is_fitted(self, "posterior_")
+        check_is_fitted(self, "diagnostics_")
+        check_one(self)
         state = {name: getattr(self, name) for name in ATTRIBUTES if hasattr(self, name)}
         return write_fit(Path(path), self.get_params(deep=False), state)
 

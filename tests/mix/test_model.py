@@ -240,9 +240,7 @@ def test_wrong_columns_are_refused(options, message):
         MixModel(**{"date": "week", "controls": ["price"], **options}).fit(*company())
 
 
-@pytest.mark.parametrize(
-    "options", [{"panel": "region"}, {"likelihood": "cauchy"}, {"on_nonconvergence": "shrug"}]
-)
+@pytest.mark.parametrize("options", [{"likelihood": "cauchy"}, {"on_nonconvergence": "shrug"}])
 def test_wrong_options_are_refused(options):
     with pytest.raises(ConfigError, match=r"pass|fit each"):
         MixModel(date="week", **options).fit(*company())

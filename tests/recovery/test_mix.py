@@ -10,7 +10,7 @@ import scipy.stats
 
 from mmm.errors import DataWarning
 from mmm.mix.families import DelayedAdstock, GeometricAdstock, LogisticSaturation
-from mmm.mix.inference.media import Media, group_channels, mean_contribution, respond
+from mmm.mix.inference.media import Media, draw_prior, group_channels, mean_contribution, respond
 from mmm.mix.inference.posterior import RHO_MOST, Linear, build_problem, log_posterior
 from mmm.mix.inference.sampler import Sampling, sample
 from mmm.mix.model import MixModel
@@ -124,7 +124,7 @@ def tiny_problem(rng):
         shape=5.0,
         rate=5.0 * 0.15**2,
     )
-    z = rng.standard_normal((1, media.n_parameters + 2))
+    z = draw_prior((1, media.n_parameters + 2), media.deviations, media.spread_scale, rng)
     sigma = np.sqrt(linear.rate / rng.gamma(linear.shape))
     size = np.where(linear.trend, np.exp(linear.trend_scale * z[0, -2]), 1.0)
     coefficient = sigma * linear.prior_sd * size * rng.standard_normal(3)

@@ -13,6 +13,7 @@ from mmm.mix.budget.certainty import Certainty, advise, judge, learned_tau
 from mmm.mix.budget.limits import Limits, find_room
 from mmm.mix.budget.plan import BudgetPlan
 from mmm.mix.effects.curves import marginal_response, simulate_response, steady_response
+from mmm.mix.fitted import check_one
 from mmm.mix.inference.diagnostics import identified
 from mmm.mix.transforms import Floats
 
@@ -126,6 +127,7 @@ def optimize_budget(
     >>> plan.verdict[0], bool(plan.proposed[0] > plan.current[0])
     ('push', True)
     """
+    check_one(model)
     level = check_level(level)
     if not (np.isfinite(margin) and margin > 0):
         raise ConfigError(f"margin is {margin!r}. Pass the margin as a share of the outcome.")

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mmm.errors import check_level
+from mmm.mix.fitted import check_one
 from mmm.mix.inference.draws import blocks_of, media_by_period
 from mmm.mix.transforms import Floats
 
@@ -130,6 +131,7 @@ def decompose(model: "MixModel", level: float = 0.9) -> Decomposition:
     >>> bool(np.allclose(parts.baseline + parts.media.sum(axis=0), parts.fitted))
     True
     """
+    check_one(model)
     tail = 0.5 * (1.0 - check_level(level))
     posterior, active = model.posterior_, model.active_
     expected = posterior.coefficient @ model.design_.T

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from mmm.errors import check_level
+from mmm.mix.fitted import check_one
 from mmm.mix.inference.diagnostics import contraction
-from mmm.mix.inference.media import mean_contribution
+from mmm.mix.inference.media import draw_prior, mean_contribution
 
 if TYPE_CHECKING:
     from mmm.mix.model import MixModel
@@ -33,10 +34,13 @@ def prior_and_posterior(model: "MixModel", level: float = 0.9) -> pd.DataFrame:
         contraction, the part of the prior's variance on the log scale that the data took away,
         0-1.
     """
+    check_one(model)
     tail = 0.5 * (1.0 - check_level(level))
     media = model.scaled_.problem.media
     rng = np.random.default_rng(0)
-    drawn = mean_contribution(media, rng.standard_normal((_DRAWS, media.n_parameters)))
+    shape = (_DRAWS, media.n_parameters)
+    z = draw_prior(shape, media.deviations, media.spread_scale, rng)
+    drawn = mean_contribution(media, z)
     periods = model.clock_.n_periods
     names = [name for name, on in zip(model.channels_, model.active_, strict=True) if on]
     columns: dict[str, object] = {"channel": pd.Series(names, dtype="str")}

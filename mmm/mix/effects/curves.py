@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mmm.errors import ConfigError, check_level
-from mmm.mix.fitted import Fitted
+from mmm.mix.fitted import Fitted, check_one
 from mmm.mix.inference.draws import media_by_period, steady_media
 from mmm.mix.transforms import Floats
 
@@ -193,6 +193,7 @@ def response_curves(model: Fitted, margin: float = 1.0) -> ResponseCurves:
     -------
     ResponseCurves
     """
+    check_one(model)
     largest = model.spend_.max(axis=1)
     spend = largest[:, None] * np.linspace(0.0, _REACH, _GRID)
     response, slope = _steady(model, spend)
@@ -220,6 +221,7 @@ def _steady(model: Fitted, spend: Floats) -> tuple[Floats, Floats]:
 
 
 def _check_spend(model: Fitted, spend: Floats) -> Floats:
+    check_one(model)
     n_channels = len(model.channels_)
     if spend.ndim not in (1, 2) or spend.shape[-1] != n_channels:
         raise ConfigError(

@@ -16,7 +16,7 @@ import scipy.special
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from mmm.errors import ConfigError
-from mmm.mix.fitted import Fitted
+from mmm.mix.fitted import Fitted, panels_of
 from mmm.mix.inference.draws import blocks_of
 from mmm.mix.inference.lifts import predicted_lifts
 from mmm.mix.inference.media import channel_media
@@ -107,18 +107,20 @@ def effect_evidence(model: Fitted) -> EffectEvidence:
     >>> bool(effect_evidence(model).probability_of_effect()[0] > 0.999)
     True
     """
-    kept = np.arange(0, len(model.posterior_.z), max(len(model.posterior_.z) // _KEPT, 1))
     rng = np.random.default_rng(0)  # for heavy tails: the same answer at every call
+    panels = panels_of(model)
+    n_draws, n_channels = len(panels[0].posterior_.z), len(model.channels_)
+    kept = np.arange(0, n_draws, max(n_draws // _KEPT, 1))
+    change = np.zeros((len(kept), n_channels + 1))
     with threadpool_limits(limits=1):  # small matrices: threads would wait for each other
-        blocks = []
-        for block in blocks_of(len(kept)):
-            rows = kept[block]
-            problem = _with_drawn_weights(model, rows, rng)
-            blocks.append(log_without(problem, model.posterior_.z[rows]))
-    found, effective = average(np.concatenate(blocks))
-    spent = np.append(model.active_, True)
-    log_odds, n_effective = np.zeros(len(spent)), np.zeros(len(spent))
-    log_odds[spent], n_effective[spent] = found, effective
+        for panel in panels:
+            own = np.append(np.flatnonzero(panel.active_), n_channels)
+            for block in blocks_of(len(kept)):
+                problem = _with_drawn_weights(panel, kept[block], rng)
+                change[block, own] += log_without(problem, panel.posterior_.z[kept[block]])
+    log_odds, n_effective = average(change)
+    spent = np.append(np.any([panel.active_ for panel in panels], axis=0), True)
+    n_effective[~spent] = 0.0
     return EffectEvidence(log_odds, n_effective)
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from mmm.errors import quoted
 from mmm.mix.inference.convergence import ess_bulk, ess_tail, r_hat
 from mmm.mix.inference.draws import Posterior
-from mmm.mix.inference.media import Media, mean_contribution
+from mmm.mix.inference.media import Media, draw_prior, mean_contribution
 from mmm.mix.inference.noise import is_heavy
 from mmm.mix.inference.posterior import collapse
 from mmm.mix.inference.problem import Scaled
@@ -77,20 +77,28 @@ def has_converged(z: Floats) -> bool:
     return bool(np.nanmax(r_hat(z)) < R_HAT and min(ess_bulk(z).min(), ess_tail(z).min()) > ESS)
 
 
-def diagnose(scaled: Scaled, draws: Draws, posterior: Posterior) -> Diagnostics:
-    """Judge chains and residuals.
+def diagnose(
+    panels: Sequence[Scaled], draws: Draws, posteriors: Sequence[Posterior]
+) -> Diagnostics:
+    """Judge chains and residuals, those of the panel with the heaviest tails.
 
     Parameters
     ----------
-    scaled : Scaled
+    panels : sequence of Scaled
     draws : Draws
-    posterior : Posterior
+    posteriors : sequence of Posterior
 
     Returns
     -------
     Diagnostics
     """
-    kurtosis, autocorrelation = _residuals(scaled, posterior.z)
+    (kurtosis, autocorrelation), scaled, posterior = max(
+        (
+            (_residuals(scaled, posterior.z), scaled, posterior)
+            for scaled, posterior in zip(panels, posteriors, strict=True)
+        ),
+        key=lambda found: found[0],
+    )
     notes = []
     if is_heavy(kurtosis, len(scaled.problem.outcome)):
         notes.append(
@@ -143,7 +151,7 @@ def likely_cause(found: Diagnostics, notes: Sequence[str]) -> str:
 def prior_conflicts(media: Media, posterior: Posterior, channels: Sequence[str]) -> list[str]:
     """Say where the posterior lies far out in the prior: one of them is wrong.
 
-    Every parameter is standard normal a priori, so that its posterior mean says how far.
+    Every parameter is about standard normal a priori, so that its posterior mean says how far.
 
     Parameters
     ----------
@@ -190,7 +198,9 @@ def contraction(media: Media, posterior: Posterior) -> Floats:
     ndarray, shape (n_channels,)
     """
     rng = np.random.default_rng(0)
-    prior = np.log(mean_contribution(media, rng.standard_normal((4000, media.n_parameters))))
+    shape = (4000, media.n_parameters)
+    z = draw_prior(shape, media.deviations, media.spread_scale, rng)
+    prior = np.log(mean_contribution(media, z))
     seen = np.log(posterior.contribution)
     return np.asarray(np.clip(1.0 - seen.var(axis=0) / prior.var(axis=0), 0.0, 1.0))
 

@@ -104,6 +104,16 @@ def restore_units(
     )
 
 
+def draw_noise(posterior: Posterior, n_rows: int, rng: np.random.Generator) -> Floats:
+    """Draw noise of periods, each by itself, shape (n_draws, n_rows), in units of the outcome."""
+    shape = (len(posterior.z), n_rows)
+    spread = posterior.sigma / np.sqrt(1.0 - posterior.rho**2)
+    noise = rng.standard_normal(shape)
+    freedom = np.minimum(posterior.freedom, 1e6)[:, None]
+    noise /= np.sqrt(rng.chisquare(freedom, shape) / freedom)
+    return np.asarray(spread[:, None] * noise)
+
+
 def blocks_of(n_draws: int) -> Iterator[slice]:
     """Cut draws into blocks that stay in the cache."""
     return (slice(start, start + _BLOCK) for start in range(0, n_draws, _BLOCK))

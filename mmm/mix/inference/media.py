@@ -4,9 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
+import scipy.special
 
 from mmm.mix.families import Adstock, Parameter, Saturation, link_all
 from mmm.mix.transforms import Floats
+
+Positions = slice | npt.NDArray[np.intp]
+_NODES = 9  # of the scale of shares
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +50,9 @@ class Media:
     """What the media part of the model needs besides its parameters.
 
     One common total is shared out: contribution_c = total x share_c, log total ~
-    N(total_loc, total_scale), share = softmax(log_share + s z), log s ~ N(log spread,
-    spread_scale), all per period and in units of the scaled outcome.
+    N(total_loc, total_scale), share = softmax(log_share + spread z), all per period and in units
+    of the scaled outcome. The deviations z are N(0, k^2) with one k for all channels, log k ~
+    N(0, spread_scale), integrated out (`log_prior`).
 
     Attributes
     ----------
@@ -74,18 +80,13 @@ class Media:
 
     @property
     def n_parameters(self) -> int:
-        """Number of parameters: curves, shares, their spread, total."""
-        return self.n_curve + len(self.log_share) + 2
+        """Number of parameters: curves, shares, total."""
+        return self.n_curve + len(self.log_share) + 1
 
     @property
     def deviations(self) -> slice:
         """Where in z the shares stand."""
         return slice(self.n_curve, self.n_curve + len(self.log_share))
-
-    def spread_of(self, z: Floats) -> Floats:
-        """Return the spread of shares, shape (n_draws, 1)."""
-        at = self.n_parameters - 2
-        return np.asarray(self.spread * np.exp(self.spread_scale * z[:, at : at + 1]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +130,57 @@ class Response:
     media: Floats
     contribution: Floats
     groups: tuple[GroupResponse, ...]
+
+
+def log_prior(z: Floats, deviations: Positions, spread_scale: float) -> tuple[Floats, Floats]:
+    """Return the log prior density of parameters, up to a constant, and its gradient.
+
+    All are standard normal but the deviations of shares, whose common scale k is unknown. It is
+    integrated out over the nodes of Gauss-Hermite quadrature, so that no funnel is left to sample.
+
+    Parameters
+    ----------
+    z : ndarray, shape (n_draws, n_parameters)
+    deviations : slice or ndarray of intp
+        Where the deviations stand.
+    spread_scale : float
+        Standard deviation of log k.
+
+    Returns
+    -------
+    density : ndarray, shape (n_draws,)
+    gradient : ndarray, shape (n_draws, n_parameters)
+
+    Examples
+    --------
+    >>> density, gradient = log_prior(np.array([[1.0, 2.0]]), slice(1, 2), 0.0)
+    >>> density.round(3).tolist(), gradient.round(3).tolist()
+    ([-2.5], [[-1.0, -2.0]])
+    """
+    scale, weight = _scales(spread_scale)
+    own = z[:, deviations]
+    square = (own**2).sum(axis=1)
+    each = np.log(weight) - own.shape[1] * np.log(scale) - 0.5 * square[:, None] / scale**2
+    density = scipy.special.logsumexp(each, axis=1)
+    precision = (np.exp(each - density[:, None]) / scale**2).sum(axis=1)
+    gradient = -z
+    gradient[:, deviations] *= precision[:, None]
+    return density - 0.5 * ((z**2).sum(axis=1) - square), gradient
+
+
+def draw_prior(
+    shape: tuple[int, int], deviations: Positions, spread_scale: float, rng: np.random.Generator
+) -> Floats:
+    """Draw parameters from the prior, shape (n_draws, n_parameters)."""
+    scale, weight = _scales(spread_scale)
+    z = rng.standard_normal(shape)
+    z[:, deviations] *= rng.choice(scale, (shape[0], 1), p=weight)
+    return z
+
+
+def _scales(spread_scale: float) -> tuple[Floats, Floats]:
+    node, weight = np.polynomial.hermite_e.hermegauss(_NODES)
+    return np.exp(spread_scale * node), weight / weight.sum()
 
 
 def lagged(spend: Floats, n_lags: int, before: Floats) -> Floats:
@@ -221,7 +273,7 @@ def curve_parameters(group: Group, z: Floats) -> tuple[Floats, Floats]:
 
 def mean_contribution(media: Media, z: Floats) -> Floats:
     """Return the contribution of each channel per period, shape (n_draws, n_channels)."""
-    logit = media.log_share + media.spread_of(z) * z[:, media.deviations]
+    logit = media.log_share + media.spread * z[:, media.deviations]
     share = np.exp(logit - logit.max(axis=1, keepdims=True))
     share /= share.sum(axis=1, keepdims=True)
     total = np.exp(media.total_loc + media.total_scale * z[:, media.n_parameters - 1])
@@ -279,14 +331,13 @@ def _respond_group(group: Group, z: Floats) -> GroupResponse:
 
 
 def pull_back(
-    media: Media, z: Floats, response: Response, slope: Floats, bend: Floats | None = None
+    media: Media, response: Response, slope: Floats, bend: Floats | None = None
 ) -> Floats:
     """Turn a gradient in media by period into one in z.
 
     Parameters
     ----------
     media : Media
-    z : ndarray, shape (n_draws, at least media.n_parameters)
     response : Response
         At the same z.
     slope : ndarray, shape (n_draws, n_periods)
@@ -308,9 +359,7 @@ def pull_back(
         gradient[:, group.first : group.stop] = _pull_group(group, part, slope, inner, height)
     share = response.contribution / response.contribution.sum(axis=1, keepdims=True)
     whole = by_log.sum(axis=1, keepdims=True)
-    spread, by_logit = media.spread_of(z), by_log - share * whole
-    gradient[:, media.deviations] = spread * by_logit
-    gradient[:, -2] = (spread * by_logit * z[:, media.deviations]).sum(axis=1) * media.spread_scale
+    gradient[:, media.deviations] = media.spread * (by_log - share * whole)
     gradient[:, -1] = media.total_scale * whole[:, 0]
     return gradient
 

@@ -14,16 +14,14 @@ from mmm.mix.inference.posterior import (
     collapse,
     draw_linear,
     innovations,
-    log_posterior,
     noise_gram,
 )
-from mmm.mix.inference.sampler import Density, Renew
 from mmm.mix.transforms import Floats
 
 _FREEDOM = np.exp(np.linspace(np.log(2.0), np.log(60.0), 40))
 # Gamma(2, 0.1) on nu (Juarez and Steel 2010, JBES 28(1), 52-66), on an even grid of log nu.
 _LOG_PRIOR = 2.0 * np.log(_FREEDOM) - 0.1 * _FREEDOM
-_START = 4.0
+START = 4.0  # nu to begin with
 
 
 def excess_kurtosis(problem: Problem, z: Floats) -> float:
@@ -69,7 +67,7 @@ def downweighted(problem: Problem, z: Floats) -> Problem:
     """
     new = _innovations(problem, z)
     spread = 1.4826 * np.median(np.abs(new)) + 1e-12
-    weights = (_START + 1.0) / (_START + (new / spread) ** 2)
+    weights = (START + 1.0) / (START + (new / spread) ** 2)
     return with_weights(problem, weights)
 
 
@@ -78,36 +76,35 @@ def with_weights(problem: Problem, weights: Floats) -> Problem:
     return replace(problem, weights=weights, gram=noise_gram(problem.linear.design, weights))
 
 
-def renewing(problem: Problem) -> Renew:
-    """Return the Gibbs step: draw coefficients and sigma, then weights, then nu.
+def renew_weights(
+    problem: Problem, z: Floats, freedom: Floats, rng: np.random.Generator
+) -> tuple[Problem, Floats]:
+    """Take the Gibbs step: draw coefficients and sigma, then weights, then nu.
 
     Parameters
     ----------
     problem : Problem
-        As it stands at the start.
+        With the weights so far.
+    z : ndarray, shape (n_draws, n_parameters)
+    freedom : ndarray, shape (n_draws,)
+        nu so far.
+    rng : numpy.random.Generator
 
     Returns
     -------
-    callable
-        From z and a generator to the density given new weights, and to what was drawn: the
-        coefficients, sigma, nu; shape (n_chains, n_columns + 2).
+    problem : Problem
+        With new weights, shape (n_draws, n_periods).
+    record : ndarray, shape (n_draws, n_columns + 2)
+        The coefficients, sigma, and the new nu.
     """
-    now, freedom = problem, np.full(1, _START)
-
-    def renew(z: Floats, rng: np.random.Generator) -> tuple[Density, Floats]:
-        nonlocal now, freedom
-        at = collapse(now, z)
-        coefficient, sigma = draw_linear(now, at, rng)
-        error = now.outcome - at.response.media - coefficient @ now.linear.design.T
-        new = innovations(error, at.rho) / sigma[:, None]
-        old = np.resize(freedom, (len(z), 1))
-        record = np.column_stack([coefficient, sigma, old])
-        weights = draw_weights(new, old, rng)
-        freedom = _draw_freedom(weights, rng)
-        after = now = with_weights(problem, weights)
-        return lambda q: log_posterior(after, q), record
-
-    return renew
+    at = collapse(problem, z)
+    coefficient, sigma = draw_linear(problem, at, rng)
+    error = problem.outcome - at.response.media - coefficient @ problem.linear.design.T
+    new = innovations(error, at.rho) / sigma[:, None]
+    weights = draw_weights(new, freedom[:, None], rng)
+    return with_weights(problem, weights), np.column_stack(
+        [coefficient, sigma, _draw_freedom(weights, rng)]
+    )
 
 
 def draw_weights(innovation: Floats, freedom: Floats, rng: np.random.Generator) -> Floats:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmm.mix.inference.lifts import LiftTerm, lift_density
-from mmm.mix.inference.media import Media, Response, pull_back, respond
+from mmm.mix.inference.media import Media, Response, log_prior, pull_back, respond
 from mmm.mix.transforms import Floats
 
 RHO_MOST = 0.99  # beyond it, the noise would be a second trend
@@ -287,7 +287,24 @@ def log_posterior(problem: Problem, z: Floats) -> tuple[Floats, Floats]:
     ----------
     problem : Problem
     z : ndarray, shape (n_draws, n_parameters)
-        Standard normal a priori.
+
+    Returns
+    -------
+    density : ndarray, shape (n_draws,)
+    gradient : ndarray, shape (n_draws, n_parameters)
+    """
+    density, gradient = log_density(problem, z)
+    prior, slope = log_prior(z, problem.media.deviations, problem.media.spread_scale)
+    return density + prior, gradient + slope
+
+
+def log_density(problem: Problem, z: Floats) -> tuple[Floats, Floats]:
+    """Return the log density of the outcome, and of tests, given z, and its gradient.
+
+    Parameters
+    ----------
+    problem : Problem
+    z : ndarray, shape (n_draws, n_parameters)
 
     Returns
     -------
@@ -301,12 +318,11 @@ def log_posterior(problem: Problem, z: Floats) -> tuple[Floats, Floats]:
         gradient = np.empty_like(z)
         density, bend, by_curve = lift_density(problem.media, problem.lifts, at.response)
         slope = heat[:, None] * at.weighted
-        gradient[:, :n_media] = pull_back(problem.media, z, at.response, slope, bend)
+        gradient[:, :n_media] = pull_back(problem.media, at.response, slope, bend)
         gradient[:, : problem.media.n_curve] += by_curve
         gradient[:, n_media] = linear.trend_scale * _by_log_size(linear, at, heat)
         gradient[:, n_media + 1] = linear.rho_scale * _by_rho_link(problem, at, heat)
-        gradient -= z
-        return at.log_density + density - 0.5 * (z**2).sum(axis=1), gradient
+        return at.log_density + density, gradient
 
 
 def _by_log_size(linear: Linear, at: Collapsed, heat: Floats) -> Floats:

@@ -1,15 +1,24 @@
 """Which density is sampled: normal noise, or noise with heavy tails where the data ask for it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from mmm.errors import ConfigError
 from mmm.mix.inference.diagnostics import has_converged
 from mmm.mix.inference.draws import Posterior, draw_posterior, restore_units
-from mmm.mix.inference.noise import downweighted, excess_kurtosis, is_heavy, renewing
-from mmm.mix.inference.posterior import log_posterior
+from mmm.mix.inference.joint import Joint, log_joint
+from mmm.mix.inference.noise import (
+    START,
+    downweighted,
+    excess_kurtosis,
+    is_heavy,
+    renew_weights,
+)
+from mmm.mix.inference.posterior import Problem
 from mmm.mix.inference.problem import Scaled
-from mmm.mix.inference.sampler import Draws, Sampling, find_mode, sample
+from mmm.mix.inference.sampler import Density, Draws, Renew, Sampling, find_mode, sample
 from mmm.mix.transforms import Floats
 
 LIKELIHOODS = ("auto", "normal", "student_t")
@@ -17,13 +26,16 @@ _KEPT = 2000  # draws that answers are made from
 
 
 def sample_mix(
-    scaled: Scaled, likelihood: str, sampling: Sampling, seed: int
-) -> tuple[Draws, Posterior]:
+    panels: Sequence[Scaled], joint: Joint, likelihood: str, sampling: Sampling, seed: int
+) -> tuple[Draws, tuple[Posterior, ...]]:
     """Sample the posterior.
 
     Parameters
     ----------
-    scaled : Scaled
+    panels : sequence of Scaled
+        One problem a panel; one, where there are none.
+    joint : Joint
+        What they have in common.
     likelihood : {"auto", "normal", "student_t"}
     sampling : Sampling
     seed : int
@@ -32,8 +44,8 @@ def sample_mix(
     -------
     draws : Draws
         Of all chains, for diagnosis.
-    posterior : Posterior
-        In the units of the data.
+    posteriors : tuple of Posterior
+        One a panel, in the units of the data, of the same joint draws.
 
     Raises
     ------
@@ -42,49 +54,70 @@ def sample_mix(
     """
     if likelihood not in LIKELIHOODS:
         raise ConfigError(f"likelihood is {likelihood!r}; pass one of {', '.join(LIKELIHOODS)}.")
-    rng, problem = np.random.default_rng(seed), scaled.problem
+    rng, problems = np.random.default_rng(seed), [scaled.problem for scaled in panels]
     # The matrices are small: threads of the linear algebra would only wait for each other.
     with threadpool_limits(limits=1):
-        mode = find_mode(
-            lambda z: log_posterior(problem, z), problem.n_parameters, sampling.n_starts, rng
-        )
+        density = _density(joint, problems)
+        mode = find_mode(density, joint.n_parameters, sampling.n_starts, rng)
+        at = [joint.read(part, mode[None]) for part in joint.parts]
         heavy = likelihood == "student_t" or (
             likelihood == "auto"
-            and is_heavy(excess_kurtosis(problem, mode[None]), len(problem.outcome))
+            and any(
+                is_heavy(excess_kurtosis(problem, z), len(problem.outcome))
+                for problem, z in zip(problems, at, strict=True)
+            )
         )
         if heavy:
-            return _sample_heavy(scaled, mode, sampling, rng)
-        return _sample_normal(scaled, mode, sampling, rng)
+            start = [downweighted(problem, z) for problem, z in zip(problems, at, strict=True)]
+            return _sample_heavy(panels, start, joint, sampling, rng)
+        draws = sample(density, joint.n_parameters, sampling, rng, has_converged, mode=mode)
+        flat = draws.z.reshape(-1, joint.n_parameters)
+        kept = flat[:: max(len(flat) // _KEPT, 1)]
+        return draws, tuple(
+            draw_posterior(scaled, joint.read(part, kept), rng)
+            for scaled, part in zip(panels, joint.parts, strict=True)
+        )
 
 
-def _sample_normal(
-    scaled: Scaled, mode: Floats, sampling: Sampling, rng: np.random.Generator
-) -> tuple[Draws, Posterior]:
-    problem = scaled.problem
-    draws = sample(
-        lambda z: log_posterior(problem, z),
-        problem.n_parameters,
-        sampling,
-        rng,
-        has_converged,
-        mode=mode,
-    )
-    flat = draws.z.reshape(-1, problem.n_parameters)
-    return draws, draw_posterior(scaled, flat[:: max(len(flat) // _KEPT, 1)], rng)
+def _density(joint: Joint, problems: Sequence[Problem]) -> Density:
+    return lambda z: log_joint(joint, problems, z)
 
 
 def _sample_heavy(
-    scaled: Scaled, mode: Floats, sampling: Sampling, rng: np.random.Generator
-) -> tuple[Draws, Posterior]:
-    start = downweighted(scaled.problem, mode[None])
+    panels: Sequence[Scaled],
+    start: Sequence[Problem],
+    joint: Joint,
+    sampling: Sampling,
+    rng: np.random.Generator,
+) -> tuple[Draws, tuple[Posterior, ...]]:
     draws = sample(
-        lambda z: log_posterior(start, z),
-        start.n_parameters,
-        sampling,
-        rng,
-        has_converged,
-        renewing(start),
-    )
+        _density(joint, start), joint.n_parameters, sampling, rng, has_converged,
+        _renewing(joint, start),
+    )  # fmt: skip
     kept = slice(None, None, max(len(draws.records) // _KEPT, 1))
     z, record = draws.renewed_z[kept], draws.records[kept]
-    return draws, restore_units(scaled, z, record[:, :-2], record[:, -2], record[:, -1])
+    posteriors, first = [], 0
+    for scaled, part in zip(panels, joint.parts, strict=True):
+        stop = first + scaled.problem.linear.design.shape[1]
+        sigma, freedom = record[:, stop], record[:, stop + 1]
+        own = joint.read(part, z)
+        posteriors.append(restore_units(scaled, own, record[:, first:stop], sigma, freedom))
+        first = stop + 2
+    return draws, tuple(posteriors)
+
+
+def _renewing(joint: Joint, start: Sequence[Problem]) -> Renew:
+    """Return the Gibbs step of all panels; a record is theirs, side by side."""
+    now, freedom = list(start), [np.full(1, START)] * len(start)
+
+    def renew(z: Floats, rng: np.random.Generator) -> tuple[Density, Floats]:
+        records = []
+        for i, part in enumerate(joint.parts):
+            old = np.resize(freedom[i], len(z))
+            now[i], record = renew_weights(now[i], joint.read(part, z), old, rng)
+            freedom[i] = record[:, -1]
+            # Kept is what the weights so far were drawn with.
+            records.append(np.column_stack([record[:, :-1], old]))
+        return _density(joint, list(now)), np.hstack(records)
+
+    return renew

@@ -106,6 +106,21 @@ def read_dates(frame: pd.DataFrame, date: str) -> np.ndarray[tuple[int], np.dtyp
     return np.asarray(parsed.to_numpy().astype("datetime64[D]"))
 
 
+def dates_of(X: Any, date: str | None) -> "np.ndarray[Any, np.dtype[np.datetime64]] | None":
+    """Return the dates of the rows, where a column of them is named.
+
+    Raises
+    ------
+    InputError
+        As `read_dates`, and if an array is given.
+    """
+    if date is None:
+        return None
+    if not isinstance(X, pd.DataFrame):
+        raise InputError(f"date={date!r} names a column; pass a frame, not an array.")
+    return read_dates(X, date)
+
+
 def start_clock(
     dates: np.ndarray[Any, np.dtype[np.datetime64]] | None, index: pd.Index | None, n_rows: int
 ) -> Clock:
@@ -195,6 +210,39 @@ def _follows(index: pd.Index, offset: int) -> bool:
     return bool(
         pd.api.types.is_integer_dtype(index.dtype) and index.is_unique and index.min() >= offset
     )
+
+
+def spend_until(clock: Clock, fitted: Floats, table: Table, axis: Axis) -> Floats:
+    """Return the spend of all periods up to the last asked for, other rows as fitted.
+
+    Parameters
+    ----------
+    clock : Clock
+    fitted : ndarray, shape (n_channels, clock.n_periods)
+    table : Table
+    axis : Axis
+        Of the table.
+
+    Returns
+    -------
+    ndarray, shape (n_channels, n_periods)
+
+    Raises
+    ------
+    InputError
+        If a period between the fitted ones and those of the table is missing.
+    """
+    n_periods = max(clock.n_periods, int(axis.position.max()) + 1)
+    spend = np.full((len(fitted), n_periods), np.nan)
+    spend[:, : clock.n_periods] = fitted
+    spend[:, axis.position] = table.spend.T
+    gap = np.flatnonzero(np.isnan(spend).any(axis=0))
+    if len(gap):
+        raise InputError(
+            f"{len(gap)} periods between the fitted ones and those of X are missing; their "
+            "spend carries over. Add their rows, with 0 where nothing was spent."
+        )
+    return spend
 
 
 def check_numbers(values: Floats, names: Sequence[str], what: str) -> None:

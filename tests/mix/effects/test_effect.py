@@ -10,7 +10,7 @@ from scipy.special import logsumexp
 from mmm.errors import ConfigError, DataWarning
 from mmm.mix.effects.effect import EffectEvidence, average, effect_evidence, log_without
 from mmm.mix.inference.convergence import ess_bulk
-from mmm.mix.inference.media import channel_media, respond
+from mmm.mix.inference.media import channel_media, draw_prior, respond
 from mmm.mix.inference.posterior import collapse, log_posterior
 from mmm.mix.inference.sampler import Sampling, sample
 from mmm.mix.model import MixModel
@@ -38,7 +38,8 @@ def test_odds_equal_those_of_direct_integration_over_the_prior():
     # More noise than the outcome shows: the prior then reaches all that the posterior does.
     problem = replace(problem, linear=replace(problem.linear, rate=1.0))
     rng = np.random.default_rng(2)
-    z = rng.normal(size=(8_000, problem.n_parameters))
+    media = problem.media
+    z = draw_prior((8_000, problem.n_parameters), media.deviations, media.spread_scale, rng)
     density, without = [], []
     for block in np.array_split(z, 80):
         density.append(collapse(problem, block).log_density)

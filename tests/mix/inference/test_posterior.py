@@ -1,5 +1,7 @@
 """The collapsed density against a dense multivariate Student-t, and its gradient."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -28,8 +30,18 @@ def dense(problem, z):
             shape=linear.rate / linear.shape * covariance,
             df=2 * linear.shape,
         )
-        found.append(student.logpdf(problem.outcome) - 0.5 * row @ row)
+        found.append(student.logpdf(problem.outcome) + written_out(problem.media, row))
     return np.array(found)
+
+
+def written_out(media, row):
+    """Log prior of one position: the scale of shares on a fine grid, not at nodes."""
+    deviation = row[media.deviations]
+    log_scale = np.linspace(-6, 6, 4001) * media.spread_scale
+    density = scipy.stats.norm.pdf(log_scale, scale=media.spread_scale)
+    density *= np.prod(scipy.stats.norm.pdf(deviation[:, None], scale=np.exp(log_scale)), axis=0)
+    rest = np.delete(row, np.arange(len(row))[media.deviations])
+    return np.log(np.trapezoid(density, log_scale)) - 0.5 * rest @ rest
 
 
 @pytest.mark.parametrize("heavy", [False, True])
@@ -39,6 +51,10 @@ def test_collapsed_density_is_a_multivariate_student_t(heavy):
     z = np.random.default_rng(1).normal(size=(6, problem.n_parameters)) * 0.7
     density = log_posterior(problem, z)[0]
     expected = dense(problem, z)
+    # The scale of shares is integrated out at nine nodes, here on a fine grid.
+    np.testing.assert_allclose(np.diff(density), np.diff(expected), rtol=2e-3, atol=5e-3)
+    known = replace(problem, media=replace(problem.media, spread_scale=1e-9))
+    density, expected = log_posterior(known, z)[0], dense(known, z)
     np.testing.assert_allclose(np.diff(density), np.diff(expected), rtol=1e-8, atol=1e-8)
 
 

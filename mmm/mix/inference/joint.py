@@ -1,0 +1,174 @@
+"""One density for several panels: curves in common, sizes partially pooled.
+
+Each panel has a problem of its own, with its baseline and noise integrated out. Its parameters are
+read off joint ones: those of the curves are common; the others are
+
+    z_panel = sqrt(1 - w) z_common + sqrt(w) z_own,  logit w ~ N(-0.85, 1),
+
+distributed as they would be alone whatever w is, which says how much panels differ, and is learnt.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.special
+
+from mmm.mix.inference.media import Media, log_prior
+from mmm.mix.inference.posterior import Problem, log_density
+from mmm.mix.transforms import Floats
+
+_POOLING = (-0.85, 1.0)  # of logit w: a median of 0.3
+
+Positions = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Where the parameters of one panel stand among the joint ones.
+
+    Attributes
+    ----------
+    common : ndarray of intp, shape (n_panel,)
+    pooled : ndarray of bool, shape (n_panel,)
+        Those that have a part of their own.
+    own : ndarray of intp, shape (n_pooled,)
+    """
+
+    common: Positions
+    pooled: npt.NDArray[np.bool_]
+    own: Positions
+
+
+@dataclass(frozen=True, eq=False)
+class Joint:
+    """What the parameters of all panels have in common.
+
+    Attributes
+    ----------
+    parts : tuple of Part
+    n_parameters : int
+    deviations : ndarray of intp
+        Where the deviations of shares stand, common ones and those of panels.
+    pooling : int or None
+        Where w stands; None for one panel, whose parameters are the joint ones.
+    """
+
+    parts: tuple[Part, ...]
+    n_parameters: int
+    deviations: Positions
+    pooling: int | None = None
+
+    def own_share(self, z: Floats) -> Floats:
+        """Return w, shape (n_draws, 1)."""
+        loc, scale = _POOLING
+        at = slice(self.pooling, None if self.pooling is None else self.pooling + 1)
+        return np.asarray(scipy.special.expit(loc + scale * z[:, at]))
+
+    def read(self, part: Part, z: Floats) -> Floats:
+        """Return the parameters of a panel, shape (n_draws, n_panel)."""
+        if self.pooling is None:
+            return z
+        share, own = self.own_share(z), z[:, part.common]
+        own[:, part.pooled] *= np.sqrt(1.0 - share)
+        own[:, part.pooled] += np.sqrt(share) * z[:, part.own]
+        return own
+
+    def pull_back(self, part: Part, z: Floats, gradient: Floats) -> Floats:
+        """Turn a gradient in the parameters of a panel into one in the joint ones."""
+        if self.pooling is None:
+            return gradient
+        result, share = np.zeros_like(z), self.own_share(z)
+        pooled = gradient[:, part.pooled]
+        result[:, part.common] = gradient
+        result[:, part.common[part.pooled]] = np.sqrt(1.0 - share) * pooled
+        result[:, part.own] = np.sqrt(share) * pooled
+        common, own = z[:, part.common[part.pooled]], z[:, part.own]
+        turn = own * np.sqrt(1.0 - share) - common * np.sqrt(share)
+        by_logit = 0.5 * np.sqrt(share * (1.0 - share)) * (pooled * turn).sum(1, keepdims=True)
+        result[:, self.pooling] = _POOLING[1] * by_logit[:, 0]
+        return result
+
+
+def join_panels(problems: Sequence[Problem], channels: Sequence[Sequence[str]]) -> Joint:
+    """Lay out the joint parameters.
+
+    Parameters
+    ----------
+    problems : sequence of Problem
+        One a panel; a channel has the same families in all of them.
+    channels : sequence of sequence of str
+        Channels of each.
+
+    Returns
+    -------
+    Joint
+    """
+    if len(problems) == 1:
+        n = problems[0].n_parameters
+        every = np.arange(n)
+        part = Part(every, np.zeros(n, dtype=bool), every[:0])
+        return Joint((part,), n, every[problems[0].media.deviations])
+    curve: dict[str, int] = {}
+    stop = 0
+    for problem, names in zip(problems, channels, strict=True):
+        for name, length in _lengths(problem.media, names).items():
+            if name not in curve:
+                curve[name], stop = stop, stop + length
+    size = {name: stop + k for k, name in enumerate(curve)}
+    after = stop + len(size)  # total, trend, correlation, and the pooling
+    parts, stop, deviations = [], after + 4, [np.array(list(size.values()), dtype=np.intp)]
+    for problem, names in zip(problems, channels, strict=True):
+        common = _common(problem, names, curve, size, after)
+        pooled = np.arange(problem.n_parameters) >= problem.media.n_curve
+        own = np.arange(stop, stop + pooled.sum())
+        stop += len(own)
+        parts.append(Part(common, pooled, own))
+        deviations.append(own[: len(names)])
+    return Joint(tuple(parts), stop, np.concatenate(deviations), after + 3)
+
+
+def _lengths(media: Media, names: Sequence[str]) -> dict[str, int]:
+    length: dict[str, int] = {}
+    for group in media.groups:
+        length |= {names[k]: len(group.parameters) for k in group.channels}
+    return {name: length[name] for name in names}
+
+
+def _common(
+    problem: Problem,
+    names: Sequence[str],
+    curve: Mapping[str, int],
+    size: Mapping[str, int],
+    after: int,
+) -> Positions:
+    """Return where each parameter of a panel stands in common."""
+    at = []
+    for group in problem.media.groups:
+        for k in group.channels:
+            at += [curve[names[k]] + j for j in range(len(group.parameters))]
+    at += [size[name] for name in names]
+    return np.array([*at, *range(after, after + 3)], dtype=np.intp)
+
+
+def log_joint(joint: Joint, problems: Sequence[Problem], z: Floats) -> tuple[Floats, Floats]:
+    """Return the log posterior of the joint parameters, up to a constant, and its gradient.
+
+    Parameters
+    ----------
+    joint : Joint
+    problems : sequence of Problem
+    z : ndarray, shape (n_draws, joint.n_parameters)
+
+    Returns
+    -------
+    density : ndarray, shape (n_draws,)
+    gradient : ndarray, shape (n_draws, joint.n_parameters)
+    """
+    with np.errstate(all="ignore"):  # as the density of each panel
+        density, gradient = log_prior(z, joint.deviations, problems[0].media.spread_scale)
+    for part, problem in zip(joint.parts, problems, strict=True):
+        found, slope = log_density(problem, joint.read(part, z))
+        density, gradient = density + found, gradient + joint.pull_back(part, z, slope)
+    return density, gradient
