@@ -61,6 +61,7 @@ _SUBPACKAGES = (
     "prediction",
     "report",
     "run",
+    "signal",
     "simulate",
     "tables",
     "wording",

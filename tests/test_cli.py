@@ -30,6 +30,12 @@ def test_demo_writes_the_page_and_the_tables(tmp_path):
     done = mmm("demo", "--out", tmp_path / "demo", "--lang", "it")
     assert done.returncode == 0, done.stderr
     assert str(tmp_path / "demo" / "brief.html") in done.stdout
+    budget, certainty, calls = done.stdout.splitlines()[:3]
+    assert budget.startswith("Spostate ")
+    assert certainty.startswith("La probabilità che il piano completo renda più di oggi è ")
+    assert calls.startswith("Chiamate per primi L0")
+    assert "Il margine non è indicato" in done.stdout
+    assert "… scelta del budget" in done.stderr
     assert 'lang="it"' in (tmp_path / "demo" / "brief.html").read_text()
     credit = pd.read_csv(tmp_path / "demo" / "credit.csv", dtype={"credit": "str"})
     deals = datasets.load("deals")
@@ -46,9 +52,16 @@ def test_two_runs_are_equal_bit_for_bit(tmp_path):
     assert files == [
         "brief.html",
         "brief.it.html",
+        "budget.csv",
+        "calls.csv",
         "credit.csv",
         "credit_deals.csv",
         "customer_costs.csv",
+        "indicators.csv",
+        "manifest.json",
+        "media_plan.csv",
+        "tests.csv",
+        "what_if.csv",
     ]
     for name in files:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()

@@ -146,6 +146,15 @@ def test_what_the_user_can_mend_is_one_line_before_anything_is_fitted(folder, ar
     assert "fitted in" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("total", "said"), [("99999", "99999, and the most"), ("1", "1, and the least")]
+)
+def test_a_total_that_no_plan_can_spend_is_told_before_the_fit(folder, total, said):
+    done = mmm(*OPTIONS, "--total", total, "--out", "refused", cwd=folder)
+    assert f"two rules clash: the total of {said}" in one_line_of_error(done)
+    assert "fitting" not in done.stderr
+
+
 def test_bad_cells_are_named_by_row(folder):
     frame = pd.read_csv(folder / "weeks.csv", dtype="str")
     frame.loc[4, "fairs"] = None

@@ -261,7 +261,7 @@ def test_rows_that_cannot_be_read_lie_beside_the_scores(folder, quick):
     assert "L0005" in set(pd.read_csv(folder / "scores.csv")["lead_id"])
 
 
-@pytest.mark.parametrize("target", ["hubspot:", "sqlite:///crm.db", "scores.json", "model"])
+@pytest.mark.parametrize("target", ["fax:12", "mysql://crm", "scores.json", "model"])
 def test_other_targets_are_refused_by_naming_what_there_is(quick, target):
     assert ".csv, .parquet or .xlsx" in refused(quick, *to_run(to=target))
 

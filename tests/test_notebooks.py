@@ -163,6 +163,27 @@ CLAIMS = {
         assert (actions["action"] == "call now").sum() == 8
         assert 0.05 < aside.mean() < 0.15
     """,
+    "09_one_signal": """
+        assert totals.loc["total", "lower"] < later.realised.sum() < totals.loc["total", "upper"]
+        assert totals.loc["realised", "value"] < 0.3 * later.realised.sum()
+        assert off["share"] < off["won so far"] / 2
+        told_well = shares["in the end"].between(shares["share_lower"], shares["share_upper"])
+        assert told_well.mean() > 0.7
+        assert cohorts.left_out["maturity"].max() < 0.25 <= cohorts.beside["maturity"].min()
+        on_leads = fitted.contributions.set_index("channel")["identified"]
+        assert on_leads["Events"] == "data"
+        assert (closed.set_index("channel")["identified"] != "data").all()
+        plan = found.table.set_index("channel")
+        assert plan.loc["Paid search", "grade"] == "experiment"
+        added = company.truth.channels.set_index("channel").loc["Events", "incremental_value"]
+        added *= len(cohorts.table) / len(company.weekly)
+        fairs = plan.loc["Events"]
+        assert fairs["verdict"] == "disagree" and fairs["grade"] == "weak"
+        assert fairs["attributed"] < added < fairs["incremental_lower"]
+        assert fairs["plan_lower"] < added < fairs["plan_upper"]
+        assert log.to_frame()["state"].tolist() == ["registered"]
+        assert abs(moved.parts.sum(axis=0) - (moved.after - moved.before)).max() < 1e-9
+    """,
 }
 
 

@@ -6,14 +6,19 @@ import typer
 
 from mmm.cli.attribute import attribute
 from mmm.cli.check import check
+from mmm.cli.diff import diff
+from mmm.cli.doctor import doctor
+from mmm.cli.forget import forget
+from mmm.cli.init import init
 from mmm.cli.mix import mix
+from mmm.cli.report import report
 from mmm.cli.run import demo, run_command
 from mmm.cli.score import score
 from mmm.cli.shell import fail, for_shell, leave
 from mmm.errors import MmmError
 
 app = typer.Typer(
-    add_completion=False,
+    add_completion=True,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -23,6 +28,12 @@ app = typer.Typer(
 app.command(
     help="Run the synthetic company end to end and write its page.\n\nExample: mmm demo --out demo"
 )(demo)
+app.command(
+    help="Look at your files and write a commented mmm.toml: what each file and column is, how "
+    "numbers and dates are written. Every guess is marked with its reason, every question left "
+    "open.\n\nExample: mmm init crm_export/ --lang it\n\n"
+    "Example: mmm init leads.csv deals.xlsx spend.csv --out mmm.toml"
+)(init)
 app.command(
     "run",
     help="Run your own tables as mmm.toml says.\n\nExample: mmm run mmm.toml --out results",
@@ -46,6 +57,21 @@ app.command(
     "--channels search,fairs --total 12000 --out mix"
 )(mix)
 
+app.command(
+    help="Write the brief of a configuration: a page, Markdown for a mail, JSON for a program, "
+    "a PDF or a workbook.\n\nExample: mmm report --config mmm.toml --lang it --out brief.html\n\n"
+    "Example: mmm report --out board.pdf --edition quarterly\n\n"
+    "Example: mmm report --out agenda.html --agenda"
+)(report)
+app.command(
+    help="Say what changed from one run to the next: inputs, versions, settings, figures.\n\n"
+    "Example: mmm diff results/2025-05 results/2025-06"
+)(diff)
+app.command(
+    help="Say whether this computer has what mmm needs; ends with 1 where something is to mend."
+    "\n\nExample: mmm doctor"
+)(doctor)
+
 app.add_typer(
     score,
     name="score",
@@ -53,6 +79,11 @@ app.add_typer(
     "Example: mmm score train --leads leads.csv --outcome converted --model model\n\n"
     "Example: mmm score run --leads today.csv --model model --to scores.csv",
 )
+
+app.command(
+    help="Take a person out of ledgers, and look for traces in models.\n\n"
+    "Example: mmm forget L0042 --also anna@example.com --to hubspot:"
+)(forget)
 
 
 def main() -> None:
@@ -62,6 +93,7 @@ def main() -> None:
         leave(code if isinstance(code, int) else 0)
     except MmmError as error:
         with_file = any(argument.endswith(".toml") for argument in sys.argv[1:])
+        with_file = with_file or sys.argv[1:2] == ["report"]  # whose mmm.toml may go unsaid
         fail(for_shell(str(error), with_file=with_file), 2)
     except typer.Exit as done:
         leave(done.exit_code)

@@ -15,6 +15,7 @@ from mmm.cli.shell import print_json, print_notes, progress, records, told
 from mmm.errors import ConfigError, ConvergenceError, check_level, quoted
 
 _TABLES = ("contributions.csv", "response_curves.csv", "budget.csv", "diagnostics.json")
+_QUARTER = 365.25 / 4  # days, of which the mean spend is that of today
 _PLAN = (
     "advice",
     "probability_better",
@@ -87,6 +88,7 @@ def mix(
     _refuse_to_replace(data, out)
     with told():
         frame = _read(data, locale, date=date, outcome=outcome, channels=spends, controls=others)
+        _check_room(frame, date, spends, budget)
         model = _fitted(frame, date, outcome, spends, others, seed=seed, draws=draws)
         progress("choosing the budget")
         from mmm.mix import mix_findings, optimize_budget
@@ -165,6 +167,19 @@ def _read(data: str, locale: str | None, **columns: Any) -> Any:
     progress("reading")
     place, _, table = data.partition("#") if "://" in data else (data, "", "")
     return read_mix(place, **columns, locale=locale, table=table or None)
+
+
+def _check_room(frame: Any, date: str, channels: list[str], total: Any) -> None:
+    """Refuse before the fit a total that no plan within the limits can spend."""
+    from mmm.mix import Limits
+    from mmm.mix.budget.limits import find_room
+
+    days = frame[date].sort_values().diff().dt.days.mean()
+    if not (isinstance(total, float) and days > 0):
+        return
+    last = max(round(_QUARTER / days), 1)
+    today = frame.sort_values(date)[channels].tail(last).mean().to_numpy()
+    find_room(channels, today, total, {}, Limits())
 
 
 def _fitted(

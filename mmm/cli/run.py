@@ -6,13 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from mmm.cli.options import Json
-from mmm.cli.shell import notes, print_json, print_notes, progress, told
-
-_WOULD_ANSWER = {
-    "touches": "Without it each deal has one contact, the source of its lead.",
-    "leads": "With it journeys know when a person became a lead.",
-    "spend": "With it the page says what a customer costs.",
-}
+from mmm.cli.shell import notes, print_json, progress, told
 
 
 def demo(
@@ -40,23 +34,41 @@ def run_command(
 
 def _run(config: Any, out: Path, as_json: bool) -> None:
     from mmm.report import write_results
-    from mmm.report.page import brief_of
     from mmm.run import run
+    from mmm.run.gaps import in_words
+    from mmm.wording import say
 
+    lang = config.company.language
     with told():
         result = run(config, progress)
-        progress("writing the page")
+        progress(say("progress.writing_page", lang))
         files = write_results(result, config, out)
-    counts = result.journeys.about["counts"]
-    brief = brief_of(result, config)
-    print_notes(result.journeys.about["notes"], result.tables.get("spend"))
+    for note in _notes(result):
+        notes.print(say("printed.note", lang, text=note))
+    said = [finding.sentence(lang) for finding in _answer(result)]
     if as_json:
-        print_json({"files": files, "counts": counts, "manifest": result.manifest})
+        about = {"counts": result.journeys.about["counts"], "manifest": result.manifest}
+        gaps = [gap.sentence(lang) for gap in result.gaps]
+        print_json({"files": files, "answer": said, "gaps": gaps, **about})
         return
-    for finding in brief.findings:
-        print(finding.sentence(config.company.language))
-    for reason in result.health.missing:
-        notes.print(f"note: not computed: {reason}")
-    for name in result.missing:
-        print(f"Not given: {name}. " + _WOULD_ANSWER[name])
-    print(f"The page: {files['brief'].resolve()}")
+    for sentence in said:
+        print(sentence)
+    for sentence in in_words((g for g in result.gaps if g.sentence(lang) not in said), lang):
+        print(f"- {sentence}")
+    print(say("printed.page", lang, page=files["brief"].resolve()))
+    beside = [path.name for name, path in files.items() if name != "brief"]
+    print(say("printed.files", lang, files=beside))
+
+
+def _answer(result: Any) -> list[Any]:
+    """Return the sentences that answer; a process at fault comes before any advice."""
+    alignment = result.health.alignment
+    fault = alignment.findings()[:1] if alignment.structural else ()
+    return [*fault, *result.answer]
+
+
+def _notes(result: Any) -> list[str]:
+    """Return what the readers found and decided."""
+    spend = result.tables.get("spend")
+    more = () if spend is None else spend.attrs["notes"]
+    return list(dict.fromkeys([*result.journeys.about["notes"], *more]))

@@ -1,26 +1,44 @@
-"""`mmm score train` and `mmm score run`: a model in a folder, and leads in a table."""
+"""`mmm score`: train a model into a folder; its other commands."""
 
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from mmm.cli.options import Json, Locale, Map, Touches, Tz, config_of
-from mmm.cli.shell import print_json, print_notes, progress, records, told
-from mmm.errors import ConfigError, MmmError
+from mmm.cli.explain import explain
+from mmm.cli.leads import files_of, is_system, read_crm, told_options
+from mmm.cli.options import Json, Locale, Map, Touches, Tz
+from mmm.cli.score_run import prepare, run
+from mmm.cli.shell import print_json, print_notes, progress, records
+from mmm.errors import ConfigError
 
 score = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
-Leads = Annotated[str, typer.Option(help="Leads: a file or a database URL#table.")]
+Leads = Annotated[
+    str, typer.Option(help="Leads: a file, a database URL#table, or a system such as tryton:.")
+]
 Deals = Annotated[str | None, typer.Option(help="Deals, where features come from the tables.")]
 Model = Annotated[Path, typer.Option(help="Folder of the model.")]
 
-_ARGUMENT = re.compile(
-    r"\b(lead_id|created_at|ended_at|groups|allow|as_of|within_days|horizon_days)=(?!=)"
-)
+score.command(
+    "run",
+    help="Score leads with a model, into a file or a customer system.\n\n"
+    "Example: mmm score run --leads today.csv --model model --to scores.csv\n\n"
+    "Example: mmm score run --leads leads.csv --touches touches.csv --deals deals.csv "
+    "--model model --to postgresql://user@host/crm --dry-run\n\n"
+    "Example: mmm score run --to hubspot: --resume",
+)(run)
+score.command(
+    "prepare",
+    help="Create the fields of scores in a customer system, where they are missing.\n\n"
+    "Example: mmm score prepare --to postgresql://user@host/crm --dry-run",
+)(prepare)
+score.command(
+    "explain",
+    help="Say all that the model says of one lead, as JSON, for the person who asks.\n\n"
+    "Example: mmm score explain L0042 --leads leads.csv --touches touches.csv "
+    "--deals deals.csv --model model --out L0042.json",
+)(explain)
 
 
 @score.command(
@@ -56,13 +74,13 @@ def train(
     from mmm.run import scoring
     from mmm.tables.write import refuse_input
 
-    _one_way(outcome, touches, deals)
-    sources = _files(leads, touches, deals)
+    _one_way(outcome, touches, deals or (leads if is_system(leads) else None))
+    sources = files_of(leads, touches, deals)
     refuse_input(model, sources)
     allowed = [name.strip() for name in allow.split(",") if name.strip()]
-    with _told():
+    with told_options():
         if outcome is None:
-            tables = _tables(leads, touches, deals, locale, tz, column)
+            tables = read_crm(leads, touches, deals, locale, tz, column)
             progress("training")
             trained = scoring.train_tables(
                 tables, horizon_days=horizon_days, seed=seed, allow=allowed
@@ -78,60 +96,6 @@ def train(
     _say_trained(trained, files, as_json)
 
 
-@score.command(
-    help="Score leads with a model, into a file that is replaced whole.\n\n"
-    "Example: mmm score run --leads today.csv --model model --to scores.csv\n\n"
-    "Example: mmm score run --leads leads.csv --touches touches.csv --deals deals.csv "
-    "--model model --to scores.xlsx --dry-run"
-)
-def run(
-    leads: Leads,
-    model: Model,
-    to: Annotated[str, typer.Option(help="File: .csv, .parquet or .xlsx.")],
-    touches: Touches = None,
-    deals: Deals = None,
-    as_of: Annotated[str | None, typer.Option(help="Day of the scoring, YYYY-MM-DD.")] = None,
-    within_days: Annotated[float | None, typer.Option(help="Won within so many days.")] = None,
-    lead_id: Annotated[str | None, typer.Option(help="Column of ids, if renamed.")] = None,
-    lang: Annotated[str, typer.Option(help="Language of the reasons: en or it.")] = "en",
-    locale: Locale = None,
-    tz: Tz = "UTC",
-    column: Map = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Score leads."""
-    from mmm.run import scoring
-    from mmm.tables.target import find_target
-    from mmm.wording import LANGUAGES
-
-    target = find_target(to)
-    if lang not in LANGUAGES:
-        raise ConfigError(f"--lang {lang!r} is not known. Use {' or '.join(LANGUAGES)}.")
-    inputs = _files(leads, touches, deals) | {f.resolve() for f in model.glob("*")}
-    with _told():
-        progress("reading the model")
-        trained = scoring.load(model)
-        recipe = trained.recipe
-        if within_days is not None and trained.scorer.card_.hazard.empty:
-            raise ConfigError(
-                "--within-days needs a model that knows when leads end. Train one with "
-                "--created-at and --ended-at."
-            )
-        if recipe.tables:
-            tables = _tables(leads, touches, deals, locale, tz, column)
-            frame, left_out = scoring.open_leads(tables, recipe, as_of)
-        else:
-            _ready_only(touches, deals)
-            progress("reading leads")
-            frame, left_out = _read_new(leads, trained, lead_id, locale, tz)
-        progress("scoring")
-        batch = scoring.score(trained, frame, as_of=as_of, within_days=within_days, lang=lang)
-        files = {} if dry_run else scoring.write_batch(batch, target, inputs)
-    print_notes([*left_out, *batch.notes])
-    _say_scored(batch, files, as_json)
-
-
 def _one_way(outcome: str | None, touches: str | None, deals: str | None) -> None:
     if outcome is None and deals is None:
         raise ConfigError(
@@ -143,58 +107,6 @@ def _one_way(outcome: str | None, touches: str | None, deals: str | None) -> Non
             "--outcome is for leads that come with their features. Leave it out to make features "
             "from --touches and --deals, or leave those out."
         )
-
-
-def _ready_only(touches: str | None, deals: str | None) -> None:
-    if touches or deals:
-        raise ConfigError(
-            "the model was trained on leads alone. Leave --touches and --deals out, or train one "
-            "with them."
-        )
-
-
-def _files(*sources: str | None) -> set[Path]:
-    return {Path(source).resolve() for source in sources if source and "://" not in source}
-
-
-def _tables(
-    leads: str,
-    touches: str | None,
-    deals: str | None,
-    locale: str | None,
-    tz: str,
-    column: list[str] | None,
-) -> dict[str, Any]:
-    from mmm.run import read_tables
-
-    if deals is None:
-        raise ConfigError("the model was trained with deals. Pass --deals too.")
-    given = {"leads": leads, "touches": touches, "deals": deals}
-    tables = read_tables(config_of(given, locale, tz, column), progress)
-    print_notes((), *tables.values())
-    return tables
-
-
-def _read_new(
-    leads: str, trained: Any, lead_id: str | None, locale: str | None, tz: str
-) -> tuple[Any, tuple[str, ...]]:
-    """Read leads to score: of the columns that are no features they need the id alone.
-
-    Where the model knows when leads end, their age counts, so that the day they came in is needed.
-    """
-    from dataclasses import replace
-
-    from mmm.run import scoring
-
-    recipe = trained.recipe
-    aged = recipe.created_at if recipe.ended_at is not None else None
-    asked = replace(
-        recipe, lead_id=lead_id or recipe.lead_id, created_at=aged, ended_at=None, outcome=None,
-        groups=None,
-    )  # fmt: skip
-    frame = scoring.read_ready(leads, asked, locale, tz)
-    said = tuple(frame.attrs["notes"])
-    return frame.rename(columns={asked.lead_id: recipe.lead_id}), said
 
 
 def _say_trained(trained: Any, files: dict[str, Path], as_json: bool) -> None:
@@ -235,47 +147,3 @@ def _say_trained(trained: Any, files: dict[str, Path], as_json: bool) -> None:
 def _interval(metric: Any, shape: str) -> str:
     value, low, high = (format(float(metric[name]), shape) for name in ("value", "lower", "upper"))
     return f"{value} ({low} to {high})"
-
-
-def _say_scored(batch: Any, files: dict[str, Path], as_json: bool) -> None:
-    frame = batch.scores.to_frame()
-    counts = frame["grade"].value_counts().reindex(list("ABCD"), fill_value=0)
-    if as_json:
-        print_json(
-            {
-                "files": files,
-                "n": len(frame),
-                "grades": {grade: int(n) for grade, n in counts.items()},
-                "model_version": batch.scores.model_version,
-                "scored_at": batch.scores.scored_at.isoformat(),
-                "quarantine": records(batch.quarantine),
-                "unseen": records(batch.scores.unseen),
-                "drift": records(batch.drift),
-                "notes": batch.notes,
-            }
-        )
-        return
-    shown = ", ".join(f"{grade} {n:,}" for grade, n in counts.items())
-    print(f"Scored {len(frame):,} leads: {shown}.")
-    best = frame.nlargest(5, "probability", keep="all").head(5)
-    for row in best.itertuples():
-        print(f"  {row.lead_id}: {row.probability:.0%} ({row.grade}). {row.reason_1}")
-    if not files:
-        print("Nothing is written (--dry-run).")
-    for name in ("quarantine", "scores"):
-        if name in files:
-            print(f"{'Written' if name == 'scores' else 'Not scored'}: {files[name].resolve()}")
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Say errors and warnings with the options of the command line for the arguments of Python."""
-    try:
-        with told(_options):
-            yield
-    except MmmError as error:
-        raise type(error)(_options(str(error))) from error
-
-
-def _options(text: str) -> str:
-    return _ARGUMENT.sub(lambda found: "--" + found[1].replace("_", "-"), text)

@@ -62,6 +62,12 @@ class Target(Protocol):
         Which system and place, without credentials; the ledger keeps it.
     chunk_size : int
         Leads a call may hold.
+
+    Notes
+    -----
+    Two more attributes count as False where a class lacks them. ``adds_leads``: a lead that is not
+    there yet is added, so that none is missing. ``holds_back``: records are on the disk only after
+    `close`, so that after a kill nothing that was written before is taken for certain.
     """
 
     name: str

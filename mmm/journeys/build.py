@@ -48,7 +48,7 @@ def build_journeys(
     lookback_days: float = 180,
     maturity_days: float | None = None,
     touch_sharing: Literal["next_deal", "all_open"] = "next_deal",
-    expected: Mapping[str, Any] | None = None,
+    expected: Mapping[str, Any] | pd.DataFrame | None = None,
     as_of: object | None = None,
     engine: Any | None = None,
     channels: ChannelMap | None = None,
@@ -87,8 +87,10 @@ def build_journeys(
     touch_sharing : {"next_deal", "all_open"}
         Whether a touch serves only the first deal that closes after it and whose window holds it,
         or every deal whose window holds it. The credit of a deal sums to its value in both.
-    expected : mapping of deal_id to number, optional
-        Expected value (value times probability) of open deals that are to count.
+    expected : mapping of deal_id to number, or DataFrame, optional
+        Expected value (value times probability) of open deals that are to count. A frame as
+        `mmm.signal.ExpectedValue.to_frame` returns it counts open leads too, each as a deal named
+        "(lead) " and its id. `mmm.attribution.by_state` keeps what was won apart from it.
     as_of : instant, optional
         Nothing later is used, a deal closed later is open. None: the latest instant in touches and
         deals.
@@ -133,7 +135,7 @@ def build_journeys(
     touch_table, notes = _touch_table(touches, lead_table, channels)
     cutoff = as_of_instant(as_of, [touch_table, deal_table])
     touch_table, late = _until(touch_table, cutoff)
-    timed = time_deals(deal_table, lookback_days, cutoff, expected)
+    timed = time_deals(deal_table, lookback_days, cutoff, expected, lead_table)
     coded = encode(
         touch_table,
         label_touches(touch_table, dimension, channels),

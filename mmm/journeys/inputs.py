@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from mmm.channels import UNMATCHED, ChannelMap
 from mmm.errors import ConfigError, InputError, quoted
 from mmm.journeys.columnar import UNATTRIBUTED
+from mmm.journeys.expected import open_expectations, with_expected
 
 NOT_SET = "(not set)"
 DAY = 86_400_000_000  # microseconds
@@ -191,7 +192,11 @@ def end_of_bare_days(instants: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 def time_deals(
-    deals: pd.DataFrame, lookback_days: float, as_of: int, expected: Mapping[str, Any] | None
+    deals: pd.DataFrame,
+    lookback_days: float,
+    as_of: int,
+    expected: Mapping[str, Any] | pd.DataFrame | None,
+    leads: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Sort deals by close and give each its window, weight and value.
 
@@ -203,9 +208,14 @@ def time_deals(
         Before the creation of the deal; before its close where the creation is unknown.
     as_of : int
         Microseconds; a deal closed later is open, one created later is not there yet.
-    expected : mapping of deal_id to expected value, or None
-        Open deals that count with what they are expected to bring.
+    expected : mapping of deal_id to expected value, DataFrame or None
+        Open deals that count with what they are expected to bring; a frame may name open leads.
+    leads : pandas.DataFrame, optional
+        Typed; of them the open leads that a frame names become deals.
     """
+    expected, rows = open_expectations(expected, leads)
+    if rows is not None:
+        deals = pd.concat([deals, rows], ignore_index=True)
     created = microseconds(_instants(deals, "created_at"))
     closed = microseconds(deals["closed_at"])
     frame = pd.DataFrame(
@@ -221,43 +231,11 @@ def time_deals(
         }
     )
     frame = frame[(created <= as_of) | (created == NEVER)]
-    frame = _with_expected(frame, expected or {})
+    frame = with_expected(frame, expected)
     frame["ends"] = np.where(frame["closed"] == NEVER, as_of, frame["closed"])
     base = np.where(frame["created"] == NEVER, frame["ends"], frame["created"])
     frame["opens"] = np.minimum(base, frame["ends"]) - int(lookback_days * DAY)
     return frame.sort_values(["closed", "created", "deal_id"], ignore_index=True)
-
-
-def _with_expected(frame: pd.DataFrame, expected: Mapping[str, Any]) -> pd.DataFrame:
-    open_ids = set(frame.loc[frame["won"].isna(), "deal_id"])
-    foreign = [deal for deal in expected if deal not in open_ids]
-    if foreign:
-        raise InputError(
-            f"expected= names {quoted(foreign)}, which are not open deals on that date. "
-            "Pass {deal_id: expected value} for open deals only."
-        )
-    weight = frame["won"].map({True: 1.0, False: 0.0}).astype("float64").fillna(np.nan)
-    values = list(frame["value"])
-    for row, deal in enumerate(frame["deal_id"]):
-        if deal in expected:
-            worth, full = _amount(expected[deal], deal), values[row]
-            if not full or not 0 <= worth <= full:
-                raise InputError(
-                    f"expected= gives deal {deal!r} {worth}, which does not lie between 0 and its "
-                    f"value ({full}). Pass value times probability of winning."
-                )
-            weight.iloc[row], values[row] = float(worth / full), worth
-    return frame.assign(weight=weight, value=pd.Series(values, index=frame.index, dtype=object))
-
-
-def _amount(value: Any, deal: str) -> Decimal:
-    try:
-        amount = Decimal(str(value))
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if not amount.is_finite():
-        raise InputError(f"expected= gives deal {deal!r} {value!r}. Pass a number.")
-    return amount
 
 
 def _decimals(deals: pd.DataFrame) -> "pd.Series[Any]":

@@ -23,9 +23,10 @@ from mmm.errors import (
 from mmm.mix.calibration import LiftTest, place_tests
 from mmm.mix.families import Adstock, HillSaturation, PeakedAdstock, Saturation
 from mmm.mix.fitted import check_one
+from mmm.mix.inference.counts import hint
 from mmm.mix.inference.design import Baseline, Recipe, build_design, learn_recipe
 from mmm.mix.inference.diagnostics import Diagnostics, likely_cause
-from mmm.mix.inference.draws import blocks_of, draw_noise, media_by_period
+from mmm.mix.inference.draws import draw_outcome, expect
 from mmm.mix.inference.problem import Scaled, set_up
 from mmm.mix.inference.sampler import Sampling
 from mmm.mix.panel import by_panel, sample_together, set_up_panels
@@ -79,8 +80,10 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Family of diminishing returns, or one a channel; `HillSaturation` by default.
     baseline : Baseline, optional
     priors : Priors, optional
-    likelihood : {"auto", "normal", "student_t"}
-        Noise. "auto" is normal, or Student-t where the fit at the mode leaves heavy tails.
+    likelihood : {"auto", "normal", "student_t", "poisson", "negative_binomial"}
+        Noise. "auto" is normal, or Student-t where the fit at the mode leaves heavy tails. The
+        last two are for counts, such as deals a week with weeks of none: all is sampled then, the
+        mean is never below 0, and what is left of one period tells nothing of the next.
     sampler : Sampling, optional
     on_nonconvergence : {"raise", "warn"}
         What to do when chains do not agree after running on.
@@ -267,13 +270,15 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             adstocks=[_family(self.adstock, name, PeakedAdstock()) for name in names],
             saturations=[_family(self.saturation, name, HillSaturation()) for name in names],
             priors=self.priors or Priors(),
+            likelihood=self.likelihood,
         )
         if self.tests:
             spend = self.spend_[self.active_]
             lifts = place_tests(self.tests, self.scaled_, spend, names, self.clock_)
             problem = replace(self.scaled_.problem, lifts=lifts)
             self.scaled_ = replace(self.scaled_, problem=problem)
-        return spend_warnings(self.spend_, self.channels_, len(self.recipe_.columns))
+        notes = spend_warnings(self.spend_, self.channels_, len(self.recipe_.columns))
+        return notes + (hint(outcome) if self.likelihood == "auto" else [])
 
     def _judge(self, found: Diagnostics, notes: list[str], began: float) -> None:
         """Keep what was found of the chains; tell it, and stop where they do not agree."""
@@ -352,8 +357,8 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             return lower, upper
         expected = self.predict_draws(X)
         rng = np.random.default_rng(self.seed)
-        noisy = expected + draw_noise(self.posterior_, expected.shape[1], rng)
-        return tuple(np.quantile(noisy, (tail, 1.0 - tail), axis=0))
+        new = draw_outcome(self.posterior_, expected, rng)
+        return tuple(np.quantile(new, (tail, 1.0 - tail), axis=0))
 
     def predict_draws(self, X: Any) -> Floats:
         """Return the expected outcome under each draw of the posterior.
@@ -375,15 +380,7 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         spend = spend / self.scaled_.spend_scale[:, None]
         days = self.clock_.period_days * axis.position.astype(np.float64)
         design = build_design(self.recipe_, days, axis.dates, table.controls)
-        posterior, media = self.posterior_, self.scaled_.problem.media
-        result = posterior.coefficient @ design.T
-        parts = media_by_period(media, posterior, spend, self.scaled_.before)
-        for rows, part in zip(blocks_of(len(result)), parts, strict=True):
-            result[rows] += part[:, :, axis.position].sum(axis=1)
-        ahead = axis.position - (self.clock_.n_periods - 1)
-        later = ahead > 0
-        result[:, later] += posterior.last_error[:, None] * posterior.rho[:, None] ** ahead[later]
-        return np.asarray(result)
+        return expect(self.scaled_, self.posterior_, design, spend, axis.position)
 
     def _by_panel(self, X: Any, ask: Callable[..., Any]) -> Floats:
         check_is_fitted(self, "diagnostics_")

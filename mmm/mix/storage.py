@@ -14,6 +14,7 @@ import numpy as np
 from mmm.errors import ConfigError, MmmError, SourceError, quoted
 from mmm.mix import families
 from mmm.mix.calibration import LiftTest
+from mmm.mix.inference.counts import Counts
 from mmm.mix.inference.design import Baseline, Event, Recipe
 from mmm.mix.inference.diagnostics import Diagnostics
 from mmm.mix.inference.draws import Posterior
@@ -42,7 +43,7 @@ ATTRIBUTES = (
 _KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
-        Baseline, Clock, Diagnostics, Event, Group, LiftTerm, LiftTest, Linear, Media, Posterior,
+        Baseline, Clock, Counts, Diagnostics, Event, Group, LiftTerm, LiftTest, Linear, Media, Posterior,
         Priors, Problem, Recipe, Sampling, Scaled, families.Parameter,
         families.NoAdstock, families.GeometricAdstock, families.PeakedAdstock,
         families.DelayedAdstock, families.WeibullAdstock, families.NoSaturation,

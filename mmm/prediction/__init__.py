@@ -7,6 +7,9 @@ model and what it says: `LeadScorer`, `LeadScores`. The hand-over to sales: `Rul
 `ActionPolicy`, `going_cold`. What comes back from sales: `hold_out`, `acceptance`,
 `worked_against_not`, `revise_rules`. Whether the model still holds: `feature_drift`,
 `calibration_doubt`, `guard_batch`.
+
+Writing scores to a customer system, once and to be undone: `make_plan`, `open_ledger`, `Guards`,
+`Pace`; the rest in `mmm.prediction.writeback`.
 """
 
 from mmm.prediction.columns.contract import guard_batch
@@ -21,12 +24,15 @@ from mmm.prediction.handover.qualify import Rule
 from mmm.prediction.handover.revision import revise_rules
 from mmm.prediction.scorer import LeadScorer
 from mmm.prediction.scores import LeadScores
+from mmm.prediction.writeback import Guards, Pace, make_plan, open_ledger
 
 __all__ = [
     "ActionPolicy",
     "FeatureSpec",
+    "Guards",
     "LeadScorer",
     "LeadScores",
+    "Pace",
     "Rule",
     "TrainingTable",
     "acceptance",
@@ -38,7 +44,9 @@ __all__ = [
     "going_cold",
     "guard_batch",
     "hold_out",
+    "make_plan",
     "next_actions",
+    "open_ledger",
     "revise_rules",
     "set_threshold",
     "training_table",

@@ -18,8 +18,8 @@ FEW_DEALS = 30
 WIDE = 0.05  # a difference of shares worth a sentence
 
 
-def findings(result: RunResult, headline: str, currency: str) -> tuple[Finding, ...]:
-    """Return the sentences that answer: who leads, how sure, what the rule changes, what it costs.
+def leader(result: RunResult, headline: str, currency: str) -> tuple[Finding, ...]:
+    """Say who earned most, and how sure that is.
 
     Parameters
     ----------
@@ -31,27 +31,46 @@ def findings(result: RunResult, headline: str, currency: str) -> tuple[Finding, 
     Returns
     -------
     tuple of Finding
-        At most five; none where nothing was won.
+        One, or none where nothing was won.
     """
-    comparison = result.value or result.deals
-    credit = comparison.to_frame()
-    main = credit[credit["model"] == headline]
-    channels = main[main["channel"] != UNATTRIBUTED].sort_values("credit", ascending=False)
-    total = float(main["credit"].sum())
+    _, channels, total = _headline(result, headline)
     if total <= 0 or channels.empty or not channels["credit"].iloc[0] > 0:
         return ()
-    level = comparison.results[0].level
-    # A process at fault comes first: no sentence on channels may hide it.
-    verdict = result.health.alignment.findings()[:1] if result.health.alignment.structural else ()
-    found = [
-        *verdict,
-        _leader(channels, total, headline, currency, level, result.value is not None),
-    ]
-    found += _models_agree(credit, str(channels["channel"].iloc[0]))
-    found += disagreements(result)[:1]
-    found += _unattributed(main, result, currency)
-    found += _costs(result.economics, currency)
-    return tuple(found[:5])
+    level = (result.value or result.deals).results[0].level
+    return (_leader(channels, total, headline, currency, level, result.value is not None),)
+
+
+def reasons(result: RunResult, headline: str, currency: str) -> tuple[Finding, ...]:
+    """Return what the credit says besides: what the rule changes, what is missing, what it costs.
+
+    Parameters
+    ----------
+    result : RunResult
+    headline : str
+    currency : str
+
+    Returns
+    -------
+    tuple of Finding
+        None where nothing was won.
+    """
+    if not leader(result, headline, currency):
+        return ()
+    main, channels, _ = _headline(result, headline)
+    credit = (result.value or result.deals).to_frame()
+    return (
+        *_models_agree(credit, str(channels["channel"].iloc[0])),
+        *_unattributed(main, result, currency),
+        *_costs(result.economics, currency),
+    )
+
+
+def _headline(result: RunResult, model: str) -> tuple[pd.DataFrame, pd.DataFrame, float]:
+    """Return the rows of a model, those of channels (largest first), and the total."""
+    credit = (result.value or result.deals).to_frame()
+    main = credit[credit["model"] == model]
+    channels = main[main["channel"] != UNATTRIBUTED].sort_values("credit", ascending=False)
+    return main, channels, float(main["credit"].sum())
 
 
 def _leader(

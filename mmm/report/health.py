@@ -66,7 +66,7 @@ def print_health(
         ],
         "periods": _periods(health.periods),
         "stages": [] if health.stages is None else _stages(health.stages, lang),
-        "agreement": [] if health.kept is None else _agreement(health.kept, sentence),
+        "agreement": [] if health.kept is None else print_agreement(health.kept, sentence),
         "owners": [] if health.kept is None else _owners(health.kept, lang),
         "signs": _signs(health, sentence),
         "structural": health.alignment.structural,
@@ -196,7 +196,7 @@ def _won(health: Health, sentence: Sentence) -> Any:
     return sentence(Finding(fewer[0], None, facts=facts)) if fewer else None
 
 
-def _agreement(kept: Kept, sentence: Sentence) -> list[Any]:
+def print_agreement(kept: Kept, sentence: Sentence) -> list[Any]:
     """Say how marketing and how sales kept their side, as far as the leads tell."""
     said = []
     if kept.delivery is not None and kept.delivery.complete.any():

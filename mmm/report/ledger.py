@@ -12,9 +12,11 @@ from typing import Any
 import pandas as pd
 
 from mmm import wording
+from mmm.report.budget import signed_share
+from mmm.run.advice import BudgetAdvice
 
 UNATTRIBUTED = "(unattributed)"
-MAX_CHANNELS = 100
+MAX_CHANNELS = 60
 
 Write = Callable[[Any], str]
 
@@ -169,7 +171,9 @@ class Ledger:
         return max([share for share in [*shares, *uppers] if share == share], default=0.0)
 
 
-def print_costs(economics: pd.DataFrame, write: Write, lang: str) -> dict[str, Any]:
+def print_costs(
+    economics: pd.DataFrame, write: Write, lang: str, advice: BudgetAdvice | None = None
+) -> dict[str, Any]:
     """Return spend, customers and cost by channel as text, and the channels without a cost.
 
     Parameters
@@ -181,6 +185,8 @@ def print_costs(economics: pd.DataFrame, write: Write, lang: str) -> dict[str, A
         Writes an amount of money, or that it is missing.
     lang : {"en", "it"}
         Language.
+    advice : BudgetAdvice, optional
+        Gives each channel its return on spend and its verdict.
     """
     known = economics[economics["spend"].notna()]
     known = known.sort_values(["spend", "channel"], ascending=[False, True], kind="stable")
@@ -193,6 +199,8 @@ def print_costs(economics: pd.DataFrame, write: Write, lang: str) -> dict[str, A
         "cac": [write(cac) for cac in [*_present(known, "cac"), _mean_cac(known)]],
         "leads": _adding_up(_present(known, "leads"), 0, partial(wording.format_count, lang=lang)),
         "cost_per_lead": [*(write(cost) for cost in _present(known, "cost_per_lead")), ""],
+        "payback": [*(_months(n, lang) for n in _present(known, "payback_months")), ""],
+        **_advised(known["channel"].tolist(), advice, lang),
     }
     bought = [count is not None and count > 0 for count in customers]
     return {
@@ -203,6 +211,8 @@ def print_costs(economics: pd.DataFrame, write: Write, lang: str) -> dict[str, A
         "total": {key: column[-1] for key, column in columns.items()},
         "has_credit": "credit" in known.columns,
         "has_leads": "leads" in known.columns and bool(known["leads"].notna().any()),
+        "has_payback": any(columns["payback"]),
+        "has_verdict": advice is not None,
         "has_range": any(low is not None or high is not None for low, high in ranges),
         "unknown": [
             name
@@ -219,6 +229,23 @@ def print_costs(economics: pd.DataFrame, write: Write, lang: str) -> dict[str, A
             if spend > 0 and not any_bought
         ],
     }
+
+
+def _advised(
+    channels: Sequence[str], advice: BudgetAdvice | None, lang: str
+) -> dict[str, list[str]]:
+    """Return what the advice says of each channel, empty where it does not know one."""
+    if advice is None:
+        return {"romi": [""] * (len(channels) + 1), "verdict": [""] * (len(channels) + 1)}
+    known = advice.table.set_index("channel")
+    there = [name if name in known.index else None for name in channels]
+    romi = ["" if n is None else signed_share(known.loc[n, "romi"], lang) for n in there]
+    verdict = ["" if n is None else str(known.loc[n, "verdict"]) for n in there]
+    return {"romi": [*romi, ""], "verdict": [*verdict, ""]}
+
+
+def _months(months: float | None, lang: str) -> str:
+    return "" if months is None else wording.say("brief.payback_months", lang, value=months)
 
 
 def _mean_cac(known: pd.DataFrame) -> float | None:

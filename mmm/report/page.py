@@ -9,7 +9,10 @@ import pandas as pd
 
 from mmm.funnel.economics import TOTAL
 from mmm.report.brief import Brief, write_brief
-from mmm.report.findings import disagreements, findings, limits
+from mmm.report.files import write_advice
+from mmm.report.findings import disagreements, leader, limits, reasons
+from mmm.report.front import answers
+from mmm.report.outlook import next_month
 from mmm.run import Config, RunResult
 from mmm.run.config import sources
 from mmm.tables import write_csv
@@ -19,31 +22,40 @@ from mmm.wording import round_to_total
 MOST_DISAGREEMENTS = 5
 
 
-def brief_of(result: RunResult, config: Config) -> Brief:
+def brief_of(result: RunResult, config: Config, decisions: pd.DataFrame | None = None) -> Brief:
     """Gather what the page of a run shows.
 
     Parameters
     ----------
     result : RunResult
     config : Config
+    decisions : DataFrame, optional
+        Advice of before, graded, as `mmm.mix.DecisionLog.to_frame` returns it.
 
     Returns
     -------
     Brief
     """
     headline, currency = config.attribution.headline, currency_of(result, config)
+    as_of = pd.Timestamp(str(result.journeys.about["as_of"]))
+    advice: dict[str, Any] = {"budget": result.budget, "calls": result.calls, "gaps": result.gaps}
+    first = leader(result, headline, currency)
     return Brief(
         company=config.company.name,
-        as_of=pd.Timestamp(str(result.journeys.about["as_of"])).date(),
+        as_of=as_of.date(),
         period=result.period,
         credit=None if result.value is None else result.value.to_frame(cents=True),
         deals=result.deals.to_frame(),
         economics=result.economics,
         health=result.health,
+        **advice,
+        work=next_month(result.tables.get("leads"), result.tables["deals"], as_of),
+        decisions=decisions,
         currency=currency,
         headline=headline,
         level=config.attribution.level,
-        findings=findings(result, headline, currency),
+        findings=answers(first, health=result.health, currency=currency, **advice),
+        reasons=(*first, *reasons(result, headline, currency)),
         disagreements=disagreements(result)[:MOST_DISAGREEMENTS],
         limits=limits(result, currency),
         manifest=result.manifest,
@@ -109,6 +121,7 @@ def write_results(result: RunResult, config: Config, folder: str | Path) -> dict
             refuse_input(target / f"{name}.csv", inputs)
             files[name] = write_csv(frame, target / f"{name}.csv")
     brief, lang = brief_of(result, config), config.company.language
+    files |= write_advice(result, target, inputs, lang)
     other = "it" if lang == "en" else "en"
     files["brief"] = write_brief(brief, target / "brief.html", lang)
     files[f"brief_{other}"] = write_brief(brief, target / f"brief.{other}.html", other)

@@ -118,6 +118,47 @@ class FunnelSection(_Section):
         return Agreement(self.leads_a_month, self.within_hours)
 
 
+class MixSection(_Section):
+    """What the budget advice rests on, and the rules that it keeps to.
+
+    Without a source the table is made of spend, deals and leads. With one it is read: a row a
+    week or month, with a date, the outcome, and the spend of each channel.
+    """
+
+    enabled: bool = True
+    every: Literal["week", "month"] | None = None
+    outcome: str | None = None
+    unit_value: float | None = Field(default=None, gt=0)
+    source: str | None = None
+    locale: str | None = None
+    date: str = "date"
+    channels: tuple[str, ...] = ()
+    controls: tuple[str, ...] = ()
+    total: float | Literal["current", "free"] = "current"
+    bounds: dict[str, tuple[float, float]] = {}
+    max_change: float = Field(default=0.5, gt=0)
+    seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _source_says_what_is_what(self) -> Self:
+        if self.source is not None and not (self.outcome and self.channels):
+            raise ValueError("with a source, outcome and channels name its columns; add them")
+        if self.source is None and self.controls:
+            raise ValueError("controls are columns of a source; add source, or leave them out")
+        return self
+
+
+class ScoringSection(_Section):
+    """How open leads are ranked."""
+
+    enabled: bool = True
+    horizon_days: float = Field(default=90, gt=0)
+    capacity_a_week: int | None = Field(default=None, ge=1)
+    value_by: str | None = None
+    allow: tuple[str, ...] = ()
+    seed: int = Field(default=0, ge=0)
+
+
 class ChannelSection(_Section):
     """The company's own channel names."""
 
@@ -142,7 +183,7 @@ class Config(_Section):
     Attributes
     ----------
     company, deals, touches, leads, spend, costs, contacts, roles, journeys, attribution,
-    channels, funnel, output
+    channels, funnel, mix, scoring, output
         One section each; only deals, and touches or leads, have to be there.
     """
 
@@ -158,6 +199,8 @@ class Config(_Section):
     attribution: AttributionSection = AttributionSection()
     channels: ChannelSection = ChannelSection()
     funnel: FunnelSection = FunnelSection()
+    mix: MixSection = MixSection()
+    scoring: ScoringSection = ScoringSection()
     output: OutputSection = OutputSection()
 
     @model_validator(mode="after")
@@ -234,17 +277,22 @@ def sources(config: Config) -> list[str]:
     """Return the files that a configuration reads."""
     sections = (getattr(config, name) for name in TABLES)
     given = [section.source for section in sections if section is not None]
+    given += [config.mix.source] if config.mix.source is not None else []
     return [source for source in given if "://" not in source]
 
 
 def _absolute(config: Config, folder: Path) -> Config:
-    changes = {}
+    changes: dict[str, Any] = {}
     for name in TABLES:
         section: TableSection | None = getattr(config, name)
         if section is not None and "://" not in section.source:
             source = str((folder / section.source).resolve())
             changes[name] = section.model_copy(update={"source": source})
     output = config.output.model_copy(update={"folder": str(folder / config.output.folder)})
+    weeks = config.mix.source
+    if weeks is not None and "://" not in weeks:
+        source = str((folder / weeks).resolve())
+        changes["mix"] = config.mix.model_copy(update={"source": source})
     return config.model_copy(update={**changes, "output": output})
 
 

@@ -1,12 +1,9 @@
 """The pipeline: tables become results, the same for `mmm run`, the demo and a notebook."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,11 +12,19 @@ import pandas as pd
 from mmm import tables as readers
 from mmm.attribution import Comparison, compare
 from mmm.channels import UNMATCHED, ChannelMap
-from mmm.errors import InputError
+from mmm.errors import InputError, MmmError
 from mmm.funnel.economics import channel_table
 from mmm.journeys import Journeys, Unattributed, build_journeys
+from mmm.run.advice import BudgetAdvice, Calls, Gap
+from mmm.run.answer import answer
+from mmm.run.budgeting import advise_budget
+from mmm.run.calling import call_first
 from mmm.run.config import Config
+from mmm.run.gaps import health_gaps, make_gap, of_error
 from mmm.run.health import Health, funnel_health
+from mmm.run.manifest import manifest
+from mmm.run.outcome import currency_of
+from mmm.wording import Finding, say
 
 READERS: Mapping[str, Callable[..., pd.DataFrame]] = {
     "touches": readers.read_touches,
@@ -30,6 +35,8 @@ READERS: Mapping[str, Callable[..., pd.DataFrame]] = {
     "contacts": readers.read_contacts,
     "roles": readers.read_roles,
 }
+
+ANSWERING = ("touches", "leads", "spend")  # not needed, and each would answer more
 
 Progress = Callable[[str], None]
 
@@ -58,7 +65,15 @@ class RunResult:
     missing : tuple of str
         Tables that were not given and would answer more.
     manifest : dict
-        Version, inputs with rows and SHA-256, settings.
+        Versions, inputs with rows and SHA-256, settings, seeds.
+    budget : BudgetAdvice or None
+        Where the budget should go; None where that cannot be said.
+    calls : Calls or None
+        Which leads to call first; None where that cannot be said.
+    signal : object or None
+        What is sent back to the systems that the leads came from; None where nothing is.
+    gaps : tuple of Gap
+        What is missing for an answer, or a part of one, and what would mend it.
     """
 
     tables: Mapping[str, pd.DataFrame]
@@ -71,6 +86,15 @@ class RunResult:
     unmatched: Mapping[str, pd.DataFrame]
     missing: tuple[str, ...]
     manifest: Mapping[str, Any]
+    budget: BudgetAdvice | None = None
+    calls: Calls | None = None
+    signal: Any | None = None
+    gaps: tuple[Gap, ...] = ()
+
+    @property
+    def answer(self) -> tuple[Finding, ...]:
+        """What to do with the budget, how sure that is, whom to call: a sentence each."""
+        return answer(self.budget, self.calls, self.gaps)
 
     @property
     def period(self) -> tuple[date, date]:
@@ -98,13 +122,15 @@ def read_tables(config: Config, progress: Progress = _silent) -> dict[str, pd.Da
     for name, reader in READERS.items():
         section = getattr(config, name)
         if section is not None:
-            progress(f"reading {name}")
+            progress(say("progress.reading", config.company.language, table=name))
             found[name] = reader(section.source, **section.options())
     return found
 
 
 def run(config: Config, progress: Progress = _silent) -> RunResult:
-    """Read the tables, build the journeys, run the models, put spend beside them.
+    """Read the tables, build the journeys, run the models, advise on the budget and the calls.
+
+    An answer that the tables cannot carry is left out, and `RunResult.gaps` says why.
 
     Parameters
     ----------
@@ -118,8 +144,8 @@ def run(config: Config, progress: Progress = _silent) -> RunResult:
     """
     tables = read_tables(config, progress)
     check_currencies(tables)
-    channels = config.channels.to_map()
-    progress("building journeys")
+    channels, lang = config.channels.to_map(), config.company.language
+    progress(say("progress.building_journeys", lang))
     journeys = build_journeys(
         tables.get("touches"),
         tables["deals"],
@@ -130,17 +156,12 @@ def run(config: Config, progress: Progress = _silent) -> RunResult:
         **config.journeys.model_dump(),
     )
     as_of = pd.Timestamp(str(journeys.about["as_of"]))
-    progress("crediting channels")
+    progress(say("progress.crediting_channels", lang))
     models, level = config.attribution.models, config.attribution.level
     deals = compare(journeys, models, measure="conversions", level=level)
     value = compare(journeys, models, measure="value", level=level) if journeys.has_value else None
-    economics, spend_period = None, None
-    if "spend" in tables and config.journeys.dimension == "channel":
-        spend = until(tables["spend"], as_of)
-        if len(spend):
-            spend_period = period_of_spend(spend)
-            economics = channel_lines(journeys, {**tables, "spend": spend}, channels, config)
-    progress("looking at the funnel")
+    economics, spend_period = customer_costs(journeys, tables, channels, config, as_of)
+    progress(say("progress.looking_at_funnel", lang))
     health = funnel_health(
         tables,
         channels,
@@ -149,6 +170,8 @@ def run(config: Config, progress: Progress = _silent) -> RunResult:
         level=level,
         **config.funnel.model_dump(include={"months", "seed"}),
     )
+    advice = advise(tables, channels, config, as_of, progress)
+    missing = tuple(name for name in ANSWERING if name not in tables)
     return RunResult(
         tables=tables,
         journeys=journeys,
@@ -158,9 +181,77 @@ def run(config: Config, progress: Progress = _silent) -> RunResult:
         health=health,
         spend_period=spend_period,
         unmatched=unmatched(tables, channels),
-        missing=tuple(name for name in ("touches", "leads", "spend") if name not in tables),
-        manifest=manifest(config, tables),
+        missing=missing,
+        manifest=manifest(config, tables, as_of),
+        budget=advice.budget,
+        calls=advice.calls,
+        gaps=(*advice.gaps, *table_gaps(missing), *health_gaps(health.missing)),
     )
+
+
+def customer_costs(
+    journeys: Journeys,
+    tables: Mapping[str, pd.DataFrame],
+    channels: ChannelMap,
+    config: Config,
+    as_of: pd.Timestamp,
+) -> tuple[pd.DataFrame | None, tuple[date, date] | None]:
+    """Return what a customer of each channel costs, and the days of that spend; None without."""
+    if "spend" not in tables or config.journeys.dimension != "channel":
+        return None, None
+    spend = until(tables["spend"], as_of)
+    if not len(spend):
+        return None, None
+    lines = channel_lines(journeys, {**tables, "spend": spend}, channels, config)
+    return lines, period_of_spend(spend)
+
+
+@dataclass(frozen=True, eq=False)
+class Advised:
+    """Advice on budget and calls, and the gaps where there is none."""
+
+    budget: BudgetAdvice | None
+    calls: Calls | None
+    gaps: tuple[Gap, ...]
+
+
+def advise(
+    tables: Mapping[str, pd.DataFrame],
+    channels: ChannelMap,
+    config: Config,
+    as_of: pd.Timestamp,
+    progress: Progress = _silent,
+) -> Advised:
+    """Advise on the budget and on the leads to call; what the tables cannot carry becomes a gap."""
+    budget, calls, gaps = None, None, []
+    currency = currency_of(tables["deals"], config.company.currency)
+    company = config.company.model_copy(update={"currency": currency})
+    config = config.model_copy(update={"company": company})
+    if not config.mix.enabled:
+        gaps.append(make_gap("budget", "off", "switch_on"))
+    else:
+        try:
+            budget, of_parts = advise_budget(
+                tables, channels, config, as_of=as_of, progress=progress
+            )
+            gaps += of_parts
+        except MmmError as error:
+            gaps.append(of_error("budget", error))
+    if not config.scoring.enabled:
+        gaps.append(make_gap("calls", "off", "switch_on"))
+    else:
+        try:
+            calls = call_first(tables, channels, config, as_of=as_of, progress=progress)
+        except MmmError as error:
+            gaps.append(of_error("calls", error))
+    return Advised(budget, calls, tuple(gaps))
+
+
+def table_gaps(missing: tuple[str, ...]) -> tuple[Gap, ...]:
+    """Say what touches would answer; without leads or spend, each answer has a gap of its own."""
+    if "touches" in missing:
+        return (make_gap("touches", "no_touches", "add_touches"),)
+    return ()
 
 
 def check_currencies(tables: Mapping[str, pd.DataFrame]) -> None:
@@ -273,27 +364,3 @@ def unmatched(tables: Mapping[str, pd.DataFrame], channels: ChannelMap) -> dict[
         if len(rows):
             found[name] = rows
     return found
-
-
-def manifest(config: Config, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
-    """State what was read and how, so that a run can be repeated."""
-    inputs = []
-    for name, table in tables.items():
-        source = getattr(config, name).source
-        is_file = "://" not in source
-        inputs.append(
-            {
-                "name": name,
-                "source": Path(source).name if is_file else source.partition("://")[0],
-                "rows": len(table),
-                "sha256": _digest(Path(source)) if is_file else "",
-            }
-        )
-    settings = config.journeys.model_dump(exclude_none=True) | config.attribution.model_dump()
-    settings |= config.funnel.model_dump(exclude_none=True)
-    return {"version": version("mmm-research"), "inputs": inputs, "settings": settings}
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -134,7 +134,12 @@ def train_ready(
 
 
 def train_tables(
-    tables: Mapping[str, pd.DataFrame], *, horizon_days: float, seed: int, allow: Collection[str]
+    tables: Mapping[str, pd.DataFrame],
+    *,
+    horizon_days: float,
+    seed: int,
+    allow: Collection[str],
+    as_of: pd.Timestamp | None = None,
 ) -> ScoringModel:
     """Train on leads, touches and deals: features as known on a day, and what followed.
 
@@ -146,10 +151,11 @@ def train_tables(
         A lead counts as won where that happens within so many days.
     seed, allow
         As for `LeadScorer`.
+    as_of : pandas.Timestamp, optional
+        Nothing later is used; by default the latest instant of the tables.
     """
-    table = training_table(
-        tables["leads"], tables.get("touches"), tables.get("deals"), horizon_days=horizon_days
-    )
+    given: dict[str, Any] = {name: tables.get(name) for name in ("touches", "deals")}
+    table = training_table(tables["leads"], **given, horizon_days=horizon_days, as_of=as_of)
     known = table.past_horizon()
     if not len(known.X):
         raise InputError(
@@ -313,6 +319,57 @@ def open_leads(
     return X.reset_index(drop=True), tuple(notes)
 
 
+def opted_out(leads: pd.DataFrame, lead_id: str, column: str | None) -> frozenset[str]:
+    """Return the leads whose people do not want to be scored.
+
+    Parameters
+    ----------
+    leads : pandas.DataFrame
+    lead_id : str
+        Column of ids.
+    column : str or None
+        Says yes or no of each lead, in the words of `read_outcome`; empty is no.
+
+    Raises
+    ------
+    InputError
+        If there is no such column, or it holds something else.
+
+    Examples
+    --------
+    >>> leads = pd.DataFrame({"lead_id": ["a", "b", "c"], "no_profiling": ["yes", "no", None]})
+    >>> opted_out(leads, "lead_id", "no_profiling")
+    frozenset({'a'})
+    """
+    if column is None:
+        return frozenset()
+    if column not in leads.columns:
+        raise InputError(
+            f"leads have no column {column!r} of people who opted out; found "
+            f"{quoted(leads.columns, 20)}. Correct opt_out=."
+        )
+    words = leads[column].astype("str").str.strip().str.lower()
+    plain = words.str.replace(r"^([01])\.0$", r"\1", regex=True).mask(words.eq(""))
+    unknown = sorted(
+        set(plain.dropna()) - {w for w, flag in FLAG_WORDS.items() if flag is not None}
+    )
+    if unknown:
+        raise InputError(
+            f"the column {column!r} of people who opted out holds {quoted(unknown)}. "
+            "Write yes or no, 1 or 0."
+        )
+    flags = plain.map(lambda word: FLAG_WORDS[word], na_action="ignore").fillna(False)
+    return frozenset(leads.loc[flags.astype("bool"), lead_id].astype("str"))
+
+
+def without_flag(leads: pd.DataFrame, column: str | None, trained: ScoringModel) -> pd.DataFrame:
+    """Take the column of people who opted out away, unless the model learnt from it."""
+    learnt = {one.name for one in trained.scorer.contract_.columns}
+    if column is None or column in learnt or column not in leads.columns:
+        return leads
+    return leads.drop(columns=column)
+
+
 def score(
     trained: ScoringModel,
     frame: pd.DataFrame,
@@ -337,7 +394,7 @@ def score(
         If columns differ from training, an id is missing or stands twice, or a probability is none.
     """
     recipe, scorer = trained.recipe, trained.scorer
-    table = _as_trained(frame, recipe)
+    table = as_trained(frame, recipe)
     scores = scorer.score_leads(
         table, lead_id=recipe.lead_id, as_of=as_of, within_days=within_days, lang=lang
     )
@@ -380,7 +437,16 @@ def write_batch(batch: Batch, target: Path, inputs: Collection[Path]) -> dict[st
     return files
 
 
-def _as_trained(frame: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
+def write_quarantine(batch: Batch, ledger: Path) -> dict[str, Path]:
+    """Write the leads that could not be scored beside a ledger, where there are some."""
+    file = ledger.with_name(f"{ledger.name}.not-scored.csv")
+    if not len(batch.quarantine):  # an old one would speak of other leads
+        file.unlink(missing_ok=True)
+        return {}
+    return {"quarantine": write_target(batch.quarantine, file)}
+
+
+def as_trained(frame: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
     """Take away what is no feature; the day a lead came in keeps its place, under our name."""
     table = frame.reset_index(drop=True)
     drop = [n for n in recipe.beside if n in table.columns and n != recipe.created_at]

@@ -1,26 +1,19 @@
-"""``python -m mmm.simulate FOLDER``: write the small company that the package ships."""
+"""``python -m mmm.simulate FOLDER``: write the datasets that the package ships."""
 
 import argparse
 from pathlib import Path
 
-from mmm.simulate.company import Company, simulate_company
-from mmm.simulate.export import write_hashes
-
-
-def shipped_company() -> Company:
-    """Simulate the company whose tables are in ``datasets/``."""
-    return simulate_company(n_accounts=250, weeks=104, seed=8, start="2024-01-01")
+from mmm.simulate.shipped import write_datasets
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Write the tables, the truth and the hashes into a folder."""
+    """Write the tables, the truths and the hashes into a folder."""
     parser = argparse.ArgumentParser(
-        prog="python -m mmm.simulate", description="Write the synthetic company of datasets/."
+        prog="python -m mmm.simulate", description="Write the synthetic companies of datasets/."
     )
     parser.add_argument("folder", type=Path, help="where to write; created if needed")
     folder: Path = parser.parse_args(arguments).folder
-    files = shipped_company().to_csv(folder)
-    for path in [*files, write_hashes(folder, files)]:
+    for path in write_datasets(folder):
         print(path)
 
 

@@ -26,14 +26,21 @@ def write_company(
         path = folder / f"{name}.csv"
         _write_table(path, frame)
         files.append(path)
-    path = folder / "truth.json"
+    return sorted([*files, write_truth(folder / "truth.json", truth)])
+
+
+def write_truth(path: Path, truth: Mapping[str, Any]) -> Path:
+    """Write what generated the tables as JSON."""
     path.write_text(_as_json(truth), encoding="utf-8", newline="\n")
-    return sorted([*files, path])
+    return path
 
 
 def write_hashes(folder: Path, files: list[Path]) -> Path:
     """Write SHA256SUMS in the form that ``sha256sum --check`` reads."""
-    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files]
+    lines = [
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder).as_posix()}\n"
+        for path in files
+    ]
     target = folder / "SHA256SUMS"
     target.write_text("".join(lines), encoding="utf-8", newline="\n")
     return target

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,16 @@ from mmm.tables.rows import Rows
 Cells = list[list[Any]]  # column by column
 
 
-def load_database(url: str, table: str | None) -> Raw:
+def load_database(url: str, table: str | None, *, since: tuple[str, datetime] | None = None) -> Raw:
     """Load one table.
+
+    Parameters
+    ----------
+    url : str
+    table : str or None
+    since : (str, datetime), optional
+        A column of instants, or of ISO 8601 text, and from when on rows are asked for. Rows without
+        an instant come too, and text may bring some that are up to two days older.
 
     Raises
     ------
@@ -35,7 +44,7 @@ def load_database(url: str, table: str | None) -> Raw:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", sqlalchemy.exc.SAWarning)
-            names, columns = _query(sqlalchemy, url, table)
+            names, columns = _query(sqlalchemy, url, table, since)
     except MmmError:
         raise
     except ModuleNotFoundError as error:
@@ -57,7 +66,9 @@ def load_database(url: str, table: str | None) -> Raw:
     return Raw(pa.Table.from_arrays(arrays, names=names), origin, kinds=kinds, rows=Rows(origin))
 
 
-def _query(sqlalchemy: Any, url: str, table: str | None) -> tuple[list[str], Cells]:
+def _query(
+    sqlalchemy: Any, url: str, table: str | None, since: tuple[str, datetime] | None
+) -> tuple[list[str], Cells]:
     target = sqlalchemy.engine.make_url(url)
     if target.get_backend_name() == "sqlite":
         _check_file(target.database)
@@ -67,6 +78,10 @@ def _query(sqlalchemy: Any, url: str, table: str | None) -> tuple[list[str], Cel
             chosen = _table(sqlalchemy, connection, table)
             loose = engine.dialect.name == "sqlite"
             query = _untyped(sqlalchemy, chosen) if loose else sqlalchemy.select(chosen)
+            if since is not None and since[0] in chosen.columns:
+                column = chosen.columns[since[0]]
+                bare = sqlalchemy.column(column.name) if loose else column
+                query = query.where(_changed(sqlalchemy, bare, since[1], loose))
             result = connection.execute(query)
             names = [str(column.name) for column in chosen.columns]
             rows = [tuple(row) for row in result]
@@ -76,6 +91,17 @@ def _query(sqlalchemy: Any, url: str, table: str | None) -> tuple[list[str], Cel
     if loose:
         columns = [_declared(c, cells) for c, cells in zip(chosen.columns, columns, strict=True)]
     return names, columns
+
+
+def _changed(sqlalchemy: Any, column: Any, since: datetime, loose: bool) -> Any:
+    """Ask for the rows that changed since an instant; those that do not say when come too."""
+    moment: Any = since.astimezone(UTC)
+    text = (moment - timedelta(days=1)).date().isoformat()  # whatever zone the text is in
+    if loose or not isinstance(column.type, sqlalchemy.DateTime):
+        later = sqlalchemy.cast(column, sqlalchemy.Text) >= text
+    else:
+        later = column >= (moment if column.type.timezone else moment.replace(tzinfo=None))
+    return sqlalchemy.or_(column.is_(None), later)
 
 
 def _check_file(database: str | None) -> None:

@@ -29,6 +29,9 @@ NAIVE_TOLERANCE = timedelta(hours=14)
 AWARE_TOLERANCE = timedelta(minutes=5)
 QUARTER_MICROS = 15 * 60 * 1_000_000  # zones are whole quarters of an hour from UTC
 
+# A row of sums below an export; read as a deal or a channel, it would count everything twice.
+TOTALS = ("total", "totals", "grand total", "totale", "totali", "totale generale")
+
 _PARSERS = {
     "text": to_text,
     "instant": to_instant,
@@ -96,6 +99,7 @@ def read(
     for column in spec.columns:
         if column.name in values:
             typed[column.name] = _typed(column, values, contexts, flags)
+    _refuse_totals(spec, typed, contexts)
     _check_future(spec, typed, contexts)
     _end_days(spec, typed, contexts)
     extras = {
@@ -125,6 +129,20 @@ def _typed(
     if column.complete and typed.null_count:
         context.refuse(pc.is_null(typed), "is missing", "Fill it in, or drop those rows.")
     return typed
+
+
+def _refuse_totals(
+    spec: TableSpec, typed: Mapping[str, Any], contexts: Mapping[str, Context]
+) -> None:
+    """Refuse a row that is named as a sum where an id, a channel or a kind of cost stands."""
+    for column in spec.columns:
+        named = column.name in (*spec.key, "channel", "kind") and column.kind == "text"
+        if named and column.name in typed:
+            words = typed[column.name]
+            sums = pc.is_in(pc.utf8_lower(words), pa.array(TOTALS, words.type))
+            if pc.any(sums).as_py():
+                problem = "names a row of totals, which counts again what stands above it,"
+                contexts[column.name].refuse(sums, problem, "Delete that row.", words)
 
 
 def _previous(source: object, spec: TableSpec) -> dict[str, Any]:

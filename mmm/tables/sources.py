@@ -147,8 +147,12 @@ def _file(path: Path, table: str | None, locale: Locale | None) -> Raw:
 
 def _parquet(path: Path) -> Any:
     try:
-        return pa.parquet.read_table(path)
-    except (pa.ArrowException, OSError) as error:
+        found = pa.parquet.read_table(path)
+        # A damaged page may unpack to text that is no UTF-8; it would fail only where it is read.
+        found.validate(full=True)
+        _ = found.column_names
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise SourceError(
             f"{path} is not a whole Parquet file ({first_line(error)}). Export it again."
         ) from error
+    return found

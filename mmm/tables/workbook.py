@@ -59,6 +59,18 @@ def load_workbook(path: Path, sheet: str | None) -> Raw:
     return _raw(path, names, padded[1:])
 
 
+def sheet_names(path: Path) -> tuple[str, ...]:
+    """Return the names of the sheets with cells, in order.
+
+    Raises
+    ------
+    SourceError
+        If the workbook is damaged.
+    """
+    with _opened(path) as book:
+        return tuple(sheet.title for sheet in book.worksheets)
+
+
 def _raw(path: Path, names: list[str], body: Numbered) -> Raw:
     rows = Rows(path.name, "sheet row", lambda: [number for number, _ in body])
     arrays, kept = [], []

@@ -16,6 +16,7 @@ from mmm.errors import InputError, SourceError
 from mmm.report import Brief, render_brief, write_brief
 from mmm.report.ledger import MAX_CHANNELS
 from mmm.wording import LANGUAGES, Finding, entries, say
+from tests.report.advised import made_up, made_up_calls
 
 MODELS = ("first_touch", "last_touch", "linear", "markov", "shapley")
 HOSTILE = (
@@ -228,9 +229,10 @@ def test_nothing_is_left_untranslated():
 def test_the_keys_that_the_page_uses_exist():
     from importlib import resources
 
-    template = resources.files("mmm.report").joinpath("templates/brief.html").read_text("utf-8")
-    used = set(re.findall(r'\bt\("([a-z_]+\.[a-z_]+)"', template))
-    assert len(used) > 30
+    templates = resources.files("mmm.report").joinpath("templates").iterdir()
+    text = " ".join(file.read_text("utf-8") for file in templates if file.name.endswith(".html"))
+    used = set(re.findall(r'\bt\("([a-z_]+\.[a-z_]+)"[,)]', text))
+    assert len(used) > 150
     assert used <= set(entries())
 
 
@@ -245,6 +247,9 @@ def test_a_page_stays_small_and_adds_the_smallest_channels_into_one_line(n):
     )
     html = render_brief(brief, "it")
     assert len(html.encode()) <= 300_000
+    calls = made_up_calls(tuple(f"L-{i}" for i in range(20)))
+    full = replace(brief, budget=made_up(channels[:30]), calls=calls)
+    assert len(render_brief(full, "it").encode()) <= 300_000
     table = Reader(html).tables["credit-table"]
     assert columns_add_up(table, "it") == 2 * len(models)
     if n <= MAX_CHANNELS:

@@ -2,6 +2,7 @@ import pytest
 
 from mmm.errors import ConfigError
 from mmm.run import load_config
+from mmm.run.config import sources
 
 GOOD = """
 [company]
@@ -62,3 +63,44 @@ def test_mistakes_name_line_and_key(tmp_path, change, said):
 def test_the_headline_has_to_be_among_the_models(tmp_path):
     with pytest.raises(ConfigError, match="headline 'markov' is not among models"):
         loaded(tmp_path, GOOD + '[attribution]\nmodels = ["linear"]\n')
+
+
+MIX = """
+[mix]
+source = "weeks.csv"
+outcome = "sales"
+channels = ["fairs", "search"]
+controls = ["price"]
+total = 12000
+bounds = { fairs = [0, 500] }
+
+[scoring]
+horizon_days = 120
+capacity_a_week = 25
+"""
+
+
+def test_the_advice_is_configured(tmp_path):
+    config = loaded(tmp_path, GOOD + MIX)
+    assert config.mix.source == str(tmp_path / "weeks.csv")
+    assert config.mix.source in sources(config)
+    assert (config.mix.total, config.mix.bounds) == (12000.0, {"fairs": (0.0, 500.0)})
+    assert (config.scoring.horizon_days, config.scoring.capacity_a_week) == (120, 25)
+    default = loaded(tmp_path, GOOD)
+    assert default.mix.enabled
+    assert default.scoring.enabled
+    assert default.mix.source is None
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (('outcome = "sales"', ""), "with a source, outcome and channels name its columns"),
+        (('source = "weeks.csv"', ""), "controls are columns of a source"),
+        (("total = 12000", 'total = "all"'), r"line 21: mix.total.* = 'all'"),
+        (("horizon_days = 120", "horizon = 120"), r"line 25: scoring.horizon is not a setting"),
+    ],
+)
+def test_mistakes_of_the_advice_are_named(tmp_path, change, said):
+    with pytest.raises(ConfigError, match=said):
+        loaded(tmp_path, (GOOD + MIX).replace(*change))

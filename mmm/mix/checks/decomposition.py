@@ -9,7 +9,7 @@ import pandas as pd
 
 from mmm.errors import check_level
 from mmm.mix.fitted import check_one
-from mmm.mix.inference.draws import blocks_of, media_by_period
+from mmm.mix.inference.draws import bent, blocks_of, draw_outcome, media_by_period
 from mmm.mix.transforms import Floats
 
 if TYPE_CHECKING:
@@ -135,19 +135,17 @@ def decompose(model: "MixModel", level: float = 0.9) -> Decomposition:
     tail = 0.5 * (1.0 - check_level(level))
     posterior, active = model.posterior_, model.active_
     expected = posterior.coefficient @ model.design_.T
-    baseline = expected.mean(axis=0)
     media = np.zeros((len(active), model.clock_.n_periods))
     scaled = model.spend_[active] / model.scaled_.spend_scale[:, None]
     parts = media_by_period(model.scaled_.problem.media, posterior, scaled, model.scaled_.before)
     for rows, part in zip(blocks_of(len(expected)), parts, strict=True):
         expected[rows] += part.sum(axis=1)
         media[active] += part.sum(axis=0) / len(expected)
+    expected = bent(model.scaled_, expected)
     residual = model.outcome_ - expected
     news = residual[:, 1:] - posterior.rho[:, None] * residual[:, :-1]
     rng = np.random.default_rng(model.seed)
-    lower, upper = np.quantile(
-        expected + _noise(model, expected.shape, rng), (tail, 1 - tail), axis=0
-    )
+    lower, upper = np.quantile(draw_outcome(posterior, expected, rng), (tail, 1 - tail), axis=0)
     return Decomposition(
         channels=model.channels_,
         date=_dates(model),
@@ -155,21 +153,12 @@ def decompose(model: "MixModel", level: float = 0.9) -> Decomposition:
         fitted=expected.mean(axis=0),
         lower=lower,
         upper=upper,
-        baseline=baseline,
+        baseline=expected.mean(axis=0) - media.sum(axis=0),
         media=media,
         residual=residual.mean(axis=0),
         innovation=news.mean(axis=0),
         level=level,
     )
-
-
-def _noise(model: "MixModel", shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
-    """Draw the noise of a period of which no neighbour is known."""
-    posterior = model.posterior_
-    spread = posterior.sigma / np.sqrt(1.0 - posterior.rho**2)
-    freedom = np.minimum(posterior.freedom, 1e6)[:, None]
-    heavy = np.sqrt(rng.chisquare(freedom, shape) / freedom)
-    return np.asarray(spread[:, None] * rng.standard_normal(shape) / heavy)
 
 
 def _dates(model: "MixModel") -> npt.NDArray[Any]:

@@ -9,7 +9,9 @@ import scipy.special
 import scipy.stats
 
 from mmm.errors import ConfigError, check_level
+from mmm.mix.inference.counts import log_mass_each
 from mmm.mix.inference.design import YEAR, build_design, learn_recipe
+from mmm.mix.inference.draws import Posterior
 from mmm.mix.inference.media import lagged
 from mmm.mix.transforms import Floats, geometric_weights
 
@@ -131,14 +133,20 @@ def _by_model(model: "MixModel", table: Any, came: Floats, level: float) -> Fore
     held = slice(len(table) - len(came), None)
     expected = model.predict_draws(table)[:, held]
     lower, upper = model.predict_interval(table, level)
-    posterior, ahead = model.posterior_, 1.0 + np.arange(len(came))
-    rho = posterior.rho[:, None]
+    each = _log_density(model.posterior_, expected, came)
+    density = scipy.special.logsumexp(each, axis=0) - np.log(len(each))
+    return Forecast(expected.mean(axis=0), lower[held], upper[held], density)
+
+
+def _log_density(posterior: Posterior, expected: Floats, came: Floats) -> Floats:
+    """Return the log density, of counts the probability, under each draw."""
+    if posterior.dispersion is not None:
+        return log_mass_each(came, expected, posterior.dispersion[:, None])
+    ahead, rho = 1.0 + np.arange(len(came)), posterior.rho[:, None]
     # Noise that was known at the last fitted period is forgotten step by step.
     spread = np.sqrt((1.0 - rho ** (2.0 * ahead)) / (1.0 - rho**2)) * posterior.sigma[:, None]
     freedom = np.minimum(posterior.freedom, _NORMAL)[:, None]
-    each = np.asarray(scipy.stats.t.logpdf(came, freedom, expected, spread))
-    density = scipy.special.logsumexp(each, axis=0) - np.log(len(each))
-    return Forecast(expected.mean(axis=0), lower[held], upper[held], density)
+    return np.asarray(scipy.stats.t.logpdf(came, freedom, expected, spread))
 
 
 def _by_least_squares(model: "MixModel", table: Any, came: Floats, level: float) -> Forecast:

@@ -5,9 +5,11 @@ With u all that is sampled, and p(y | u) the density with baseline and noise int
     p(y | without c) / p(y | with c) = E[ p(y | u, without c) / p(y | u) ],  u from the posterior,
 
 an identity where, without c, its response is 0 and all else keeps its prior. The density needs no
-new fit: taking a channel away changes one quadratic form.
+new fit: taking a channel away changes one quadratic form. Of counts the baseline is part of u, and
+moves with what is taken away, which leaves the identity as it is.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +20,9 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from mmm.errors import ConfigError
 from mmm.mix.fitted import Fitted, panels_of
 from mmm.mix.inference.draws import blocks_of
+from mmm.mix.inference.full_vector import counts_change, place
 from mmm.mix.inference.lifts import predicted_lifts
-from mmm.mix.inference.media import channel_media
+from mmm.mix.inference.media import Response, channel_media
 from mmm.mix.inference.noise import draw_weights, with_weights
 from mmm.mix.inference.posterior import Problem, collapse, innovations, log_density_change
 from mmm.mix.transforms import Floats
@@ -159,15 +162,24 @@ def log_without(problem: Problem, z: Floats) -> Floats:
     -------
     ndarray, shape (n_draws, n_channels + 1)
     """
-    at = collapse(problem, z)
-    parts = channel_media(problem.media, at.response)
-    each = [log_density_change(problem, at, part) for part in parts.swapaxes(0, 1)]
-    change = np.stack([*each, log_density_change(problem, at, at.response.media)], axis=1)
-    lifts = predicted_lifts(problem.media, problem.lifts, at.response)
+    response, density_change = _changes(problem, z)
+    parts = channel_media(problem.media, response)
+    each = [density_change(part) for part in parts.swapaxes(0, 1)]
+    change = np.stack([*each, density_change(response.media)], axis=1)
+    lifts = predicted_lifts(problem.media, problem.lifts, response)
     for term, lift in zip(problem.lifts, lifts.T, strict=True):
         fit, none = (lift - term.lift) / term.standard_error, term.lift / term.standard_error
         change[:, [term.channel, -1]] += 0.5 * (fit**2 - none**2)[:, None]
     return change
+
+
+def _changes(problem: Problem, z: Floats) -> tuple[Response, Callable[[Floats], Floats]]:
+    """Return media, and how the log density changes where they bring less by so much."""
+    if problem.counts is not None:
+        full = place(problem, z)
+        return full.response, lambda part: counts_change(problem, z, full, part)
+    at = collapse(problem, z)
+    return at.response, lambda part: log_density_change(problem, at, part)
 
 
 def _with_drawn_weights(

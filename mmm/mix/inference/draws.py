@@ -4,11 +4,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
+from mmm.mix.inference.counts import draw_counts, expected_count
+from mmm.mix.inference.full_vector import noise_scale, place
 from mmm.mix.inference.media import Group, Media, curve_parameters, lagged, respond
 from mmm.mix.inference.posterior import Problem, collapse, draw_linear, noise_correlation
 from mmm.mix.inference.problem import Scaled
 from mmm.mix.transforms import Floats
+
+Positions = npt.NDArray[np.intp]
 
 _BLOCK = 50  # draws of one evaluation
 
@@ -20,7 +25,7 @@ class Posterior:
     Attributes
     ----------
     z : ndarray, shape (n_draws, n_parameters)
-        Parameters, standard normal a priori.
+        Parameters, about standard normal a priori.
     contribution : ndarray, shape (n_draws, n_channels)
         Mean per fitted period, in units of the outcome.
     height : ndarray, shape (n_draws, n_channels)
@@ -30,11 +35,14 @@ class Posterior:
     coefficient : ndarray, shape (n_draws, n_columns)
         Of the baseline, in units of the outcome.
     sigma, rho : ndarray, shape (n_draws,)
-        Noise: scale of its innovations in units of the outcome, and autocorrelation.
+        Noise: scale of its innovations in units of the outcome, and autocorrelation. Of counts,
+        the standard deviation of a typical fitted period, and 0.
     freedom : ndarray, shape (n_draws,)
-        Degrees of freedom of the innovations; infinite where noise is normal.
+        Degrees of freedom of the innovations; infinite where noise is normal, and of counts.
     last_error : ndarray, shape (n_draws,)
-        Noise of the last fitted period, in units of the outcome.
+        Noise of the last fitted period, in units of the outcome; 0 of counts.
+    dispersion : ndarray, shape (n_draws,), optional
+        Of counts: their variance is mean + dispersion x mean^2, 0 for Poisson.
     """
 
     z: Floats
@@ -46,10 +54,13 @@ class Posterior:
     rho: Floats
     freedom: Floats
     last_error: Floats
+    dispersion: Floats | None = None
 
 
 def draw_posterior(scaled: Scaled, z: Floats, rng: np.random.Generator) -> Posterior:
     """Draw baseline and noise given the sampled parameters, exactly, and restore the units.
+
+    Of counts both are among the sampled parameters, and are read off them.
 
     Parameters
     ----------
@@ -61,6 +72,8 @@ def draw_posterior(scaled: Scaled, z: Floats, rng: np.random.Generator) -> Poste
     -------
     Posterior
     """
+    if scaled.problem.counts is not None:
+        return _read_counts(scaled, z)
     drawn = [
         draw_linear(scaled.problem, collapse(scaled.problem, z[rows]), rng)
         for rows in blocks_of(len(z))
@@ -86,15 +99,12 @@ def restore_units(
     Posterior
     """
     problem, unit = scaled.problem, scaled.outcome_scale
-    blocks = [_media_block(problem, z[rows]) for rows in blocks_of(len(z))]
-    contribution, height, elasticity, last = (
-        np.concatenate(parts) for parts in zip(*blocks, strict=True)
-    )
+    contribution, height, elasticity, last = _media_of(scaled, z)
     error = problem.outcome[-1] - last - coefficient @ problem.linear.design[-1]
     return Posterior(
         z=z,
-        contribution=unit * contribution,
-        height=unit * height,
+        contribution=contribution,
+        height=height,
         elasticity=elasticity,
         coefficient=unit * coefficient,
         sigma=unit * sigma,
@@ -102,6 +112,76 @@ def restore_units(
         freedom=freedom,
         last_error=unit * error,
     )
+
+
+def _read_counts(scaled: Scaled, z: Floats) -> Posterior:
+    """Read baseline and dispersion off the parameters, and restore the units."""
+    parts = []
+    for rows in blocks_of(len(z)):
+        at = place(scaled.problem, z[rows])
+        parts.append((at.coefficient, *noise_scale(scaled.problem, z[rows], at)))
+    coefficient, sigma, dispersion = (np.concatenate(part) for part in zip(*parts, strict=True))
+    contribution, height, elasticity, _ = _media_of(scaled, z)
+    return Posterior(
+        z=z,
+        contribution=contribution,
+        height=height,
+        elasticity=elasticity,
+        coefficient=scaled.outcome_scale * coefficient,
+        sigma=sigma,
+        rho=np.zeros(len(z)),
+        freedom=np.full(len(z), np.inf),
+        last_error=np.zeros(len(z)),
+        dispersion=dispersion,
+    )
+
+
+def _media_of(scaled: Scaled, z: Floats) -> tuple[Floats, ...]:
+    """Return contribution, height and elasticity in units of the outcome, and scaled last media."""
+    blocks = [_media_block(scaled.problem, z[rows]) for rows in blocks_of(len(z))]
+    contribution, height, elasticity, last = (
+        np.concatenate(parts) for parts in zip(*blocks, strict=True)
+    )
+    unit = scaled.outcome_scale
+    return unit * contribution, unit * height, elasticity, last
+
+
+def expect(
+    scaled: Scaled, posterior: Posterior, design: Floats, spend: Floats, position: Positions
+) -> Floats:
+    """Return the expected outcome of periods under each draw, shape (n_draws, n_rows).
+
+    Parameters
+    ----------
+    scaled : Scaled
+    posterior : Posterior
+    design : ndarray, shape (n_rows, n_columns)
+    spend : ndarray, shape (n_channels, n_periods)
+        Scaled, from the first fitted period on.
+    position : ndarray of intp, shape (n_rows,)
+        Of the rows among these periods; later ones than the fitted keep of its noise what lasts.
+    """
+    result = posterior.coefficient @ design.T
+    parts = media_by_period(scaled.problem.media, posterior, spend, scaled.before)
+    for rows, part in zip(blocks_of(len(result)), parts, strict=True):
+        result[rows] += part[:, :, position].sum(axis=1)
+    ahead = position - (len(scaled.problem.outcome) - 1)
+    later = ahead > 0
+    result[:, later] += posterior.last_error[:, None] * posterior.rho[:, None] ** ahead[later]
+    return bent(scaled, result)
+
+
+def bent(scaled: Scaled, total: Floats) -> Floats:
+    """Return the expected outcome from the sum of baseline and media: of counts, never below 0."""
+    counts = scaled.problem.counts
+    return total if counts is None else expected_count(total, counts.bend)
+
+
+def draw_outcome(posterior: Posterior, expected: Floats, rng: np.random.Generator) -> Floats:
+    """Draw new outcomes around expected ones, shape (n_draws, n_rows), each by itself."""
+    if posterior.dispersion is not None:
+        return draw_counts(expected, posterior.dispersion, rng)
+    return expected + draw_noise(posterior, expected.shape[1], rng)
 
 
 def draw_noise(posterior: Posterior, n_rows: int, rng: np.random.Generator) -> Floats:

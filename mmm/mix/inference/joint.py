@@ -6,6 +6,7 @@ read off joint ones: those of the curves are common; the others are
     z_panel = sqrt(1 - w) z_common + sqrt(w) z_own,  logit w ~ N(-0.85, 1),
 
 distributed as they would be alone whatever w is, which says how much panels differ, and is learnt.
+Of counts the baseline does not integrate out: it is that of each panel, and not pooled.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.special
 
+from mmm.mix.inference.full_vector import log_density_counts
 from mmm.mix.inference.media import Media, log_prior
 from mmm.mix.inference.posterior import Problem, log_density
 from mmm.mix.transforms import Floats
@@ -31,6 +33,7 @@ class Part:
     Attributes
     ----------
     common : ndarray of intp, shape (n_panel,)
+        Of the baseline of counts, the place of its own.
     pooled : ndarray of bool, shape (n_panel,)
         Those that have a part of their own.
     own : ndarray of intp, shape (n_pooled,)
@@ -120,10 +123,12 @@ def join_panels(problems: Sequence[Problem], channels: Sequence[Sequence[str]]) 
     after = stop + len(size)  # total, trend, correlation, and the pooling
     parts, stop, deviations = [], after + 4, [np.array(list(size.values()), dtype=np.intp)]
     for problem, names in zip(problems, channels, strict=True):
-        common = _common(problem, names, curve, size, after)
-        pooled = np.arange(problem.n_parameters) >= problem.media.n_curve
+        at = np.arange(problem.n_parameters)
+        pooled = (at >= problem.media.n_curve) & (at < problem.n_shared)
         own = np.arange(stop, stop + pooled.sum())
-        stop += len(own)
+        baseline = own[-1] + 1 + np.arange(len(at) - problem.n_shared)
+        common = np.append(_common(problem, names, curve, size, after), baseline)
+        stop += len(own) + len(baseline)
         parts.append(Part(common, pooled, own))
         deviations.append(own[: len(names)])
     return Joint(tuple(parts), stop, np.concatenate(deviations), after + 3)
@@ -143,7 +148,7 @@ def _common(
     size: Mapping[str, int],
     after: int,
 ) -> Positions:
-    """Return where each parameter of a panel stands in common."""
+    """Return where each parameter of a panel but those of its baseline stands in common."""
     at = []
     for group in problem.media.groups:
         for k in group.channels:
@@ -169,6 +174,7 @@ def log_joint(joint: Joint, problems: Sequence[Problem], z: Floats) -> tuple[Flo
     with np.errstate(all="ignore"):  # as the density of each panel
         density, gradient = log_prior(z, joint.deviations, problems[0].media.spread_scale)
     for part, problem in zip(joint.parts, problems, strict=True):
-        found, slope = log_density(problem, joint.read(part, z))
+        of_panel = log_density if problem.counts is None else log_density_counts
+        found, slope = of_panel(problem, joint.read(part, z))
         density, gradient = density + found, gradient + joint.pull_back(part, z, slope)
     return density, gradient

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mmm.mix.inference.counts import Counts
 from mmm.mix.inference.lifts import LiftTerm, lift_density
 from mmm.mix.inference.media import Media, Response, log_prior, pull_back, respond
 from mmm.mix.transforms import Floats
@@ -69,6 +70,8 @@ class Problem:
         Relative precision of each innovation; 1 for normal noise.
     lifts : tuple of LiftTerm
         Tests; they depend on z alone.
+    counts : Counts, optional
+        Where the outcome is counted; nothing integrates out then (`full_vector`).
     """
 
     outcome: Floats
@@ -77,11 +80,20 @@ class Problem:
     gram: Floats
     weights: Floats
     lifts: tuple[LiftTerm, ...] = ()
+    counts: Counts | None = None
+
+    @property
+    def n_shared(self) -> int:
+        """Length of z without the baseline: media, size of the trend, autocorrelation.
+
+        Of counts, the dispersion takes the place of the autocorrelation.
+        """
+        return self.media.n_parameters + 2
 
     @property
     def n_parameters(self) -> int:
-        """Length of z: media, then the size of the trend and the autocorrelation."""
-        return self.media.n_parameters + 2
+        """Length of z; the baseline is part of it where it does not integrate out."""
+        return self.n_shared + (0 if self.counts is None else self.linear.design.shape[1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,6 +201,12 @@ def noise_correlation(problem: Problem, z: Floats) -> Floats:
     return np.asarray(RHO_MOST * np.tanh(linear.rho_loc + linear.rho_scale * z[:, at : at + 1]))
 
 
+def trend_size(linear: Linear, z: Floats) -> Floats:
+    """Return the log size of each column, 0 but for those of the trend, (n_draws, n_columns)."""
+    size = np.clip(linear.trend_scale * z[:, None], -_SIZE_MOST, _SIZE_MOST)
+    return np.asarray(np.where(linear.trend, size, 0.0))
+
+
 def collapse(problem: Problem, z: Floats) -> Collapsed:
     """Integrate the baseline and the noise level out at given parameters.
 
@@ -204,9 +222,7 @@ def collapse(problem: Problem, z: Floats) -> Collapsed:
     linear, n_media = problem.linear, problem.media.n_parameters
     response = respond(problem.media, z)
     rho = noise_correlation(problem, z)
-    size = np.clip(linear.trend_scale * z[:, n_media : n_media + 1], -_SIZE_MOST, _SIZE_MOST)
-    size = np.where(linear.trend, size, 0.0)
-    precision = np.exp(-2.0 * size) / linear.prior_sd**2
+    precision = np.exp(-2.0 * trend_size(linear, z[:, n_media])) / linear.prior_sd**2
     gram = problem.gram[0] + rho[:, None] * (problem.gram[1] + rho[:, None] * problem.gram[2])
     diagonal = np.arange(precision.shape[1])
     gram[:, diagonal, diagonal] += precision

@@ -5,14 +5,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmm.errors import InputError
+from mmm.errors import ConfigError, InputError
 from mmm.mix.families import Adstock, Saturation
+from mmm.mix.inference.counts import COUNTS
 from mmm.mix.inference.design import Recipe
+from mmm.mix.inference.full_vector import as_counts
 from mmm.mix.inference.media import Media, group_channels, lagged
 from mmm.mix.inference.posterior import Linear, Problem, build_problem
 from mmm.mix.priors import Priors
 from mmm.mix.transforms import Floats, geometric_weights
 
+LIKELIHOODS = ("auto", "normal", "student_t", *COUNTS)
 # Prior standard deviations, in units of the standard deviation of the outcome.
 _COLUMN_SD = {"trend": 0.4, "season": 0.5, "event": 2.0, "control": 1.0}
 _INTERCEPT_SD = 2.0  # of the root mean square of the outcome
@@ -62,6 +65,7 @@ def set_up(
     adstocks: Sequence[Adstock],
     saturations: Sequence[Saturation],
     priors: Priors,
+    likelihood: str = "auto",
 ) -> Scaled:
     """Scale the columns and state the prior in these scales.
 
@@ -75,6 +79,7 @@ def set_up(
         Of the design.
     adstocks, saturations : sequence of length n_channels
     priors : Priors
+    likelihood : one of LIKELIHOODS
 
     Returns
     -------
@@ -82,9 +87,13 @@ def set_up(
 
     Raises
     ------
+    ConfigError
+        If the likelihood is unknown.
     InputError
-        If the outcome is 0 throughout.
+        If the outcome is 0 throughout, or does not count where the likelihood does.
     """
+    if likelihood not in LIKELIHOODS:
+        raise ConfigError(f"likelihood is {likelihood!r}; pass one of {', '.join(LIKELIHOODS)}.")
     outcome_scale = float(np.sqrt(np.mean(outcome**2)))
     if not outcome_scale > 0:
         raise InputError("The outcome is 0 in every period; there is nothing to explain.")
@@ -112,6 +121,8 @@ def set_up(
         rate=2.0 * noise**2,
     )
     problem = build_problem(scaled, media, linear, np.ones((1, len(scaled))))
+    if likelihood in COUNTS:
+        problem = as_counts(problem, outcome, outcome_scale, likelihood)
     return Scaled(problem, outcome_scale, spend_scale, before)
 
 

@@ -1,11 +1,10 @@
-"""Which density is sampled: normal noise, or noise with heavy tails where the data ask for it."""
+"""Which density is sampled: normal noise, heavy tails where the data ask for it, or counts."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from mmm.errors import ConfigError
 from mmm.mix.inference.diagnostics import has_converged
 from mmm.mix.inference.draws import Posterior, draw_posterior, restore_units
 from mmm.mix.inference.joint import Joint, log_joint
@@ -21,7 +20,6 @@ from mmm.mix.inference.problem import Scaled
 from mmm.mix.inference.sampler import Density, Draws, Renew, Sampling, find_mode, sample
 from mmm.mix.transforms import Floats
 
-LIKELIHOODS = ("auto", "normal", "student_t")
 _KEPT = 2000  # draws that answers are made from
 
 
@@ -36,7 +34,8 @@ def sample_mix(
         One problem a panel; one, where there are none.
     joint : Joint
         What they have in common.
-    likelihood : {"auto", "normal", "student_t"}
+    likelihood : one of `mmm.mix.inference.problem.LIKELIHOODS`
+        As the panels were set up for.
     sampling : Sampling
     seed : int
 
@@ -47,13 +46,7 @@ def sample_mix(
     posteriors : tuple of Posterior
         One a panel, in the units of the data, of the same joint draws.
 
-    Raises
-    ------
-    ConfigError
-        If the likelihood is unknown.
     """
-    if likelihood not in LIKELIHOODS:
-        raise ConfigError(f"likelihood is {likelihood!r}; pass one of {', '.join(LIKELIHOODS)}.")
     rng, problems = np.random.default_rng(seed), [scaled.problem for scaled in panels]
     # The matrices are small: threads of the linear algebra would only wait for each other.
     with threadpool_limits(limits=1):

@@ -47,7 +47,9 @@ def vocabulary() -> Mapping[str, Mapping[str, tuple[tuple[str, str], ...]]]:
 def _file_words() -> Mapping[str, tuple[str, ...]]:
     source = resources.files("mmm.run.guess").joinpath("headings.toml")
     files = tomllib.loads(source.read_text(encoding="utf-8"))["files"]
-    return {table: tuple(plain(word) for word in words.split(",")) for table, words in files.items()}
+    return {
+        table: tuple(plain(word) for word in words.split(",")) for table, words in files.items()
+    }
 
 
 def heading_score(table: str, ours: str, heading: str) -> tuple[float, str]:

@@ -18,12 +18,12 @@ Decimals = Literal["", ",", ".", "either", "mixed"]
 
 MOST_WORDS = 200  # distinct values that are kept
 _NEARLY_ALL = 0.98
-_YEAR_FIRST = r"^\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?([T ,].*)?$"
+_YEAR_FIRST = r"^(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ,].*)?|(19|20)\d{2}[-/]\d{1,2})$"
 _YEAR_LAST = r"^\d{1,2}[-/.]\d{1,2}[-/.]\d{4}([T ,].*)?$"
-_MONTH = r"^\d{1,2}[-/.]\d{4}$"
-_ZONE = r"(?:Z|UTC|[+-]\d{2}:?\d{2})$"
+_MONTH = r"^\d{1,2}[-/]\d{4}$"
+_ZONE = r":\d{2}.*(?:Z|UTC|[+-]\d{2}:?\d{2})$"
 _UNIT = r"(?:€|\$|£|EUR|USD|GBP|CHF)"
-_AMOUNT = rf"^[+-]?{_UNIT}?\s*[+-]?\d[\d.,'\u00a0\u202f ]*{_UNIT}?$"
+_AMOUNT = rf"^[+-]?{_UNIT}?\s*[+-]?\d[\d.,' \x{{a0}}\x{{202f}}]*{_UNIT}?$"
 _EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 _COMMA = r",\d{1,2}(\D|$)|,\d{4,}|\.\d{3},|\d{4,},\d"
 _POINT = r"\.\d{1,2}(\D|$)|\.\d{4,}|,\d{3}\.|\d{4,}\.\d"
@@ -32,6 +32,7 @@ WON = re.compile(r"\b(won|win|vint[oaie]|acquisit[oaie]|firmat[oaie]|closedwon|s
 LOST = re.compile(
     r"\b(lost|lose|pers[oaie]|perdut[oaie]|rifiutat[oaie]|annullat[oaie]|closedlost)\b", re.I
 )
+_NOT = re.compile(r"\b(not|non)\W+(won|vint[oaie])\b", re.I)
 _OVER = re.compile(r"^(\d{1,2})[-/.](\d{1,2})[-/.]\d{4}")
 
 
@@ -168,19 +169,25 @@ def look_at(name: str, column: Any) -> Look:
         return _typed(name, array)
     words = pc.utf8_trim_whitespace(array)
     words = words.filter(pc.invert(pc.is_in(words, pa.array(MISSING_WORDS)))).drop_null()
-    counted = sorted(
-        ((str(pair["values"]), int(pair["counts"])) for pair in words.value_counts().to_pylist()),
-        key=lambda pair: (-pair[1], pair[0]),
-    )
+    counted = words.value_counts()
+    unique = counted.field("values")
     facts: dict[str, Any] = {
         "n": len(array),
         "filled": len(words),
-        "distinct": len(counted),
+        "distinct": len(unique),
         "example": words[0].as_py() if len(words) else "",
-        "words": tuple(word for word, _ in counted[:MOST_WORDS]),
+        "words": _commonest(counted),
     }
-    unique = pa.array([word for word, _ in counted], pa.string())
-    return Look(name, kind=_kind(unique), **facts, **_writing(unique))
+    return Look(name, kind=_kind(unique), **facts | _writing(unique))
+
+
+def _commonest(counted: Any) -> tuple[str, ...]:
+    """Return different values, the commonest first; of an id, which has very many, the first."""
+    if len(counted) > 25 * MOST_WORDS:
+        return tuple(counted.field("values")[:MOST_WORDS].to_pylist())
+    pairs = zip(*(counted.field(name).to_pylist() for name in ("values", "counts")), strict=True)
+    ranked = sorted(pairs, key=lambda pair: (-pair[1], pair[0]))
+    return tuple(word for word, _ in ranked[:MOST_WORDS])
 
 
 def _typed(name: str, array: Any) -> Look:
@@ -225,7 +232,7 @@ def _writing(unique: Any) -> dict[str, Any]:
     """Tell how the values are written: order of dates, decimal sign, zone."""
     kind = _kind(unique)
     if kind == "instant":
-        return {"order": _order(unique), "zoned": _share(unique, _ZONE) > 0.5}
+        return _order(unique) | {"zoned": _share(unique, _ZONE) > 0.5}
     if kind != "amount":
         return {}
     comma, point = (_share(unique, pattern) > 0 for pattern in (_COMMA, _POINT))
@@ -236,16 +243,19 @@ def _writing(unique: Any) -> dict[str, Any]:
     return {"decimal": "either" if _share(unique, _EITHER) > 0 else ""}
 
 
-def _order(unique: Any) -> Order:
-    late = unique.filter(pc.match_substring_regex(unique, _YEAR_LAST))
-    if len(late) == 0:
-        return "year"
-    pairs = [_OVER.match(word) for word in late.to_pylist()]
-    day = any(pair and int(pair[1]) > 12 for pair in pairs)
-    month = any(pair and int(pair[2]) > 12 for pair in pairs)
-    if day == month:
-        return "mixed" if day else "either"
-    return "day" if day else "month"
+def _order(unique: Any) -> dict[str, Any]:
+    """Tell what comes first in dates, with a value that shows it."""
+    late = unique.filter(pc.match_substring_regex(unique, _YEAR_LAST)).to_pylist()
+    if not late:
+        return {"order": "year"}
+    pairs = [(word, pair) for word in late if (pair := _OVER.match(word))]
+    day = [word for word, pair in pairs if int(pair[1]) > 12]
+    month = [word for word, pair in pairs if int(pair[2]) > 12]
+    if day and month:
+        return {"order": "mixed", "example": f"{day[0]}, {month[0]}"}
+    if day or month:
+        return {"order": "day" if day else "month", "example": (day or month)[0]}
+    return {"order": "either", "example": late[0]}
 
 
 def outcomes(words: tuple[str, ...]) -> dict[str, bool]:
@@ -259,12 +269,11 @@ def outcomes(words: tuple[str, ...]) -> dict[str, bool]:
     found = {}
     for word in words:
         text = word.replace("_", " ")
-        if LOST.search(text):
+        known = FLAG_WORDS.get(re.sub(r"[\s/_-]+", "-", word.lower()))
+        if _NOT.search(text) or LOST.search(text):
             found[word] = False
-        elif WON.search(text) or FLAG_WORDS.get(re.sub(r"[\s/_-]+", "-", word.lower())) is True:
+        elif WON.search(text):
             found[word] = True
-        elif re.sub(r"[\s/_-]+", "-", word.lower()) in FLAG_WORDS:
-            meaning = FLAG_WORDS[re.sub(r"[\s/_-]+", "-", word.lower())]
-            if meaning is not None:
-                found[word] = meaning
+        elif known is not None:
+            found[word] = known
     return found

@@ -1,0 +1,47 @@
+"""`mmm score explain`: all that is said of one lead."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmm.cli.leads import Asked, read_asked, told_options
+from mmm.cli.options import Locale, Map, Touches, Tz
+from mmm.cli.score_run import Ledger, ledger_of
+from mmm.cli.shell import print_notes
+
+
+def explain(
+    lead: Annotated[str, typer.Argument(help="The id of the lead.")],
+    leads: Annotated[str, typer.Option(help="Leads: a file or a database URL#table.")],
+    model: Annotated[Path, typer.Option(help="Folder of the model.")],
+    touches: Touches = None,
+    deals: Annotated[str | None, typer.Option(help="Deals, if the model was trained so.")] = None,
+    as_of: Annotated[str | None, typer.Option(help="Day of the scoring, YYYY-MM-DD.")] = None,
+    lead_id: Annotated[str | None, typer.Option(help="Column of ids, if renamed.")] = None,
+    lang: Annotated[str, typer.Option(help="Language of the reasons: en or it.")] = "en",
+    locale: Locale = None,
+    tz: Tz = "UTC",
+    column: Map = None,
+    ledger: Ledger = None,
+    out: Annotated[Path | None, typer.Option(help="A file for it; else it is printed.")] = None,
+) -> None:
+    """Explain one lead."""
+    from mmm.run.explaining import explain_lead
+
+    asked = Asked(
+        leads, model, touches, deals, as_of, None, lead_id, lang, locale, tz, column, None
+    )
+    with told_options():
+        trained, frame, _, left_out = read_asked(asked)
+        found = explain_lead(
+            trained, frame, lead, ledger=ledger_of(ledger, model), as_of=as_of, lang=lang
+        )
+    print_notes(left_out)
+    text = json.dumps(found, indent=1, ensure_ascii=False, default=str)
+    if out is None:
+        print(text)
+        return
+    out.write_text(text + "\n", encoding="utf-8")
+    print(f"Written: {out.resolve()}")

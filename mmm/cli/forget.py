@@ -1,0 +1,71 @@
+"""`mmm forget`: a person taken out of what lies here."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmm.cli.options import Json
+from mmm.cli.score_run import LEDGER, open_system
+from mmm.cli.shell import print_json
+from mmm.errors import ConfigError
+
+_MODEL = "model.json"
+
+
+def forget(
+    lead: Annotated[str, typer.Argument(help="The id of the lead.")],
+    also: Annotated[
+        list[str] | None, typer.Option(help="Another word for the person, such as an address.")
+    ] = None,
+    ledger: Annotated[
+        list[Path] | None, typer.Option(help=f"A ledger; by default {LEDGER} here.")
+    ] = None,
+    model: Annotated[
+        list[Path] | None, typer.Option(help="A folder of a model; by default those here.")
+    ] = None,
+    to: Annotated[
+        list[str] | None, typer.Option(help="A system where the scores are emptied too.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Forget a lead."""
+    from mmm.run.forgetting import empty_lead, forget_lead
+
+    here = Path()
+    ledgers = ledger or [path for path in [here / LEDGER] if path.exists()]
+    folders = model or sorted(path.parent for path in here.glob(f"*/{_MODEL}"))
+    if absent := [path for path in ledgers if not path.exists()]:
+        raise ConfigError(f"there is no ledger {absent[0]}. Name one that is there.")
+    if not ledgers and not folders:
+        raise ConfigError(
+            f"there is neither {LEDGER} nor a model here. Name them with --ledger and --model."
+        )
+    emptied = {}
+    for text in to or []:  # first of all: afterwards nothing knows that it was written there
+        target = open_system(text)
+        emptied[target.name] = empty_lead(target, lead)
+    looks = forget_lead(lead, ledgers, folders, also or [])
+    kept = [look for look in looks if not look.removed]
+    if as_json:
+        print_json(
+            {
+                "looked_at": [
+                    {"file": look.file, "found": look.found, "removed": look.removed}
+                    for look in looks
+                ],
+                "emptied": emptied,
+            }
+        )
+    else:
+        for name, had in emptied.items():
+            print(f"{name}: {'emptied' if had else 'had no scores'}")
+        for look in looks:
+            end = "" if look.removed else ", still there"
+            print(f"{look.file}: {look.found} found{end}")
+    if kept:
+        raise ConfigError(
+            f"{len(kept)} files of models hold the person, such as {kept[0].file}: a value that "
+            "several leads share is a category. Train again without that lead or that column, "
+            "and delete the old folder."
+        )

@@ -1,0 +1,213 @@
+"""Leads of the command line: read as their model asks, and errors in the words of options."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmm.cli.options import config_of
+from mmm.cli.shell import print_notes, progress, told
+from mmm.errors import ConfigError, MmmError
+
+_ARGUMENT = re.compile(
+    r"\b(lead_id|created_at|ended_at|groups|allow|as_of|within_days|horizon_days|fields|step|limit"
+    r"|max_moved|max_missing|keep_days|ledger|to|undo)=(?!=)"
+)
+_SWITCH = re.compile(r"\b(resume|force)=True")
+
+
+def ready_only(touches: str | None, deals: str | None) -> None:
+    """Raise where tables are given that the model does not read."""
+    if touches or deals:
+        raise ConfigError(
+            "the model was trained on leads alone. Leave --touches and --deals out, or train one "
+            "with them."
+        )
+
+
+def files_of(*sources: str | None) -> set[Path]:
+    """Return those sources that are files."""
+    return {Path(source).resolve() for source in sources if source and "://" not in source}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the options say of the leads to score; see ``mmm score run --help``."""
+
+    leads: str
+    model: Path
+    touches: str | None
+    deals: str | None
+    as_of: str | None
+    within_days: float | None
+    lead_id: str | None
+    lang: str
+    locale: str | None
+    tz: str
+    column: list[str] | None
+    opt_out: str | None
+
+    @property
+    def inputs(self) -> set[Path]:
+        """Files that are read, which nothing may replace."""
+        return files_of(self.leads, self.touches, self.deals) | {
+            file.resolve() for file in self.model.glob("*")
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """Leads that were scored, and those left out because they do not want to be.
+
+    Attributes
+    ----------
+    batch : Batch
+    opted_out : frozenset of str
+    n_forgotten : int
+    notes : tuple of str
+    """
+
+    batch: Any
+    opted_out: frozenset[str]
+    n_forgotten: int
+    notes: tuple[str, ...]
+
+
+def read_asked(asked: Asked) -> tuple[Any, Any, frozenset[str], tuple[str, ...]]:
+    """Return the model, the leads as it reads them, who opted out, and what was left out."""
+    from mmm.run import scoring
+
+    progress("reading the model")
+    trained = scoring.load(asked.model)
+    recipe = trained.recipe
+    if asked.within_days is not None and trained.scorer.card_.hazard.empty:
+        raise ConfigError(
+            "--within-days needs a model that knows when leads end. Train one with "
+            "--created-at and --ended-at."
+        )
+    if recipe.tables:
+        tables = read_crm(
+            asked.leads, asked.touches, asked.deals, asked.locale, asked.tz, asked.column
+        )
+        flagged = scoring.opted_out(tables["leads"], "lead_id", asked.opt_out)
+        tables["leads"] = scoring.without_flag(tables["leads"], asked.opt_out, trained)
+        frame, left_out = scoring.open_leads(tables, recipe, asked.as_of)
+    else:
+        ready_only(asked.touches, asked.deals)
+        progress("reading leads")
+        frame, left_out = read_new(asked.leads, trained, asked.lead_id, asked.locale, asked.tz)
+        flagged = scoring.opted_out(frame, recipe.lead_id, asked.opt_out)
+        frame = scoring.without_flag(frame, asked.opt_out, trained)
+    return trained, frame, flagged, left_out
+
+
+def score_asked(asked: Asked, ledger: Path) -> Scored:
+    """Score the leads that the options name, without people who opted out or are forgotten.
+
+    Parameters
+    ----------
+    asked : Asked
+    ledger : Path
+        Knows the forgotten by their keyed hash; may not exist.
+    """
+    from mmm.run import scoring
+    from mmm.run.writing import left_alone
+
+    trained, frame, flagged, left_out = read_asked(asked)
+    ids = frame[trained.recipe.lead_id].astype("str")
+    gone = left_alone(ledger, ids.tolist())
+    progress("scoring")
+    batch = scoring.score(
+        trained, frame[~ids.isin(flagged | gone)], as_of=asked.as_of,
+        within_days=asked.within_days, lang=asked.lang,
+    )  # fmt: skip
+    return Scored(batch, flagged, len(gone), (*left_out, *batch.notes))
+
+
+def is_system(leads: str) -> bool:
+    """Whether leads come from a customer system that holds all of the tables."""
+    from mmm.crm.open import SYSTEMS
+
+    return leads.partition(":")[0] in SYSTEMS
+
+
+def _read_system(text: str, touches: str | None, deals: str | None) -> dict[str, Any]:
+    from mmm import tables
+    from mmm.crm.open import open_source
+
+    if touches or deals:
+        raise ConfigError(
+            "--leads names a system that holds touches and deals too. Leave them out."
+        )
+    source = open_source(text)
+    found: dict[str, Any] = {}
+    try:
+        for name in ("leads", "touches", "deals"):
+            progress(f"reading {name} of {source.name}")
+            frame = getattr(source, f"read_{name}")().frame
+            if len(frame) or name == "leads":  # not every system keeps touches
+                found[name] = getattr(tables, f"read_{name}")(frame)
+    finally:
+        source.close()
+    print_notes((), *found.values())
+    return found
+
+
+def read_crm(
+    leads: str,
+    touches: str | None,
+    deals: str | None,
+    locale: str | None,
+    tz: str,
+    column: list[str] | None,
+) -> dict[str, Any]:
+    """Read the tables of a model: each from its own place, or all of them from one system."""
+    if is_system(leads):
+        return _read_system(leads, touches, deals)
+    from mmm.run import read_tables
+
+    if deals is None:
+        raise ConfigError("the model was trained with deals. Pass --deals too.")
+    given = {"leads": leads, "touches": touches, "deals": deals}
+    tables = read_tables(config_of(given, locale, tz, column), progress)
+    print_notes((), *tables.values())
+    return tables
+
+
+def read_new(
+    leads: str, trained: Any, lead_id: str | None, locale: str | None, tz: str
+) -> tuple[Any, tuple[str, ...]]:
+    """Read leads to score: of the columns that are no features they need the id alone.
+
+    Where the model knows when leads end, their age counts, so that the day they came in is needed.
+    """
+    from dataclasses import replace
+
+    from mmm.run import scoring
+
+    recipe = trained.recipe
+    aged = recipe.created_at if recipe.ended_at is not None else None
+    asked = replace(
+        recipe, lead_id=lead_id or recipe.lead_id, created_at=aged, ended_at=None, outcome=None,
+        groups=None,
+    )  # fmt: skip
+    frame = scoring.read_ready(leads, asked, locale, tz)
+    said = tuple(frame.attrs["notes"])
+    return frame.rename(columns={asked.lead_id: recipe.lead_id}), said
+
+
+@contextmanager
+def told_options() -> Iterator[None]:
+    """Say errors and warnings with the options of the command line for the arguments of Python."""
+    try:
+        with told(_options):
+            yield
+    except MmmError as error:
+        raise type(error)(_options(str(error))) from error
+
+
+def _options(text: str) -> str:
+    switched = _SWITCH.sub(r"--\1", text)
+    return _ARGUMENT.sub(lambda found: "--" + found[1].replace("_", "-"), switched)

@@ -1,0 +1,323 @@
+"""`mmm score run` and `mmm score prepare`: scores into a file or a customer system."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mmm.cli.leads import Asked, Scored, score_asked, told_options
+from mmm.cli.options import Json, Locale, Map, Touches, Tz
+from mmm.cli.shell import notes, print_json, print_notes, records
+from mmm.cli.telling import as_json_lines, as_text, wants_json
+from mmm.errors import ConfigError
+
+LEDGER = "mmm-ledger.sqlite"  # beside the folder of the model
+_LISTED = 10
+_FILE = "file:"
+
+To = Annotated[
+    str,
+    typer.Option(
+        help="File (.csv, .parquet, .xlsx) that is replaced whole; file:NAME to keep one up to "
+        "date; a database URL#table; tryton:, hubspot:, salesforce:, odoo:."
+    ),
+]
+Ledger = Annotated[
+    Path | None, typer.Option(help=f"The ledger; by default {LEDGER} beside the model.")
+]
+Log = Annotated[
+    str,
+    typer.Option(help="Lines on stderr: auto (json where nobody watches), text or json."),
+]
+
+
+def run(
+    to: To,
+    leads: Annotated[str | None, typer.Option(help="Leads: as for training.")] = None,
+    model: Annotated[Path | None, typer.Option(help="Folder of the model.")] = None,
+    touches: Touches = None,
+    deals: Annotated[str | None, typer.Option(help="Deals, if the model was trained so.")] = None,
+    as_of: Annotated[str | None, typer.Option(help="Day of the scoring, YYYY-MM-DD.")] = None,
+    within_days: Annotated[float | None, typer.Option(help="Won within so many days.")] = None,
+    lead_id: Annotated[str | None, typer.Option(help="Column of ids, if renamed.")] = None,
+    lang: Annotated[str, typer.Option(help="Language of the reasons: en or it.")] = "en",
+    locale: Locale = None,
+    tz: Tz = "UTC",
+    column: Map = None,
+    opt_out: Annotated[
+        str | None, typer.Option(help="Column that says yes where somebody opted out.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Write nothing; show what would change.")
+    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="End what was begun.")] = False,
+    undo: Annotated[str | None, typer.Option(help="Take a batch back: its id, or last.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Write so many leads at most.")] = None,
+    fields: Annotated[str, typer.Option(help="Fields to write, by comma; all by default.")] = "",
+    step: Annotated[float, typer.Option(help="Least change of probability written.")] = 0.01,
+    max_moved: Annotated[
+        float, typer.Option(help="Share that may move by more than a grade.")
+    ] = 0.25,
+    force: Annotated[bool, typer.Option("--force", help="Write though a guard objects.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare with the system, not with the ledger.")
+    ] = False,
+    ledger: Ledger = None,
+    keep_days: Annotated[float, typer.Option(help="Days a batch stays in the ledger.")] = 365,
+    log: Log = "auto",
+    as_json: Json = False,
+) -> None:
+    """Score leads."""
+    from mmm.tables.target import find_target
+
+    asked = _asked(
+        leads, model, touches, deals, as_of, within_days, lead_id, lang, locale, tz, column,
+        opt_out, ends=resume or undo is not None,
+    )  # fmt: skip
+    book = ledger_of(ledger, model)
+    whole = _whole_file(to)
+    if whole and (resume or undo is not None):
+        raise ConfigError(
+            "a file is replaced whole, so that there is nothing to resume or undo. Write "
+            f"--to {_FILE}{to} for a file that is kept up to date."
+        )
+    # What is wrong with the address is told before an hour of scoring.
+    target = find_target(to) if whole else open_system(to)
+    with ExitStack() as stack:
+        tell = _tell(stack, wants_json(log, by_itself=not whole), book)
+        stack.enter_context(told_options())
+        if whole and asked is not None:
+            _to_file(asked, target, book, dry_run, as_json)
+            return
+        job = _job(book, fields, step, limit, check, keep_days, max_moved, force)
+        if asked is None:
+            _end(target, undo, job, tell, as_json)
+        else:
+            _to_system(asked, target, to, job, dry_run, tell, as_json)
+
+
+def prepare(
+    to: To,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say which are missing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Create the fields."""
+    target = open_system(to)
+    try:
+        made = target.prepare(dry_run=dry_run)
+    finally:
+        target.close()
+    if as_json:
+        print_json({"system": target.name, "dry_run": dry_run, "fields": made})
+        return
+    verb = "Missing" if dry_run else "Created"
+    print(f"{verb} in {target.name}: {', '.join(made)}." if made else "All fields are there.")
+
+
+def _asked(leads: str | None, model: Path | None, *others: Any, ends: bool) -> Asked | None:
+    """Return what to score; nothing where a batch is only ended or taken back."""
+    from mmm.wording import LANGUAGES
+
+    if ends:
+        return None
+    for name, given in (("leads", leads), ("model", model)):
+        if given is None:
+            raise ConfigError(f"--{name} is missing. Only --resume and --undo do without.")
+    assert leads is not None
+    assert model is not None
+    asked = Asked(leads, model, *others)
+    if asked.lang not in LANGUAGES:
+        raise ConfigError(f"--lang {asked.lang!r} is not known. Use {' or '.join(LANGUAGES)}.")
+    return asked
+
+
+def ledger_of(given: Path | None, model: Path | None) -> Path:
+    """Return the ledger: one beside the model outlives it when the next one is trained."""
+    if given is not None:
+        return given
+    return (model.parent if model is not None else Path()) / LEDGER
+
+
+def _whole_file(to: str) -> bool:
+    """Whether a target is a file that is replaced whole."""
+    from mmm.crm.open import SYSTEMS
+
+    other = "://" in to or to.partition(":")[0] in {*SYSTEMS, "file"}
+    return not other and Path(to).suffix.lower() in {".csv", ".parquet", ".xlsx"}
+
+
+def open_system(to: str) -> Any:
+    """Open the customer system that an option names."""
+    from mmm.crm.open import open_target
+
+    return open_target(to.removeprefix(_FILE))
+
+
+def _tell(stack: ExitStack, as_lines: bool, book: Path) -> Callable[..., None]:
+    from mmm.prediction.writeback import read_key
+
+    if as_lines:
+        return stack.enter_context(as_json_lines(read_key(book, make=False).scrub))
+    return stack.enter_context(as_text())
+
+
+def _job(
+    book: Path, fields: str, step: float, limit: int | None, check: bool, keep_days: float,
+    max_moved: float, force: bool,
+) -> Any:  # fmt: skip
+    from mmm.prediction.writeback import Guards, choose_fields
+    from mmm.run.writing import Job
+
+    names = [name.strip() for name in fields.split(",") if name.strip()]
+    guards = Guards(max_moved=max_moved, insist=force)
+    return Job(book, choose_fields(names or None), step, limit, check, keep_days, guards)
+
+
+def _to_file(asked: Asked, target: Path, book: Path, dry_run: bool, as_json: bool) -> None:
+    from mmm.run import scoring
+
+    scored = score_asked(asked, book)
+    files = {} if dry_run else scoring.write_batch(scored.batch, target, asked.inputs)
+    print_notes(_noted(scored))
+    _say_scored(scored.batch, files, as_json)
+
+
+def _to_system(
+    asked: Asked,
+    target: Any,
+    to: str,
+    job: Any,
+    dry_run: bool,
+    tell: Callable[..., None],
+    as_json: bool,
+) -> None:
+    from mmm.run import scoring
+    from mmm.run.writing import write_scores
+    from mmm.tables.write import refuse_input
+
+    if to.startswith(_FILE):
+        refuse_input(Path(to.removeprefix(_FILE)), asked.inputs)
+    scored = score_asked(asked, job.ledger)
+    print_notes(_noted(scored))
+    done = write_scores(
+        scored.batch.scores, target, job, opted_out=scored.opted_out, as_of=asked.as_of,
+        dry_run=dry_run, tell=tell,
+    )  # fmt: skip
+    files = {} if dry_run else scoring.write_quarantine(scored.batch, job.ledger)
+    if as_json:
+        print_json(_summary(scored, done, files))
+        return
+    _say_written(done)
+
+
+def _end(target: Any, undo: str | None, job: Any, tell: Callable[..., None], as_json: bool) -> None:
+    from mmm.run import writing
+
+    if undo is None:
+        done = writing.resume(target, job, tell=tell)
+    else:
+        done = writing.undo(target, undo, job, tell=tell)
+    if as_json:
+        print_json({"writing": done.to_dict()})
+        return
+    _say_written(done)
+
+
+def _noted(scored: Scored) -> list[str]:
+    said = list(scored.notes)
+    if scored.opted_out:
+        said.append(f"{len(scored.opted_out)} leads are not scored: they have opted out")
+    if scored.n_forgotten:
+        said.append(f"{scored.n_forgotten} leads are not scored: they are forgotten")
+    return said
+
+
+def _grades(batch: Any) -> dict[str, int]:
+    counts = batch.scores.to_frame()["grade"].value_counts().reindex(list("ABCD"), fill_value=0)
+    return {str(grade): int(n) for grade, n in counts.items()}
+
+
+def _summary(scored: Scored, done: Any, files: dict[str, Path]) -> dict[str, Any]:
+    """Return what a run did, in counts: no lead is named."""
+    batch = scored.batch
+    return {
+        "files": files,
+        "n": len(batch.scores),
+        "grades": _grades(batch),
+        "model_version": batch.scores.model_version,
+        "scored_at": batch.scores.scored_at.isoformat(),
+        "n_quarantine": int(batch.quarantine["lead_id"].nunique()),
+        "n_opted_out": len(scored.opted_out),
+        "n_forgotten": scored.n_forgotten,
+        "drift": records(batch.drift[batch.drift["state"].ne("none")]),
+        "notes": scored.notes,
+        "writing": done.to_dict(),
+    }
+
+
+def _say_written(done: Any) -> None:
+    if done.did == "nothing" and done.batch is not None:
+        print(f"Batch {done.batch} was taken back before.")
+    elif done.did == "nothing":
+        print(f"Nothing to write to {done.system}.")
+    elif done.did == "dry run":
+        _say_difference(done)
+    elif done.did == "undid":
+        left = f"; {done.n_kept:,} left as they are, changed since" if done.n_kept else ""
+        print(f"Taken back in {done.system}: {done.n_written:,} leads{left}.")
+    else:
+        new = f" ({done.n_new:,} new, {done.n_emptied:,} emptied)" if done.did == "wrote" else ""
+        print(f"Written to {done.system}: {done.n_written:,} leads{new}, batch {done.batch}.")
+        print(f"To take it back: --undo {done.batch}")
+    if done.n_missing:
+        notes.print(f"note: {done.n_missing} leads are not known there, and not written")
+    if done.not_written is not None:
+        print(f"Not written, with reasons: {done.not_written.resolve()}")
+
+
+def _say_difference(done: Any) -> None:
+    from mmm.crm.target import GRADE, PROBABILITY
+
+    def shown(fields: Any) -> str:
+        p, grade = fields.get(PROBABILITY), fields.get(GRADE)
+        told = [f"{p:.1%}" if p is not None else "", f"({grade})" if grade is not None else ""]
+        return " ".join(filter(None, told)) or "nothing"
+
+    print(f"Of {done.n_leads:,} leads {done.n_changes:,} would be written to {done.system}: "
+          f"{done.n_new:,} new, {done.n_emptied:,} emptied.")  # fmt: skip
+    for change in done.changes[:_LISTED]:
+        print(f"  {change.lead_id}: {shown(change.before)} -> {shown(change.after)}")
+    if done.n_changes > _LISTED:
+        print(f"  and {done.n_changes - _LISTED:,} more")
+    print("Nothing is written (--dry-run).")
+
+
+def _say_scored(batch: Any, files: dict[str, Path], as_json: bool) -> None:
+    frame = batch.scores.to_frame()
+    if as_json:
+        print_json(
+            {
+                "files": files,
+                "n": len(frame),
+                "grades": _grades(batch),
+                "model_version": batch.scores.model_version,
+                "scored_at": batch.scores.scored_at.isoformat(),
+                "quarantine": records(batch.quarantine),
+                "unseen": records(batch.scores.unseen),
+                "drift": records(batch.drift),
+                "notes": batch.notes,
+            }
+        )
+        return
+    shown = ", ".join(f"{grade} {n:,}" for grade, n in _grades(batch).items())
+    print(f"Scored {len(frame):,} leads: {shown}.")
+    best = frame.nlargest(5, "probability", keep="all").head(5)
+    for row in best.itertuples():
+        print(f"  {row.lead_id}: {row.probability:.0%} ({row.grade}). {row.reason_1}")
+    if not files:
+        print("Nothing is written (--dry-run).")
+    for name in ("quarantine", "scores"):
+        if name in files:
+            print(f"{'Written' if name == 'scores' else 'Not scored'}: {files[name].resolve()}")

@@ -1,0 +1,319 @@
+"""What to do with the budget, as the texts of its part of the page."""
+
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import pandas as pd
+
+from mmm import wording
+from mmm.mix.budget.certainty import MOVE
+from mmm.report.names import sentence
+from mmm.run.advice import BudgetAdvice
+from mmm.wording import Finding
+
+MOST_NAMED = 3  # channels named in a sentence
+MOST_ROWS = 8  # of the table on the first page
+STILL = 0.005  # of the total: a smaller change is none
+_LATER = ("test", "stay")
+
+
+def budget_answer(advice: BudgetAdvice) -> Finding:
+    """Say what to do with the budget, and how sure that is.
+
+    Parameters
+    ----------
+    advice : BudgetAdvice
+
+    Returns
+    -------
+    Finding
+        The stance, which channels get more and less, what that is expected to earn and with what
+        chance, and the first test where one is advised and pays.
+    """
+    because: list[Finding] = [*_moves(advice), *_total_moves(advice)]
+    if advice.stance != "stay":
+        because.append(
+            Finding(
+                "brief.gain" if advice.margin_known else "brief.gain_revenue",
+                advice.expected_profit,
+                facts={
+                    "lower": advice.profit_lower,
+                    "upper": advice.profit_upper,
+                    "probability": advice.probability_better,
+                    "level": advice.level,
+                    "period": advice.every,
+                    "currency": advice.currency,
+                },
+            )
+        )
+    if advice.stance == "half" and counts(advice) and advice.probability_better >= MOVE:
+        because.append(Finding("brief.only_half", None, facts={"outcome": advice.outcome}))
+    best = best_pilot(advice)
+    if advice.stance in ("half", "test") and best is not None:
+        facts = {"channel": best["channel"], "currency": advice.currency}
+        because.append(Finding("brief.test_with", best["value"], facts=facts))
+    key = f"brief.budget_{advice.stance}"
+    return Finding(key, advice.probability_better, because=tuple(because))
+
+
+def counts(advice: BudgetAdvice) -> bool:
+    """Tell whether records were counted in place of money: they are not all worth the same."""
+    return advice.unit_value != 1.0
+
+
+def best_pilot(advice: BudgetAdvice) -> dict[Any, Any] | None:
+    """Return the test most worth running, None where none pays."""
+    if advice.pilots is None or advice.pilots.empty:
+        return None
+    paying = advice.pilots[advice.pilots["pays"].astype(bool)]
+    return None if paying.empty else paying.iloc[0].to_dict()
+
+
+def _moves(advice: BudgetAdvice) -> list[Finding]:
+    """Name the channels that get more and less, the largest change first."""
+    if advice.stance == "stay":
+        return []
+    table, still = advice.table, STILL * advice.total
+    ordered = table.reindex(table["change"].abs().sort_values(ascending=False).index)
+    up = ordered.loc[ordered["change"] > still, "channel"].tolist()[:MOST_NAMED]
+    down = ordered.loc[ordered["change"] < -still, "channel"].tolist()[:MOST_NAMED]
+    facts = {"up": up, "down": down}
+    if up and down:
+        key = "brief.moves_later" if advice.stance in _LATER else "brief.moves"
+    elif (up or down) and advice.stance not in _LATER:
+        key = "brief.moves_up" if up else "brief.moves_down"
+    else:
+        return []
+    return [Finding(key, None, facts=facts)]
+
+
+def _total_moves(advice: BudgetAdvice) -> list[Finding]:
+    """Say where the total goes, if what is to be done now changes it."""
+    before, after = (float(advice.table[name].sum()) for name in ("current", "recommended"))
+    if abs(after - before) <= STILL * max(before, after):
+        return []
+    facts = {"before": before, "period": advice.every, "currency": advice.currency}
+    return [Finding("brief.total_moves", after, facts=facts)]
+
+
+def print_budget(advice: BudgetAdvice, lang: str) -> dict[str, Any]:
+    """Return what the template shows of the budget; it decides nothing itself.
+
+    Parameters
+    ----------
+    advice : BudgetAdvice
+    lang : {"en", "it"}
+
+    Returns
+    -------
+    dict
+        facts, stance, lines, front (the lines of the first page), total, has_now, findings,
+        evidence, notes, scenarios.
+    """
+    lines, still = _lines(advice, lang), STILL * advice.total
+    facts = {
+        "period": advice.every,
+        "level": advice.level,
+        "n": advice.n_periods,
+        "first": advice.first,
+        "last": advice.last,
+        "horizon": advice.horizon,
+        "probability": advice.probability_better,
+    }
+    return {
+        "facts": facts,
+        "stance": advice.stance,
+        "lines": lines,
+        "front": lines if len(lines) <= MOST_ROWS else lines[: MOST_ROWS - 1],
+        "n_others": len(lines) - MOST_ROWS + 1 if len(lines) > MOST_ROWS else 0,
+        "others": _others(advice, lang) if len(lines) > MOST_ROWS else None,
+        "total": _sums(advice, slice(None), lang),
+        "has_now": advice.stance != "move",
+        "hold_moves": bool(
+            (advice.table["verdict"].eq("hold") & (advice.table["change"].abs() > still)).any()
+        ),
+        "summary": sentence(_whole(advice), lang),
+        "findings": [sentence(one, lang) for one in advice.findings if _asks(one)],
+        "evidence": [sentence(one, lang) for one in advice.evidence if one.metric == "mix.media"],
+        "notes": [sentence(one, lang) for one in advice.notes],
+        "scenarios": _scenarios(advice, lang),
+    }
+
+
+def _asks(finding: Finding) -> bool:
+    """Tell whether a sentence asks for more than the table shows: neither the plan, nor a hold."""
+    return not finding.metric.startswith(("mix.plan", "mix.stay", "mix.hold"))
+
+
+def _whole(advice: BudgetAdvice) -> Finding:
+    answer = budget_answer(advice)
+    gain = [one for one in answer.because if isinstance(one, Finding)]
+    said = [one for one in gain if one.metric.startswith("brief.gain")]
+    return said[0] if said else Finding(answer.metric, answer.value)
+
+
+def _lines(advice: BudgetAdvice, lang: str) -> list[dict[str, Any]]:
+    money = partial(wording.format_money, currency=advice.currency, lang=lang)
+    rows: list[Any] = list(advice.table.itertuples(index=False))
+    columns = {name: _rounded(advice, name) for name in ("current", "proposed", "recommended")}
+    widest = max([float(x) for name in columns for x in columns[name]], default=0.0)
+    reach = float(advice.table["high"].max())
+    return [
+        {
+            "channel": row.channel,
+            "verdict": row.verdict,
+            "current": money(columns["current"][i]),
+            "proposed": money(columns["proposed"][i]),
+            "now": money(columns["recommended"][i]),
+            "change": signed_money(
+                columns["proposed"][i] - columns["current"][i], advice.currency, lang
+            ),
+            "marginal": signed_share(row.marginal_romi, lang),
+            "interval": _between(row.marginal_romi_lower, row.marginal_romi_upper, lang),
+            "romi": signed_share(row.romi, lang),
+            "romi_interval": _between(row.romi_lower, row.romi_upper, lang),
+            "rests": row.identified,
+            "bars": tuple(_part(columns[name][i], widest) for name in ("current", "proposed")),
+            "whatif_bar": _part(columns["current"][i], reach),
+        }
+        for i, row in enumerate(rows)
+    ]
+
+
+def _part(amount: Decimal, whole: float) -> str:
+    return f"{100 * float(amount) / whole:.1f}%" if whole > 0 else "0%"
+
+
+def _rounded(advice: BudgetAdvice, column: str) -> list[Decimal]:
+    """Round a column so that what is printed adds up to its total."""
+    return wording.round_to_total(advice.table[column].tolist(), 0)
+
+
+def _others(advice: BudgetAdvice, lang: str) -> dict[str, str]:
+    """Add up what the first page has no row for."""
+    return _sums(advice, slice(MOST_ROWS - 1, None), lang)
+
+
+def _sums(advice: BudgetAdvice, rows: slice, lang: str) -> dict[str, str]:
+    money = partial(wording.format_money, currency=advice.currency, lang=lang)
+    sums = {
+        name: sum(_rounded(advice, name)[rows], Decimal(0))
+        for name in ("current", "proposed", "recommended")
+    }
+    change = signed_money(sums["proposed"] - sums["current"], advice.currency, lang)
+    return {
+        "current": money(sums["current"]),
+        "proposed": money(sums["proposed"]),
+        "now": money(sums["recommended"]),
+        "change": change,
+    }
+
+
+def _scenarios(advice: BudgetAdvice, lang: str) -> list[dict[str, Any]]:
+    if advice.scenarios is None:
+        return []
+    money = partial(wording.format_money, currency=advice.currency, lang=lang)
+    rows: list[Any] = list(advice.scenarios.itertuples(index=False))
+    return [
+        {
+            "scenario": row.scenario,
+            "total": money(row.total),
+            "profit": signed_money(row.profit, advice.currency, lang),
+            "interval": wording.say(
+                "page.money_between",
+                lang,
+                lower=row.profit_lower,
+                upper=row.profit_upper,
+                currency=advice.currency,
+            ),
+            "chance": wording.format_share(row.probability_better, lang),
+        }
+        for row in rows
+    ]
+
+
+def print_pilots(advice: BudgetAdvice | None, lang: str) -> list[dict[str, Any]]:
+    """Return the tests proposed, as text."""
+    if advice is None or advice.pilots is None:
+        return []
+    money = partial(wording.format_money, currency=advice.currency, lang=lang)
+    rows: list[Any] = list(advice.pilots.itertuples(index=False))
+    return [
+        {
+            "channel": row.channel,
+            "change": wording.say(
+                "brief.less_in_part" if row.mode == "holdout" else "brief.up_and_down",
+                lang,
+                delta=row.delta,
+            ),
+            "length": wording.say(f"brief.periods_{advice.every}", lang, n=row.n_periods),
+            "power": wording.format_share(row.power, lang),
+            "value": money(row.value),
+            "net": money(row.net_value),
+            "verdict": wording.say(
+                "brief.pilot_pays" if row.pays else "brief.pilot_pays_not", lang
+            ),
+        }
+        for row in rows
+    ]
+
+
+def print_decisions(
+    decisions: pd.DataFrame | None, currency: str, lang: str
+) -> list[dict[str, Any]]:
+    """Return the advice of before and its grade, as text.
+
+    Parameters
+    ----------
+    decisions : DataFrame or None
+        As `DecisionLog.to_frame` returns it.
+    currency : str
+    lang : {"en", "it"}
+    """
+    if decisions is None:
+        return []
+    money = partial(wording.format_money, currency=currency, lang=lang)
+    rows: list[Any] = list(decisions.itertuples(index=False))
+    return [
+        {
+            "key": row.key,
+            "day": wording.format_date(pd.Timestamp(row.advised_on).date(), lang),
+            "advice": row.advice,
+            "expected": money(row.expected_profit),
+            "earned": money(row.profit),
+            "grade": row.grade,
+        }
+        for row in rows
+    ]
+
+
+def signed_money(amount: Any, currency: str, lang: str) -> str:
+    """Write a change of money, with its sign.
+
+    Examples
+    --------
+    >>> signed_money(1200, "EUR", "en"), signed_money(-3, "EUR", "en"), signed_money(0, "EUR", "en")
+    ('+€1,200', '-€3', '€0')
+    """
+    written = wording.format_money(amount, currency, lang)
+    return f"+{written}" if pd.notna(amount) and amount > 0 else written
+
+
+def signed_share(share: Any, lang: str) -> str:
+    """Write a return, with its sign.
+
+    Examples
+    --------
+    >>> signed_share(0.42, "en"), signed_share(-0.1, "it")
+    ('+42%', '-10%')
+    """
+    written = wording.format_share(share, lang)
+    return f"+{written}" if pd.notna(share) and share > 0 else written
+
+
+def _between(lower: Any, upper: Any, lang: str) -> str:
+    if pd.isna(lower) or pd.isna(upper):
+        return ""
+    said = partial(signed_share, lang=lang)
+    return wording.say("brief.from_to", lang, lower=said(lower), upper=said(upper))

@@ -1,0 +1,119 @@
+"""Whom to call first, as the texts of its part of the page."""
+
+from functools import partial
+from typing import Any
+
+import pandas as pd
+
+from mmm import wording
+from mmm.report.names import sentence
+from mmm.run.advice import Calls
+from mmm.wording import Finding
+
+FRONT_ROWS = 3
+METRICS = ("log_loss", "base_log_loss", "auc", "ece")
+
+
+def calls_answer(calls: Calls) -> Finding | None:
+    """Say how many of the open leads to call first; None without open leads."""
+    if not calls.n_open:
+        return None
+    facts: dict[str, object] = {"total": calls.n_open, "n": calls.n_now}
+    if not calls.has_signal:
+        return Finding("brief.call_alike", calls.n_open, facts=facts)
+    if not calls.n_now:
+        return Finding("brief.call_none", 0, facts=facts)
+    if calls.n_now == calls.n_open:
+        return Finding("brief.call_all", calls.n_now, facts=facts)
+    every = calls.every
+    whole = float(every["probability"].sum())
+    now = float(every.loc[every["next_action"] == "call now", "probability"].sum())
+    facts["share"] = now / whole if whole > 0 else None
+    return Finding("brief.call", calls.n_now, facts=facts)
+
+
+def print_calls(calls: Calls, lang: str) -> dict[str, Any]:
+    """Return what the template shows of the leads to call; it decides nothing itself.
+
+    Parameters
+    ----------
+    calls : Calls
+    lang : {"en", "it"}
+
+    Returns
+    -------
+    dict
+        lines, front (the first of them), facts, grades, metrics, findings, notes, and which
+        columns are known: has_value, has_owner, has_channel.
+    """
+    table = calls.table
+    lines = [_line(row, calls, lang) for row in table.to_dict("records")]
+    facts = {"n": len(lines), "total": calls.n_open, "horizon": calls.horizon_days}
+    return {
+        "lines": lines,
+        "front": lines[:FRONT_ROWS],
+        "facts": facts,
+        "grades": _grades(calls, lang),
+        "metrics": _metrics(calls, lang),
+        "findings": [sentence(one, lang) for one in calls.findings],
+        "notes": [sentence(one, lang) for one in calls.notes],
+        "has_value": calls.value_known,
+        "has_owner": _any(table, "owner"),
+        "has_channel": _any(table, "channel"),
+    }
+
+
+def _any(table: pd.DataFrame, column: str) -> bool:
+    return column in table.columns and bool(table[column].notna().any())
+
+
+def _line(row: dict[Any, Any], calls: Calls, lang: str) -> dict[str, Any]:
+    known = pd.notna(row["lower"]) and pd.notna(row["upper"])
+    return {
+        "lead": str(row["lead_id"]),
+        "channel": "" if pd.isna(row["channel"]) else str(row["channel"]),
+        "owner": "" if pd.isna(row["owner"]) else str(row["owner"]),
+        "grade": row["grade"],
+        "chance": wording.format_share(row["probability"], lang),
+        "interval": wording.say("page.between", lang, lower=row["lower"], upper=row["upper"])
+        if known
+        else "",
+        "worth": wording.format_money(row["expected_value"], calls.currency, lang),
+        "next": row["next_action"],
+        "reason": row["reason"][lang],
+        "because": row["because"][lang],
+        "age": wording.format_days(row["age_days"], lang),
+    }
+
+
+def _grades(calls: Calls, lang: str) -> list[dict[str, Any]]:
+    count = partial(wording.format_count, lang=lang)
+    money = partial(wording.format_money, currency=calls.currency, lang=lang)
+    rows: list[Any] = list(calls.by_grade.itertuples(index=False))
+    return [
+        {
+            "grade": row.grade,
+            "n": count(row.n),
+            "wins": count(row.expected_wins, digits=1),
+            "worth": money(row.expected_value),
+        }
+        for row in rows
+    ]
+
+
+def _metrics(calls: Calls, lang: str) -> list[dict[str, Any]]:
+    count = partial(wording.format_count, lang=lang, digits=2)
+    rows = calls.metrics[calls.metrics["metric"].isin(METRICS)]
+    found: list[Any] = list(rows.itertuples(index=False))
+    return [
+        {
+            "metric": row.metric,
+            "value": count(row.value),
+            "interval": wording.say(
+                "page.text_between", lang, lower=count(row.lower), upper=count(row.upper)
+            )
+            if pd.notna(row.lower) and pd.notna(row.upper)
+            else "",
+        }
+        for row in found
+    ]

@@ -1,0 +1,396 @@
+"""Where the budget should go: the mix fitted to a company's own tables, and the plan it bears."""
+
+import dataclasses
+import warnings
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+
+from mmm.channels import ChannelMap
+from mmm.errors import ConvergenceError, MmmError, MmmWarning
+from mmm.mix import (
+    BudgetPlan,
+    Limits,
+    MixModel,
+    Scenario,
+    compare_scenarios,
+    flight_plan,
+    mix_findings,
+    optimize_budget,
+    pilot_frame,
+    rank_pilots,
+    simulate_response,
+    steady_response,
+    with_pilots,
+)
+from mmm.mix.budget.limits import find_room
+from mmm.mix.budget.optimize import hidden_bias
+from mmm.mix.effects.contributions import MEDIA
+from mmm.mix.fitted import Fitted
+from mmm.mix.table.adequacy import constant
+from mmm.mix.table.outcomes import OUTCOMES
+from mmm.run.advice import BudgetAdvice, Gap, ResponseGrid, Stance
+from mmm.run.config import Config, MixSection
+from mmm.run.gaps import NoAnswer, make_gap
+from mmm.run.outcome import Every, Weeks, weeks_of
+from mmm.wording import Finding, say
+
+Tables = Mapping[str, pd.DataFrame]
+Progress = Callable[[str], None]
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+LEAST: Mapping[Every, int] = {"week": 26, "month": 18}  # periods that an answer takes
+_QUARTER: Mapping[Every, int] = {"week": 13, "month": 3}
+_N_GRID, _N_DRAWS = 31, 200
+_STANCES: Mapping[str, Stance] = {
+    "move": "move",
+    "move half, then test": "half",
+    "test first": "test",
+    "stay": "stay",
+}
+_ACTIONS = {"push": "mix.push", "cut": "mix.cut", "test": "mix.test"}
+
+
+def advise_budget(
+    tables: Tables,
+    channels: ChannelMap,
+    config: Config,
+    *,
+    as_of: pd.Timestamp,
+    progress: Progress,
+) -> tuple[BudgetAdvice, tuple[Gap, ...]]:
+    """Fit the mix to spend and outcome of a company, and say where its budget should go.
+
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+        As the readers return them.
+    channels : ChannelMap
+    config : Config
+    as_of : pandas.Timestamp
+        Nothing later is used.
+    progress : callable
+        Called with a few words before each step.
+
+    Returns
+    -------
+    advice : BudgetAdvice
+    gaps : tuple of Gap
+        What is missing for a part of it: returns that cannot be told, an unknown margin.
+
+    Raises
+    ------
+    NoAnswer
+        Where there can be no advice; its gap says why, and what would mend it.
+    """
+    lang, mix = config.company.language, config.mix
+    weeks = weeks_of(tables, channels, mix, as_of)
+    check_weeks(weeks)
+    check_rules(weeks, mix)
+    n = len(weeks.channels)
+    progress(say(f"progress.fitting_{weeks.every}", lang, n=n, periods=len(weeks.frame)))
+    model = fit_mix(weeks, mix.seed)
+    progress(say("progress.choosing_budget", lang))
+    margin = (config.funnel.margin or 1.0) * weeks.unit_value
+    level = config.attribution.level
+    total = None if mix.total == "free" else mix.total
+    limits = Limits(max_change=mix.max_change)
+    plan = optimize_budget(model, total, mix.bounds, margin=margin, level=level, limits=limits)
+    plan = careful(plan, weeks.outcome)
+    progress(say("progress.planning_tests", lang))
+    pilots = rank_pilots(model, plan)
+    # What the data tell is no case for a test, even where one would pay.
+    told = [n for n, by in zip(plan.channels, plan.identified, strict=True) if by == "data"]
+    plan = with_pilots(plan, [pilot for pilot in pilots if pilot.channel not in told])
+    advice = _advice(model, plan, weeks, config)
+    tests = pilot_frame(pilots).assign(pays=[pilot.net_value > 0 for pilot in pilots])
+    advice = dataclasses.replace(
+        advice,
+        pilots=tests if len(tests) else None,
+        scenarios=what_if(model, plan, limits),
+        calendar=calendar_of(model, plan),
+    )
+    return advice, (*_untold(weeks, plan), *_no_margin(config))
+
+
+def check_weeks(weeks: Weeks) -> None:
+    """Refuse what no model could answer.
+
+    Raises
+    ------
+    NoAnswer
+    """
+    frame, every = weeks.frame, weeks.every
+    n_columns = len(weeks.channels) + len(weeks.controls)
+    least = max(LEAST[every], 2 * n_columns + 4)
+    if len(frame) < least:
+        facts = {"n": len(frame), "least": least, "more": least - len(frame), "channels": n_columns}
+        raise NoAnswer("budget", f"few_{every}s", f"more_{every}s", **facts)
+    if all(constant(row) for row in weeks.spend):
+        raise NoAnswer("budget", "never_changes", "vary_all", channels=weeks.channels)
+    if not frame[weeks.outcome].abs().sum() > 0:
+        raise NoAnswer("budget", "nothing_came", "check_dates", outcome=weeks.outcome)
+
+
+def careful(plan: BudgetPlan, outcome: str) -> BudgetPlan:
+    """Move half at most where records are counted, not money: they are not worth the same."""
+    counted = outcome in OUTCOMES and not OUTCOMES[outcome].money
+    if counted and plan.advice == "move":
+        return dataclasses.replace(plan, advice="move half, then test")
+    return plan
+
+
+def check_rules(weeks: Weeks, mix: MixSection) -> None:
+    """Refuse rules that no plan can meet, before the fit.
+
+    Raises
+    ------
+    NoAnswer
+    """
+    today = weeks.spend[:, -_QUARTER[weeks.every] :].mean(axis=1)
+    total = {"current": float(today.sum()), "free": None}.get(str(mix.total), mix.total)
+    try:
+        find_room(
+            weeks.channels,
+            today,
+            cast(float | None, total),
+            mix.bounds,
+            Limits(max_change=mix.max_change),
+        )
+    except MmmError as error:
+        raise NoAnswer("budget", "rules_clash", "change_rules", text=str(error)) from error
+
+
+def fit_mix(weeks: Weeks, seed: int) -> MixModel:
+    """Fit the mix with its default settings; what it warns of is in its diagnostics.
+
+    Raises
+    ------
+    NoAnswer
+        Where chains do not agree.
+    """
+    model = MixModel(weeks.channels, weeks.controls, weeks.date, seed=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MmmWarning)
+        try:
+            model.fit(weeks.frame.drop(columns=weeks.outcome), weeks.frame[weeks.outcome])
+        except ConvergenceError as error:
+            raise NoAnswer("budget", "no_agreement", "mend_spend") from error
+    return model
+
+
+def response_grid(
+    model: MixModel, plan: BudgetPlan, mix: MixSection, total: float | None
+) -> ResponseGrid:
+    """Tabulate what each channel brings between the least and the most that it may get.
+
+    Parameters
+    ----------
+    model : MixModel
+    plan : BudgetPlan
+        Of that model.
+    mix : MixSection
+        The rules of the plan.
+    total : float or None
+
+    Returns
+    -------
+    ResponseGrid
+    """
+    low, high = _sides(model, plan, mix, total)
+    low, high = np.minimum(low, plan.current), np.maximum(high, plan.current)
+    knots = np.linspace(low, high, _N_GRID)
+    mean = steady_response(model, knots)[::2].mean(axis=0)
+    judging = on_draws(model, slice(1, None, 2))
+    n_draws = len(judging.posterior_.z)
+    kept = np.linspace(0, n_draws - 1, min(_N_DRAWS, n_draws)).round().astype(np.intp)
+    held, draws = np.empty(knots.shape), np.empty((len(kept), *knots.T.shape), dtype=np.float32)
+    for i, spend in enumerate(knots):
+        plans = np.tile(spend, (plan.horizon, 1))
+        brought = simulate_response(judging, plans).sum(axis=2) / plan.horizon
+        held[i], draws[:, :, i] = brought.mean(axis=0), brought[kept]
+    return ResponseGrid(
+        channels=plan.channels,
+        spend=knots.T.copy(),
+        response_mean=mean.T.copy(),
+        held_mean=held.T.copy(),
+        draws=draws,
+        tau=hidden_bias(model, plan.margin, None),
+    )
+
+
+def on_draws(model: MixModel, rows: slice) -> Fitted:
+    """Return what answers are made from, on some of the draws."""
+    posterior = model.posterior_
+    few = {f.name: getattr(posterior, f.name)[rows] for f in dataclasses.fields(posterior)}
+    names = ("channels_", "spend_", "outcome_", "active_", "clock_", "scaled_")
+    shared = {name: getattr(model, name) for name in names}
+    return cast(Fitted, SimpleNamespace(**shared, posterior_=dataclasses.replace(posterior, **few)))
+
+
+def _sides(
+    model: MixModel, plan: BudgetPlan, mix: MixSection, total: float | None
+) -> tuple[Floats, Floats]:
+    blind = [n for n, by in zip(plan.channels, plan.identified, strict=True) if by not in _TOLD]
+    room = find_room(
+        model.channels_, plan.current, total, mix.bounds, Limits(max_change=mix.max_change), blind
+    )
+    return room.rules.lower, room.rules.upper
+
+
+_TOLD = ("data", "prior")
+
+
+def what_if(model: MixModel, plan: BudgetPlan, limits: Limits) -> pd.DataFrame:
+    """Set the plan, and a fifth more and less of the total, side by side.
+
+    Returns
+    -------
+    pandas.DataFrame
+        scenario (plan, more, less), total, change, profit, profit_lower, profit_upper,
+        probability_better, expected_loss; per period, against today.
+    """
+    today = dict(zip(plan.channels, map(float, plan.current), strict=True))
+    asked: dict[str, Scenario | BudgetPlan] = {"plan": plan}
+    for name, change in (("more", 0.2), ("less", -0.2)):
+        asked[name] = Scenario(total_change=change, best_split=True, limits=limits)
+    while True:
+        try:
+            found = compare_scenarios(
+                model, asked, current=today, margin=plan.margin, level=plan.level
+            )
+            break
+        except MmmError:  # the rules leave no room for another total
+            if len(asked) == 1:
+                raise
+            asked = {"plan": plan}
+    frame = found.to_frame().rename(columns={"spend": "total"})
+    return frame[
+        ["scenario", "total", "change", "profit", "profit_lower", "profit_upper",
+         "probability_better", "expected_loss"]
+    ]  # fmt: skip
+
+
+def calendar_of(model: MixModel, plan: BudgetPlan) -> pd.DataFrame:
+    """Lay the advice out over the coming quarter: a row a period, a column a channel, a total."""
+    flights = flight_plan(model, plan)
+    wide = pd.DataFrame({"date": flights.dates})
+    for name, row in zip(flights.channels, flights.spend, strict=True):
+        wide[name] = pd.Series(row, dtype=object)
+    sums = [sum(column, Decimal(0)) for column in zip(*flights.spend, strict=True)]
+    return wide.assign(total=pd.Series(sums, dtype=object))
+
+
+def _advice(model: MixModel, plan: BudgetPlan, weeks: Weeks, config: Config) -> BudgetAdvice:
+    margin, currency = plan.margin, config.company.currency
+    total = None if config.mix.total == "free" else float(plan.proposed.sum())
+    said = mix_findings(model, plan, outcome=weeks.outcome, currency=currency)
+    first = next(i for i, one in enumerate(said) if one.metric in ("mix.plan", "mix.stay"))
+    ends = {name: getattr(plan, name) for name in ("profit_lower", "profit_upper")}
+    return BudgetAdvice(
+        table=channel_lines(model, plan, config.mix, total),
+        every=weeks.every,
+        outcome=weeks.outcome,
+        total=float(plan.proposed.sum()),
+        margin=margin,
+        gross_margin=config.funnel.margin or 1.0,
+        margin_known=config.funnel.margin is not None,
+        unit_value=weeks.unit_value,
+        level=plan.level,
+        stance=_STANCES[plan.advice],
+        probability_better=plan.probability_better,
+        expected_gain=margin * plan.expected_gain,
+        gain_lower=margin * plan.gain_lower,
+        gain_upper=margin * plan.gain_upper,
+        expected_profit=plan.expected_profit,
+        **ends,
+        expected_loss=plan.expected_loss,
+        multiplier=plan.multiplier,
+        curves=response_grid(model, plan, config.mix, total),
+        findings=tuple(said[first:]),
+        evidence=tuple(said[:first]),
+        pilots=None,
+        scenarios=None,
+        calendar=None,
+        first=weeks.frame[weeks.date].min().date(),
+        last=weeks.frame[weeks.date].max().date(),
+        n_periods=len(weeks.frame),
+        horizon=plan.horizon,
+        currency=currency,
+        diagnostics=_diagnostics(model, plan),
+        notes=notes_of(weeks, plan, config),
+    )
+
+
+def channel_lines(
+    model: MixModel, plan: BudgetPlan, mix: MixSection, total: float | None
+) -> pd.DataFrame:
+    """Return one row a channel, the largest spend first; columns as in `BudgetAdvice.table`."""
+    low, high = _sides(model, plan, mix, total)
+    brought = model.contributions(level=plan.level, margin=plan.margin)
+    brought = brought[brought["channel"] != MEDIA].set_index("channel").loc[list(plan.channels)]
+    frame = plan.to_frame()
+    frame.insert(4, "recommended", plan.recommended)
+    frame["low"], frame["high"] = low, high
+    frame["action"] = pd.Series([_ACTIONS.get(v, "mix.hold") for v in plan.verdict], dtype="str")
+    for name in ("romi", "romi_lower", "romi_upper", "contribution"):
+        frame[name] = brought[name].to_numpy()
+    frame["share"] = frame["contribution"] / float(model.outcome_.sum())
+    order = frame.sort_values(["current", "channel"], ascending=[False, True])
+    return order.reset_index(drop=True)
+
+
+def notes_of(weeks: Weeks, plan: BudgetPlan, config: Config) -> tuple[Finding, ...]:
+    """Say what the advice takes for granted."""
+    currency = config.company.currency
+    facts: dict[str, object] = {"outcome": weeks.outcome, "currency": currency}
+    said = []
+    if weeks.n_records is not None:
+        rate = weeks.n_records / len(weeks.frame)
+        facts |= {"rate": rate, "n": weeks.n_records, "period": weeks.every}
+        said.append(Finding("budget_note.counted", rate, facts=facts))
+        said += [
+            Finding("budget_note.thin", rate, facts={**facts, "outcome": name, "rate": rate})
+            for name, rate in weeks.thin
+        ]
+    if weeks.unit_value != 1.0:
+        said.append(Finding("budget_note.unit_value", weeks.unit_value, facts=facts))
+    if weeks.outcome in OUTCOMES and not OUTCOMES[weeks.outcome].money:
+        said.append(Finding("budget_note.counted_alike", None))
+    if weeks.new_only:
+        said.append(Finding("budget_note.new_only", None))
+    idle = [name for name, x in zip(plan.channels, plan.current, strict=True) if x == 0]
+    if idle:
+        said.append(Finding("budget_note.idle", len(idle), facts={"channels": idle}))
+    if all(by != "data" for by in plan.identified):
+        said.append(Finding("budget_note.all_assumed", None))
+    return tuple(said)
+
+
+def _diagnostics(model: MixModel, plan: BudgetPlan) -> dict[str, Any]:
+    """Return the diagnostics without the time taken: the same run gives the same ones."""
+    found = dataclasses.asdict(model.diagnostics_)
+    del found["seconds"]
+    tipping = plan.tipping_tau
+    return {"converged": model.diagnostics_.converged} | found | {"tipping_tau": tipping}
+
+
+def _untold(weeks: Weeks, plan: BudgetPlan) -> tuple[Gap, ...]:
+    """Name the channels whose return cannot be told, and why."""
+    fixed = [n for n, row in zip(weeks.channels, weeks.spend, strict=True) if constant(row)]
+    blind = [n for n, by in zip(plan.channels, plan.identified, strict=True) if by not in _TOLD]
+    together = [name for name in blind if name not in fixed]
+    gaps = []
+    if fixed:
+        gaps.append(make_gap("returns", "constant", "vary", channels=fixed, n=len(fixed)))
+    if together:
+        gaps.append(make_gap("returns", "together", "move_apart", channels=together))
+    return tuple(gaps)
+
+
+def _no_margin(config: Config) -> tuple[Gap, ...]:
+    return (make_gap("profit", "no_margin", "add_margin"),) if config.funnel.margin is None else ()

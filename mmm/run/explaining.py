@@ -1,0 +1,94 @@
+"""All that is said of one lead, for the person who asks."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mmm.errors import ConfigError
+from mmm.prediction.writeback import open_ledger
+from mmm.run.scoring import ScoringModel, as_trained, score
+
+
+def explain_lead(
+    trained: ScoringModel,
+    frame: pd.DataFrame,
+    lead_id: str,
+    *,
+    ledger: Path | None = None,
+    as_of: str | None = None,
+    lang: str = "en",
+) -> dict[str, Any]:
+    """Return the probability of a lead, where it comes from, and what was written of it.
+
+    Parameters
+    ----------
+    trained : ScoringModel
+    frame : pandas.DataFrame
+        Leads, as for `mmm.run.scoring.score`.
+    lead_id : str
+    ledger : Path, optional
+        Says what was written to customer systems.
+    as_of, lang
+        As for `mmm.run.scoring.score`.
+
+    Returns
+    -------
+    dict
+        Plain values. ``columns`` holds what each column adds to the log-odds, the weightiest
+        first, of the lead as on the day it came in; its age is part of `probability` alone.
+
+    Raises
+    ------
+    ConfigError
+        If the lead is not among those that can be scored.
+    """
+    recipe, scorer = trained.recipe, trained.scorer
+    one = frame[frame[recipe.lead_id].astype("str") == lead_id]
+    if not len(one):
+        raise ConfigError(
+            f"there is no lead {lead_id!r} to score: it is not in the leads, or has ended. Check "
+            "the id."
+        )
+    scores = score(trained, one, as_of=as_of, lang=lang).scores
+    if not len(scores):
+        raise ConfigError(f"values of lead {lead_id!r} cannot be read. Mend its row.")
+    features = as_trained(one, recipe).drop(columns=[recipe.lead_id])
+    parts = scorer.contributions(features)
+    rows = [
+        {"column": name, "value": _plain(features, name), "adds": round(float(added), 4)}
+        for name, added in zip(parts.columns, parts.values[0], strict=True)
+    ]
+    return {
+        "lead_id": lead_id,
+        "probability": float(scores.probability[0]),
+        "grade": str(scores.grade[0]),
+        "reasons": list(scores.reasons[0] or ()),
+        "scored_at": scores.scored_at.isoformat(),
+        "model_version": scores.model_version,
+        "base": round(float(parts.base), 4),
+        "columns": sorted(rows, key=lambda row: -abs(row["adds"])),
+        "written": [] if ledger is None else _written(ledger, lead_id),
+    }
+
+
+def _plain(features: pd.DataFrame, name: str) -> Any:
+    if name not in features.columns:
+        return None
+    value = features[name].iloc[0]
+    return None if pd.isna(value) else getattr(value, "item", lambda: str(value))()
+
+
+def _written(path: Path, lead_id: str) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
+    ledger = open_ledger(path, read_only=True)
+    try:
+        targets = dict.fromkeys(batch.target for batch in ledger.batches())
+        return [
+            {"system": target, "fields": dict(fields)}
+            for target in targets
+            if (fields := ledger.written(target).get(lead_id))
+        ]
+    finally:
+        ledger.connection.close()

@@ -1,0 +1,79 @@
+"""The manifest of a run: what was read, with what and how, so that it can be repeated."""
+
+import hashlib
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mmm.run.config import Config
+
+_LIBRARIES = ("numpy", "pandas", "scipy", "scikit-learn", "pyarrow", "duckdb")
+
+
+def manifest(
+    config: Config, tables: Mapping[str, pd.DataFrame], as_of: pd.Timestamp
+) -> dict[str, Any]:
+    """State what was read and how.
+
+    Parameters
+    ----------
+    config : Config
+    tables : mapping of str to DataFrame
+        As read.
+    as_of : pandas.Timestamp
+
+    Returns
+    -------
+    dict
+        version, versions (Python and libraries), as_of, currency, inputs (name, source, rows,
+        sha256; empty for a database), seeds, settings (name to value; those of the mix and the
+        scoring with their section before them).
+    """
+    inputs = [_input(name, getattr(config, name).source, len(t)) for name, t in tables.items()]
+    if config.mix.source is not None:
+        inputs.append(_input("mix", config.mix.source, None))
+    settings = config.journeys.model_dump(exclude_none=True) | config.attribution.model_dump()
+    settings |= config.funnel.model_dump(exclude_none=True)
+    for name in ("mix", "scoring"):
+        section = getattr(config, name).model_dump(exclude_none=True, exclude={"source"})
+        settings |= {f"{name}.{key}": value for key, value in section.items()}
+    return {
+        "version": version("mmm-research"),
+        "versions": {"python": platform.python_version()}
+        | {name: version(name) for name in _LIBRARIES},
+        "as_of": as_of.isoformat(),
+        "currency": _currency(config, tables),
+        "inputs": inputs,
+        "seeds": {
+            "funnel": config.funnel.seed,
+            "mix": config.mix.seed,
+            "scoring": config.scoring.seed,
+        },
+        "settings": settings,
+    }
+
+
+def _currency(config: Config, tables: Mapping[str, pd.DataFrame]) -> str:
+    """Return the currency of the deals where they name one, else that of the configuration."""
+    deals = tables["deals"]
+    named = set(deals["currency"].dropna()) if "currency" in deals.columns else set()
+    return str(named.pop()) if len(named) == 1 else config.company.currency
+
+
+def _input(name: str, source: str, rows: int | None) -> dict[str, Any]:
+    is_file = "://" not in source
+    return {
+        "name": name,
+        "source": Path(source).name if is_file else source.partition("://")[0],
+        "rows": rows,
+        "sha256": _digest(Path(source)) if is_file else "",
+    }
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,317 @@
+"""The first page: each sentence follows the facts, and turns when they turn."""
+
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mmm.funnel.because import FORMULAS, Explanation
+from mmm.funnel.kpi import Kpi
+from mmm.report import render_brief
+from mmm.report.budget import budget_answer, print_budget, print_decisions
+from mmm.report.calls import calls_answer
+from mmm.report.editions import EDITIONS, SECTIONS
+from mmm.report.front import answers, customer_cost, print_cards, stopping_point, tone_of
+from mmm.report.outlook import against_capacity, next_month, print_work
+from mmm.wording import LANGUAGES, Finding
+from tests.report.advised import STANCES, gap, made_up, made_up_calls, pilots
+from tests.report.test_brief import Reader, a_brief, columns_add_up
+
+SAID = {
+    "move": ("Move the budget as proposed.", "Spostate il budget come proposto."),
+    "half": ("Move half of the proposed change", "Spostate metà"),
+    "test": ("test first: no change is sure enough yet", "fate prima un test"),
+    "stay": ("no change within the bounds", "entro i limiti dati"),
+}
+
+
+def keys(finding):
+    return [finding.metric, *(one.metric for one in finding.because if isinstance(one, Finding))]
+
+
+@pytest.mark.parametrize("stance", STANCES)
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_budget_is_said_as_its_stance(stance, lang):
+    said = budget_answer(made_up(stance=stance)).sentence(lang)
+    for other, texts in SAID.items():
+        assert (texts[LANGUAGES.index(lang)] in said) == (other == stance)
+    assert ("83%" in said) == (stance != "stay")
+
+
+def test_channels_that_get_more_and_less_are_named():
+    advice = made_up()
+    more = advice.table.loc[advice.table["change"] > 0, "channel"]
+    said = budget_answer(advice).sentence()
+    before, after = said.split("less for")
+    assert all(name in before for name in more)
+    assert not any(name in after for name in more)
+    turned = replace(advice, table=advice.table.assign(change=-advice.table["change"]))
+    assert budget_answer(turned).sentence().index("less for") != said.index("less for")
+    assert "brief.moves_later" in keys(budget_answer(replace(advice, stance="test")))
+    for sign, key in ((1, "brief.moves_up"), (-1, "brief.moves_down")):
+        one_way = advice.table.assign(change=sign * advice.table["change"].abs())
+        assert key in keys(budget_answer(replace(advice, table=one_way)))
+        later = replace(advice, table=one_way, stance="test")
+        assert not any(one.startswith("brief.moves") for one in keys(budget_answer(later)))
+    still = replace(advice, table=advice.table.assign(change=0.0))
+    assert keys(budget_answer(still)) == ["brief.budget_half", "brief.gain"]
+
+
+def test_a_total_that_changes_is_said():
+    advice = made_up()
+    assert "brief.total_moves" not in keys(budget_answer(advice))
+    more = advice.table.assign(recommended=1.1 * advice.table["current"])
+    said = budget_answer(replace(advice, table=more)).sentence()
+    today = advice.table["current"].sum()
+    assert f"In all, that is €{1.1 * today:,.0f} a week in place of €{today:,.0f}." in said
+
+
+def test_a_test_is_named_where_it_is_advised_and_pays():
+    def named(**changes):
+        return "brief.test_with" in keys(budget_answer(made_up(**changes)))
+
+    assert named(pilots=pilots())
+    assert not named(pilots=pilots(pays=(False, False)))
+    assert not named(pilots=pilots(), stance="move")
+    assert not named(pilots=None)
+
+
+def test_without_a_margin_revenue_is_called_revenue():
+    assert "more revenue a week" in budget_answer(made_up(margin_known=False)).sentence()
+    assert "earn €900 more a week" in budget_answer(made_up()).sentence()
+    assert "revenue" in str(print_budget(made_up(margin_known=False), "en")["summary"])
+
+
+def test_why_only_half_is_said_where_the_chance_alone_would_move_all():
+    def said(**changes):
+        advice = made_up(**{"unit_value": 800.0, "probability_better": 0.95} | changes)
+        return "brief.only_half" in keys(budget_answer(advice))
+
+    assert said()
+    assert not said(unit_value=1.0)
+    assert not said(probability_better=0.8)
+    assert not said(stance="move")
+
+
+def test_calls_are_said_as_they_are():
+    calls = made_up_calls()
+    now = calls.every["next_action"] == "call now"
+    share = calls.every.loc[now, "probability"].sum() / calls.every["probability"].sum()
+    assert calls_answer(calls).sentence() == (
+        f"Call 2 leads of the 4 open first: they hold {share:.0%} of the deals expected from "
+        "them all."
+    )
+    cases = {
+        "brief.call_all": {"n_now": 4},
+        "brief.call_none": {"n_now": 0},
+        "brief.call_alike": {"has_signal": False},
+    }
+    for key, change in cases.items():
+        assert calls_answer(replace(calls, **change)).metric == key
+    assert calls_answer(replace(calls, n_open=0)) is None
+
+
+def explained(before, after, name="cac", lower=1.0, upper=2.0):
+    amount = np.array([after - before])
+    return Explanation(
+        FORMULAS[name], before, after, lower, upper, 0.9, ("Ads",), ("conversion",), amount, "lmdi"
+    )
+
+
+@dataclass
+class Signs:
+    structural: bool = False
+
+    def findings(self):
+        return [Finding("action.mend_process", None)]
+
+
+def health(changes=(), indicators=(), stages=None, structural=False):
+    return SimpleNamespace(
+        changes=changes, indicators=indicators, stages=stages, alignment=Signs(structural)
+    )
+
+
+def test_the_cost_of_a_customer_says_noise_or_the_largest_part():
+    noise = health([explained(100.0, 130.0, lower=-10.0, upper=70.0)])
+    assert "the difference is within normal variation" in customer_cost(noise, "EUR").sentence()
+    moved = customer_cost(health([explained(100.0, 130.0)]), "EUR").sentence()
+    assert moved == (
+        "A new customer costs €130. It was €100 in the period before (+30%), more than chance "
+        "explains. Of which €30 in the conversion of leads of Ads."
+    )
+    alone = health(indicators=[Kpi("cac", 90.0, "money", 9, 80.0, 100.0)])
+    assert customer_cost(alone, "EUR").sentence() == "A new customer costs €90."
+    assert customer_cost(health(), "EUR") is None
+
+
+def test_good_and_bad_follow_the_indicator_not_the_sign():
+    assert tone_of(explained(100.0, 130.0, "cac")) == "worse"
+    assert tone_of(explained(130.0, 100.0, "cac")) == "better"
+    assert tone_of(explained(100.0, 130.0, "average_deal")) == "better"
+    assert tone_of(explained(130.0, 100.0, "average_deal")) == "worse"
+    assert tone_of(explained(100.0, 130.0, lower=-1.0)) == "noise"
+
+
+def test_cards_show_the_periods_that_are_compared():
+    kpis = [Kpi("cac", 90.0, "money", 9, 80.0, 100.0), Kpi("average_deal", 5.0, "money", 9, 4, 6)]
+    cards = print_cards(health([explained(100.0, 130.0)], kpis), "EUR", "en")
+    assert [card["value"] for card in cards] == ["€130", "€5"]
+    assert cards[0]["before"] == "before: €100"
+    assert cards[0]["change"] == "+30%"
+    assert [card["tone"] for card in cards] == ["worse", "none"]
+    assert cards[0]["action"]
+    assert cards[1]["tone_said"] == "no earlier period to compare with"
+
+
+def stages(lost):
+    names = ["lead", "mql", "sql", "won"]
+    frame = pd.DataFrame({"stage": names, "next_stage": [*names[1:], None]})
+    return frame.assign(lost=[*lost, np.nan], entered=[90, 60, 30, 10])
+
+
+def test_contacts_stop_where_most_are_lost():
+    said = stopping_point(health(stages=stages([5, 40, 20]))).sentence()
+    assert "“Qualified by marketing (MQL)” and “Accepted by sales (SQL)”: 40 of 60" in said
+    turned = stopping_point(health(stages=stages([50, 40, 20]))).sentence()
+    assert "“Lead” and “Qualified by marketing (MQL)”: 50 of 90" in turned
+    assert stopping_point(health(stages=stages([0, 0, 0]))) is None
+
+
+def test_the_answer_has_three_sentences_and_hides_no_fault():
+    leader = (Finding("attribution.leader", 0.3, because=(Finding("attribution.interval", None),)),)
+    given = {"budget": made_up(), "calls": made_up_calls(), "gaps": (), "currency": "EUR"}
+    sound = answers(leader, health=health([explained(100.0, 130.0)]), **given)
+    metrics = [one.metric for one in sound]
+    assert metrics == ["brief.budget_half", "attribution.leader", "brief.call"]
+    assert keys(sound[1]) == ["attribution.leader", "brief.customer_cost"]
+    fault = answers(leader, health=health(structural=True), **given)
+    assert fault[0].metric == "action.mend_process"
+    assert len(fault) == 3
+    without = answers(
+        leader, budget=None, calls=None, gaps=(gap("calls"), gap()), currency="EUR",
+        health=health(stages=stages([5, 40, 20])),
+    )  # fmt: skip
+    assert [one.metric for one in without] == [
+        "brief.budget_gap", "attribution.leader", "brief.stops"
+    ]  # fmt: skip
+    assert without[0].sentence().startswith("Where to cut and where to push cannot be said yet.")
+    none = answers((), budget=None, calls=None, gaps=(), currency="EUR", health=None)
+    assert none == ()
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_budget_on_the_page_adds_up(lang):
+    names = [f"channel {i}" for i in range(13)]
+    page = Reader(render_brief(a_brief(budget=made_up(names, seed=4)), lang))
+    assert columns_add_up(page.tables["plan-table"], lang, skipped={1, 6, 7}) == 4
+    assert columns_add_up(page.tables["budget-table"], lang, skipped={1, 4, 5, 6, 7, 8, 9}) == 2
+    assert len(page.tables["plan-table"]) == 8 + 2
+    assert len(page.tables["budget-table"]) == 13 + 2
+
+
+def test_do_now_is_shown_where_it_is_not_the_plan():
+    assert not print_budget(made_up(stance="move"), "en")["has_now"]
+    half = print_budget(made_up(stance="half"), "en")
+    assert half["has_now"]
+    stay = print_budget(made_up(stance="stay"), "en")
+    assert [line["now"] for line in stay["lines"]] == [line["current"] for line in stay["lines"]]
+    assert [line["now"] for line in half["lines"]] != [line["current"] for line in half["lines"]]
+
+
+def test_a_hold_that_moves_is_explained():
+    advice = made_up()
+    assert print_budget(advice, "en")["hold_moves"]
+    held = advice.table["verdict"].eq("hold")
+    still = advice.table.assign(change=advice.table["change"].mask(held, 0.0))
+    assert not print_budget(replace(advice, table=still), "en")["hold_moves"]
+
+
+def test_credit_against_effect_is_said_where_they_differ():
+    advice = made_up()
+    pushed = advice.table.loc[advice.table["verdict"] == "push", "channel"].iloc[0]
+    lines = pd.DataFrame(
+        {"channel": advice.table["channel"], "spend": 100.0, "customers": 2.0, "cac": 50.0}
+    )
+    dear = lines.assign(cac=lines["cac"].mask(lines["channel"] == pushed, 99.0))
+    cheap = lines.assign(cac=lines["cac"].mask(lines["channel"] == pushed, 9.0))
+    said = "credit counts who was present, the mix what more spend adds"
+    assert said in render_brief(a_brief(budget=advice, economics=dear))
+    assert said not in render_brief(a_brief(budget=advice, economics=cheap))
+
+
+def test_capacity_is_held_against_the_leads_to_come():
+    assert "more than the 3 a week" in against_capacity(20.0, 3).sentence()
+    assert "sales can call 10 a week" in against_capacity(20.0, 10).sentence()
+    work = pd.DataFrame(
+        {"owner": ["a", "b"], "leads": [3.34, 3.33], "opportunities": 1.5, "hours": 9.6}
+    )
+    shown = print_work(work, 1, "en")
+    assert shown["total"] == {"leads": "6.7", "opportunities": "3.0", "hours": "19"}
+    assert "more than the 1 a week" in str(shown["said"])
+    assert print_work(work, None, "en")["said"] is None
+    assert print_work(None, 3, "en") is None
+    assert next_month(None, pd.DataFrame(), pd.Timestamp("2025-01-01", tz="UTC")) is None
+
+
+def test_advice_of_before_is_graded():
+    log = pd.DataFrame(
+        {
+            "key": ["2025-Q1", "2025-Q2"], "advised_on": ["2025-01-10", "2025-04-10"],
+            "advice": ["move", "stay"], "followed": [1.0, np.nan],
+            "expected_profit": [500.0, 10.0], "probability_better": [0.9, 0.5],
+            "profit": [300.0, np.nan], "standard_error": [90.0, np.nan],
+            "grade": ["as expected", "open"],
+        }
+    )  # fmt: skip
+    rows = print_decisions(log, "EUR", "it")
+    assert rows[0]["day"] == "10 gennaio 2025"
+    page = Reader(render_brief(a_brief(decisions=log, budget=made_up()), "it"))
+    assert [row[-1] for row in page.tables["decisions-table"][1:]] == [
+        "come atteso", "non ancora noto"
+    ]  # fmt: skip
+    assert "No decision has been noted yet" in render_brief(a_brief(budget=made_up()))
+
+
+def test_tests_say_whether_they_pay():
+    page = render_brief(a_brief(budget=made_up(pilots=pilots())))
+    verdicts = [row[-1] for row in Reader(page).tables["pilots-table"][1:]]
+    assert verdicts == ["run it", "does not pay"]
+    assert "The test that would tell most: <bdi>Fairs</bdi>, for 12 periods" in page
+    assert "None of them would pay" not in page
+    none = render_brief(a_brief(budget=made_up(pilots=pilots(pays=(False, False)))))
+    assert "None of them would pay for itself" in none
+    assert "The test that would tell most" not in none
+    assert "No test was planned" in render_brief(a_brief(budget=made_up()))
+
+
+def test_gaps_are_said_on_the_first_page_and_among_the_limits():
+    page = render_brief(a_brief(gaps=(gap("calls"), gap("budget"))))
+    front, rest = page.split('id="limits"')
+    assert front.count("No lead can be ranked. There are no leads.") == 1
+    assert "There is no advice on the budget." not in front
+    assert "There is no advice on the budget." in rest
+    assert "No lead can be ranked" not in render_brief(a_brief())
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_an_edition_shows_its_sections_and_the_first_page(edition):
+    brief = a_brief(budget=made_up(pilots=pilots()), calls=made_up_calls())
+    page = Reader(render_brief(brief, "en", edition))
+    shown = {"budget", "credit", "cost", "calls", "pilots"} & set(page.ids)
+    names = {"cost": "channels"}
+    assert {names.get(one, one) for one in shown} == EDITIONS[edition] & {
+        "budget", "credit", "channels", "calls", "pilots"
+    }  # fmt: skip
+    assert {"answer", "plan", "first-calls", "care", "limits"} <= set(page.ids)
+    assert ("script" in page.tags) == (edition != "weekly")
+
+
+def test_editions_differ_and_no_other_is_known():
+    assert EDITIONS["monthly"] == set(SECTIONS)
+    assert len({frozenset(one) for one in EDITIONS.values()}) == 3
+    assert all(one <= set(SECTIONS) for one in EDITIONS.values())
+    with pytest.raises(Exception, match="edition is 'daily'; choose one of"):
+        render_brief(a_brief(), "en", "daily")

@@ -1,0 +1,294 @@
+"""Where the budget should go: the right way on known returns, else what is missing."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.interpolate import PchipInterpolator
+from scipy.special import ndtr
+
+from mmm.channels import ChannelMap
+from mmm.run.budgeting import LEAST, advise_budget, careful
+from mmm.run.gaps import NoAnswer
+from mmm.run.outcome import known_on, new_business, unit_value, weeks_of
+from tests.run.companies import AS_OF, config_of, deals_from, lead_tables, silent, spend_table
+
+RETURNS = {"Fairs": 8.0, "Banner": 0.1}
+SPENDS = {"Fairs": 1500.0, "Banner": 3500.0}
+
+
+def company(n_weeks=80, constant=(), returns=RETURNS, seed=4):
+    rng = np.random.default_rng(seed)
+    spend = spend_table(rng, n_weeks, SPENDS, constant)
+    return {"spend": spend, "deals": deals_from(rng, spend, returns)}
+
+
+def advised(tables, **sections):
+    return advise_budget(tables, ChannelMap(), config_of(**sections), as_of=AS_OF, progress=silent)
+
+
+def refused(tables, **sections):
+    with pytest.raises(NoAnswer) as caught:
+        advised(tables, **sections)
+    return caught.value.gap
+
+
+@pytest.fixture(scope="module")
+def known():
+    return advised(company(), funnel={"margin": 0.5})
+
+
+def test_money_moves_from_the_channel_that_loses_to_the_one_that_earns(known):
+    advice, gaps = known
+    table = advice.table.set_index("channel")
+    assert advice.outcome == "won_value"
+    assert table.loc["Fairs", "verdict"] == "push"
+    assert table.loc["Banner", "verdict"] in ("cut", "hold")
+    assert table.loc["Fairs", "change"] == pytest.approx(-table.loc["Banner", "change"])
+    assert table.loc["Fairs", "change"] > 0.4 * table.loc["Fairs", "current"]
+    assert advice.stance in ("move", "half")
+    assert advice.probability_better > 0.7
+    assert gaps == ()
+
+
+def test_the_table_adds_up(known):
+    table = known[0].table
+    assert table["proposed"].sum() == pytest.approx(table["current"].sum(), rel=1e-6)
+    assert (table["proposed"] >= table["low"] - 1e-6).all()
+    assert (table["proposed"] <= table["high"] + 1e-6).all()
+    np.testing.assert_allclose(table["proposed"] - table["current"], table["change"])
+    step = {"move": 1.0, "half": 0.5}[known[0].stance]
+    np.testing.assert_allclose(table["recommended"], table["current"] + step * table["change"])
+
+
+def at(grid, values, spend):
+    lines = [PchipInterpolator(x, y, axis=-1) for x, y in zip(grid.spend, values, strict=True)]
+    return sum(line(x) for line, x in zip(lines, spend, strict=True))
+
+
+def test_the_curves_give_the_profit_and_the_chance_of_the_plan(known):
+    advice, _ = known
+    grid = advice.curves
+    rows = advice.table.set_index("channel").loc[list(grid.channels)]
+    today, plan = rows["current"].to_numpy(), rows["proposed"].to_numpy()
+    moved = plan - today
+    held = at(grid, grid.held_mean, plan) - at(grid, grid.held_mean, today)
+    profit = advice.margin * held - moved.sum()
+    assert profit == pytest.approx(advice.expected_profit, rel=0.005)
+    draws = np.moveaxis(grid.draws.astype(np.float64), 1, 0)
+    each = advice.margin * (at(grid, draws, plan) - at(grid, draws, today)) - moved.sum()
+    spread = np.sqrt(((grid.tau * moved) ** 2).sum())
+    assert ndtr(each / spread).mean() == pytest.approx(advice.probability_better, abs=0.05)
+    assert len(grid.draws) <= 200
+    assert (np.diff(grid.response_mean, axis=1) >= -1e-9).all()
+
+
+def test_the_plan_is_the_best_split_on_the_curves(known):
+    advice, _ = known
+    grid = advice.curves
+    rows = advice.table.set_index("channel").loc[list(grid.channels)]
+    best = at(grid, grid.response_mean, rows["proposed"].to_numpy())
+    total = rows["current"].sum()
+    for first in np.linspace(rows["low"].iloc[0], rows["high"].iloc[0], 41):
+        other = total - first
+        if rows["low"].iloc[1] <= other <= rows["high"].iloc[1]:
+            assert at(grid, grid.response_mean, [first, other]) <= best * 1.005
+
+
+def test_the_calendar_holds_the_advice_of_a_quarter(known):
+    advice, _ = known
+    spent = advice.calendar[list(advice.table["channel"])].astype("float64").sum()
+    advised_spend = advice.table.set_index("channel")["recommended"] * len(advice.calendar)
+    np.testing.assert_allclose(spent[advised_spend.index], advised_spend, atol=0.01)
+    assert str(advice.calendar["date"].iloc[0].date()) == "2024-12-30"
+
+
+def test_scenarios_and_tests_stand_side_by_side(known):
+    advice, _ = known
+    assert advice.scenarios["scenario"].tolist() == ["plan", "more", "less"]
+    plan = advice.scenarios.set_index("scenario").loc["plan"]
+    assert plan["profit"] == pytest.approx(advice.expected_profit, rel=1e-9)
+    assert set(advice.pilots["channel"]) == set(RETURNS)
+
+
+def test_two_runs_are_equal(known):
+    again, _ = advised(company(), funnel={"margin": 0.5})
+    pd.testing.assert_frame_equal(again.table, known[0].table)
+    pd.testing.assert_frame_equal(again.pilots, known[0].pilots)
+    assert np.array_equal(again.curves.draws, known[0].curves.draws)
+    assert again.diagnostics == known[0].diagnostics
+
+
+def test_a_run_knows_nothing_later_than_its_day():
+    tables = company()
+    day = pd.Timestamp("2024-06-30T23:59:59Z")
+    whole = weeks_of(tables, ChannelMap(), config_of().mix, day)
+    spend = tables["spend"][tables["spend"]["date"] <= "2024-06-30"]
+    spend.attrs = tables["spend"].attrs
+    deals = tables["deals"][tables["deals"]["closed_at"] <= day]
+    deals.attrs = tables["deals"].attrs
+    cut = weeks_of({"spend": spend, "deals": deals}, ChannelMap(), config_of().mix, day)
+    pd.testing.assert_frame_equal(whole.frame, cut.frame)
+    assert whole.frame["date"].max() == pd.Timestamp("2024-06-24")
+
+
+def test_later_ends_are_open_on_a_day():
+    leads, deals = lead_tables(np.random.default_rng(0))
+    day = pd.Timestamp("2024-06-30T00:00Z")
+    then = known_on(deals, day)
+    assert (then["created_at"] <= day).all()
+    late = deals.set_index("deal_id").loc[then["deal_id"], "closed_at"].to_numpy() > day
+    assert then.loc[late, "won"].isna().all()
+    assert late.any()
+    assert not (known_on(leads, day)["ended_at"] > day).any()
+
+
+# What is missing, and what would mend it.
+
+
+def test_without_spend_it_says_so_in_both_languages():
+    tables = company()
+    del tables["spend"]
+    gap = refused(tables)
+    assert gap.sentence("en") == (
+        "There is no advice on the budget. There is no spend. Add the table under [spend] in "
+        "mmm.toml, one row a channel and week."
+    )
+    assert gap.sentence("it") == (
+        "Non c’è alcun consiglio sul budget. Manca la spesa. Aggiungete la tabella alla voce "
+        "[spend] di mmm.toml, una riga per canale e settimana."
+    )
+
+
+def test_bad_input_ten_weeks_of_spend_are_too_few():
+    gap = refused(company(n_weeks=10))
+    missing = LEAST["week"] - gap.reason.facts["n"]
+    assert gap.reason.metric == "missing.few_weeks"
+    assert f"at least {LEAST['week']} are needed. Add {missing} earlier weeks" in gap.sentence("en")
+    assert f"ne servono almeno {LEAST['week']}. Aggiungete {missing} settimane" in gap.sentence(
+        "it"
+    )
+
+
+def test_bad_input_08_a_constant_channel_is_named_and_tested():
+    advice, gaps = advised(company(n_weeks=60, constant=("Banner",)), funnel={"margin": 0.5})
+    (gap,) = gaps
+    assert advice.table.set_index("channel").loc["Banner", "verdict"] == "test"
+    assert gap.answer == "returns"
+    assert "The spend on Banner never changes: what it brings cannot be told" in gap.sentence("en")
+    assert "La spesa su Banner non cambia mai: quanto porta non si distingue" in gap.sentence("it")
+
+
+def test_bad_input_08_nothing_is_advised_where_no_channel_ever_changes():
+    gap = refused(company(constant=("Fairs", "Banner")))
+    assert gap.reason.metric == "missing.never_changes"
+    assert "The spend on Banner and Fairs never changes" in gap.sentence("en")
+    assert "La spesa su Banner e Fairs non cambia mai" in gap.sentence("it")
+
+
+def test_without_a_margin_revenue_counts_and_that_is_said():
+    advice, gaps = advised(company(n_weeks=60))
+    (gap,) = gaps
+    assert (advice.margin, advice.margin_known) == (1.0, False)
+    assert "No margin is given, so that all revenue counts as profit." in gap.sentence("en")
+    assert "Il margine non è indicato, quindi tutto il ricavo conta" in gap.sentence("it")
+
+
+def test_rules_that_clash_are_told_before_the_fit(monkeypatch):
+    monkeypatch.setattr("mmm.run.budgeting.fit_mix", lambda *_: pytest.fail("it was fitted"))
+    gap = refused(company(), mix={"total": 1e9})
+    assert gap.reason.metric == "missing.rules_clash"
+    assert "two rules clash: the total of 1e+09" in gap.sentence("en")
+    assert "Cambiate il totale o i limiti" in gap.sentence("it")
+
+
+def test_deals_without_value_cannot_weigh_a_lead():
+    rng = np.random.default_rng(5)
+    leads, deals = lead_tables(rng)
+    tables = {
+        "spend": spend_table(rng, 50, SPENDS),
+        "leads": leads,
+        "deals": deals.drop(columns="value"),
+    }
+    gap = refused(tables)
+    assert gap.reason.metric == "missing.no_value"
+    worth = weeks_of(tables, ChannelMap(), config_of(mix={"unit_value": 300}).mix, AS_OF)
+    assert (worth.outcome, worth.unit_value) == ("leads", 300.0)
+
+
+@pytest.mark.parametrize(
+    ("mix", "reason"),
+    [({"outcome": "sales"}, "unknown_outcome"), ({"channels": ["Fiere"]}, "unknown_channels")],
+)
+def test_wrong_names_are_named(mix, reason):
+    gap = refused(company(n_weeks=40), mix=mix)
+    assert gap.reason.metric == f"missing.{reason}"
+
+
+# Which outcome is explained, and what a unit of it is worth.
+
+
+def test_leads_are_counted_where_too_few_deals_are_won():
+    rng = np.random.default_rng(6)
+    leads, deals = lead_tables(rng, n=400, hot_rate=0.3, cold_rate=0.05)
+    tables = {"spend": spend_table(rng, 52, SPENDS), "leads": leads, "deals": deals}
+    weeks = weeks_of(tables, ChannelMap(), config_of().mix, AS_OF)
+    assert weeks.outcome == "leads"
+    assert weeks.frame["leads"].sum() == pytest.approx(len(leads), abs=20)
+    assert [name for name, _ in weeks.thin] == ["won_value", "opportunities"]
+
+
+def test_a_lead_is_worth_what_ended_leads_brought():
+    leads, deals = lead_tables(np.random.default_rng(7))
+    ended = leads["ended_at"].notna().sum()
+    worth = unit_value({"leads": leads, "deals": deals}, "leads", AS_OF)
+    old = (AS_OF - leads["created_at"]).dt.days >= 180
+    ripe = (leads["ended_at"].notna() | old).sum()
+    assert ended <= ripe
+    assert worth == pytest.approx(5000.0 * len(deals) / ripe)
+    won = unit_value({"deals": deals}, "won_deals", AS_OF)
+    assert won == pytest.approx(5000.0)
+
+
+def test_renewals_are_no_new_business():
+    _, deals = lead_tables(np.random.default_rng(8))
+    mixed = deals.assign(kind=["new", "renewal"] * (len(deals) // 2) + ["new"] * (len(deals) % 2))
+    kept, left_out = new_business(mixed)
+    assert left_out
+    assert set(kept["kind"]) == {"new"}
+    assert new_business(deals) == (deals, False)
+
+
+def test_a_ready_table_is_read_with_its_controls(tmp_path):
+    rng = np.random.default_rng(9)
+    n = 60
+    spend = rng.gamma(2.0, 50.0, (n, 2)).round(2)
+    frame = pd.DataFrame(
+        {
+            "week": pd.date_range("2023-01-02", periods=n, freq="W-MON").strftime("%Y-%m-%d"),
+            "a": spend[:, 0],
+            "b": spend[:, 1],
+            "price": rng.normal(10, 1, n).round(2),
+            "sales": (900 + spend @ [3.0, 0.5] + rng.normal(0, 30, n)).round(2),
+        }
+    )
+    frame.to_csv(tmp_path / "weeks.csv", index=False)
+    mix = {"source": str(tmp_path / "weeks.csv"), "date": "week", "outcome": "sales"}
+    mix |= {"channels": ["a", "b"], "controls": ["price"], "unit_value": 2.0}
+    weeks = weeks_of({}, ChannelMap(), config_of(mix=mix).mix, AS_OF)
+    assert (weeks.channels, weeks.controls, weeks.every) == (("a", "b"), ("price",), "week")
+    np.testing.assert_allclose(weeks.spend, frame[["a", "b"]].to_numpy().T)
+
+
+def test_counted_records_move_half_at_most(known):
+    advice, _ = known
+
+    @dataclasses.dataclass(frozen=True)
+    class Plan:
+        advice: str
+
+    assert careful(Plan("move"), "leads").advice == "move half, then test"
+    assert careful(Plan("move"), "won_value").advice == "move"
+    assert careful(Plan("stay"), "leads").advice == "stay"
+    assert advice.notes[0].metric == "budget_note.counted"

@@ -1,0 +1,253 @@
+"""Whom to call first: the leads that are won more often, else what is missing."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmm.channels import ChannelMap
+from mmm.errors import ConfigError
+from mmm.run.calling import FEWEST, call_first, fates, named, to_call
+from mmm.run.deal_value import deal_values, shrunk_means
+from mmm.run.gaps import NoAnswer
+from mmm.wording import LANGUAGES
+from tests.run.companies import AS_OF, config_of, lead_tables, silent
+
+
+def called(leads, deals, as_of=AS_OF, **sections):
+    tables = {"leads": leads, "deals": deals} if leads is not None else {"deals": deals}
+    return call_first(tables, ChannelMap(), config_of(**sections), as_of=as_of, progress=silent)
+
+
+def refused(leads, deals, **options):
+    with pytest.raises(NoAnswer) as caught:
+        called(leads, deals, **options)
+    return caught.value.gap
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return lead_tables(np.random.default_rng(1))
+
+
+@pytest.fixture(scope="module")
+def calls(tables):
+    return called(*tables, scoring={"horizon_days": 60}, funnel={"margin": 0.4})
+
+
+def test_leads_that_asked_for_a_demo_come_first(tables, calls):
+    asked = tables[0].set_index("lead_id")["asked_demo"].astype("int64")
+    order = asked.loc[calls.every["lead_id"]].to_numpy()
+    n = int(order.sum())
+    assert 0 < n < len(order)
+    assert order[:n].mean() > 0.9
+    assert calls.has_signal
+
+
+def test_the_probabilities_tell_the_two_kinds_apart_as_they_are(tables, calls):
+    asked = tables[0].set_index("lead_id")["asked_demo"].astype("int64")
+    asked = asked.loc[calls.every["lead_id"]].to_numpy() == 1
+    p = calls.every["probability"].to_numpy()
+    assert p[asked].mean() == pytest.approx(0.5, abs=0.15)
+    assert p[~asked].mean() == pytest.approx(0.08, abs=0.06)
+
+
+def test_worth_is_probability_times_value(calls):
+    rows = calls.every
+    np.testing.assert_allclose(rows["expected_value"], rows["probability"] * rows["value"])
+    assert rows["value"].eq(5000.0).all()
+    assert calls.n_now == (rows["next_action"] == "call now").sum()
+    assert calls.by_grade["n"].sum() == calls.n_open == len(rows)
+    assert calls.by_grade["expected_wins"].sum() == pytest.approx(rows["probability"].sum())
+    assert len(calls.table) <= 20
+
+
+def test_reasons_are_said_in_both_languages(calls):
+    for column in ("reason", "because"):
+        for said in calls.every[column]:
+            assert set(said) == set(LANGUAGES)
+            assert said["en"] != said["it"]
+    assert "asked_demo: 1. Such leads convert" in calls.every["reason"].iloc[0]["en"]
+    assert "asked_demo: 1. I lead così" in calls.every["reason"].iloc[0]["it"]
+
+
+def test_capacity_bounds_the_calls(tables, calls):
+    assert calls.n_now > 3
+    few = called(*tables, scoring={"horizon_days": 60, "capacity_a_week": 3})
+    assert few.n_now <= 3
+    assert few.every["next_action"].iloc[0] == "call now"
+
+
+def test_two_rankings_are_equal(tables, calls):
+    again = called(*tables, scoring={"horizon_days": 60}, funnel={"margin": 0.4})
+    pd.testing.assert_frame_equal(again.every, calls.every)
+    pd.testing.assert_frame_equal(again.metrics, calls.metrics)
+
+
+def test_nothing_later_than_the_day_is_used(tables):
+    leads, deals = tables
+    day = pd.Timestamp("2024-09-30T00:00Z")
+    settings = {"scoring": {"horizon_days": 60}}
+    whole = called(leads, deals, day, **settings)
+    before = leads[leads["created_at"] <= day]
+    before = before.assign(ended_at=before["ended_at"].mask(before["ended_at"] > day))
+    early = deals[deals["closed_at"] <= day]
+    before.attrs, early.attrs = leads.attrs, deals.attrs
+    cut = called(before, early, day, **settings)
+    np.testing.assert_allclose(
+        whole.every.set_index("lead_id")["probability"].sort_index(),
+        cut.every.set_index("lead_id")["probability"]
+        .sort_index()
+        .reindex(sorted(whole.every["lead_id"])),
+    )
+
+
+def test_open_opportunities_are_not_called(tables):
+    leads, deals = tables
+    waiting, n_in_pipeline, _ = to_call(leads, deals, 60, AS_OF)
+    assert n_in_pipeline == 0
+    worked = waiting.iloc[:4]
+    opened = pd.DataFrame(
+        {
+            "deal_id": [f"open{i}" for i in range(4)],
+            "person_id": worked["person_id"].to_numpy(),
+            "created_at": (worked["created_at"] + pd.Timedelta(days=1)).to_numpy(),
+            "won": pd.array([pd.NA] * 4, dtype="boolean"),
+        }
+    )
+    more = pd.concat([deals, opened], ignore_index=True)
+    fewer, n_in_pipeline, _ = to_call(leads, more, 60, AS_OF)
+    assert n_in_pipeline == 4
+    assert set(fewer["lead_id"]) == set(waiting["lead_id"]) - set(worked["lead_id"])
+
+
+def test_without_ends_old_leads_are_not_called(tables):
+    leads, deals = tables
+    waiting, _, n_gone = to_call(leads.drop(columns="ended_at"), deals, 60, AS_OF)
+    age = (AS_OF - waiting["created_at"]).dt.days
+    assert age.max() <= 150
+    assert n_gone > 0
+
+
+def test_without_values_grades_a_and_b_are_called(tables):
+    leads, deals = tables
+    found = called(leads, deals.drop(columns="value"), scoring={"horizon_days": 60})
+    rows = found.every
+    assert not found.value_known
+    assert (rows["next_action"].eq("call now") == rows["grade"].isin(["A", "B"])).all()
+    assert rows["probability"].is_monotonic_decreasing
+    two = called(
+        leads,
+        deals.drop(columns="value"),
+        scoring={"horizon_days": 60, "capacity_a_week": 2},
+    )
+    assert two.n_now == 2
+
+
+# What is missing, and what would mend it.
+
+
+def test_without_leads_it_says_so_in_both_languages(tables):
+    gap = refused(None, tables[1])
+    assert gap.sentence("en") == (
+        "No lead can be ranked. There are no leads. Add the table under [leads] in mmm.toml."
+    )
+    assert gap.sentence("it") == (
+        "Non si può ordinare alcun lead. Mancano i lead. Aggiungete la tabella alla voce [leads] "
+        "di mmm.toml."
+    )
+
+
+def test_bad_input_one_class_of_leads_is_told(tables):
+    leads, deals = tables
+    none = refused(leads, deals.assign(won=False))
+    assert none.reason.metric == "missing.none_won"
+    assert "nessuno è stato vinto entro 90 giorni" in none.sentence("it")
+    won = leads[leads["person_id"].isin(deals["person_id"])]
+    won.attrs = leads.attrs
+    every = refused(won, deals)
+    assert every.reason.metric == "missing.all_won"
+    assert "there is nothing to tell apart" in every.sentence("en")
+
+
+def test_few_wins_are_counted(tables):
+    leads, deals = tables
+    few = refused(leads, deals.iloc[:5])
+    assert few.reason.metric == "missing.few_fates"
+    assert few.reason.facts["won"] == 5
+    assert f"at least {FEWEST} of each are needed" in few.sentence("en")
+
+
+def test_young_leads_have_had_no_time(tables):
+    leads, deals = tables
+    gap = refused(leads, deals, scoring={"horizon_days": 1000})
+    assert gap.reason.metric == "missing.young_leads"
+
+
+def test_nobody_is_left_to_call(tables):
+    leads, deals = tables
+    ended = leads[leads["ended_at"].notna()]
+    ended.attrs = leads.attrs
+    gap = refused(ended, deals, scoring={"horizon_days": 60})
+    assert gap.reason.metric == "missing.none_open"
+
+
+def test_fates_are_counted_at_every_look():
+    text = "%Y-%m-%dT%H:%M:%SZ"
+    born = pd.Timestamp("2024-01-01T00:00Z")
+    leads = pd.DataFrame({"person_id": ["a", "b"], "created_at": [born, born]})
+    days = [pd.Timedelta(days=100), pd.Timedelta(days=20)]
+    deals = pd.DataFrame(
+        {"person_id": ["a", "b"], "won": True, "closed_at": [born + d for d in days]}
+    )
+    # The first is won 100 days after it came in: not within 30 days of that, but of the last look.
+    assert fates(leads, deals, 30, AS_OF) == (2, 2)
+    assert fates(leads, deals, 5, AS_OF) == (2, 0)
+    assert fates(leads, deals, 30, pd.Timestamp(born + days[1]).strftime(text) and born) == (0, 0)
+
+
+# Names and values.
+
+
+@pytest.mark.parametrize(
+    ("said", "lang", "better"),
+    [
+        ("is_sql: 1. So.", "en", "Accepted by sales (SQL): yes. So."),
+        ("was_contacted: 0. So.", "it", "Contattato dalle vendite: no. So."),
+        ("share_Events: 0.5. So.", "it", "Quota di contatti tramite Fiere ed eventi: 0.5. So."),
+        ("job_level: owner. So.", "en", "job_level: owner. So."),
+    ],
+)
+def test_features_are_called_by_what_they_are(said, lang, better):
+    assert named(said, lang) == better
+
+
+def test_segments_that_differ_keep_their_means_and_others_do_not():
+    rng = np.random.default_rng(2)
+    big = np.concatenate([rng.normal(1000, 100, 80), rng.normal(5000, 100, 80)])
+    mean, error = shrunk_means(big, pd.Series(["a"] * 80 + ["b"] * 80))
+    assert mean["a"] == pytest.approx(big[:80].mean(), rel=0.01)
+    assert mean["b"] == pytest.approx(big[80:].mean(), rel=0.01)
+    same = rng.normal(3000, 1000, 160)
+    mean, error = shrunk_means(same, pd.Series(["a", "b"] * 80))
+    apart = abs(same[::2].mean() - same[1::2].mean())
+    assert abs(mean["a"] - mean["b"]) < 0.7 * apart
+    assert error["(all)"] == pytest.approx(same.std(ddof=1) / np.sqrt(160))
+
+
+@given(st.lists(st.tuples(st.floats(1, 1e6), st.sampled_from("abcd")), min_size=2, max_size=40))
+def test_a_shrunk_mean_lies_between_its_own_and_the_rest(rows):
+    value = np.array([x for x, _ in rows])
+    mean, _ = shrunk_means(value, pd.Series([s for _, s in rows]))
+    for one in mean.values():
+        assert value.min() - 1e-6 <= one <= value.max() + 1e-6
+
+
+def test_a_segment_that_does_not_exist_is_named(tables):
+    leads, deals = tables
+    with pytest.raises(ConfigError, match="value_by is 'sector'"):
+        deal_values(leads, deals, "sector")
+    by = deal_values(leads, deals, "source")
+    assert (by["value_lower"] <= by["value"]).all()
+    assert deal_values(leads, deals.drop(columns="value"))["value"].isna().all()

@@ -1,0 +1,119 @@
+"""`mmm forget`: a person leaves the ledgers, and is not written again."""
+
+import json
+import sqlite3
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mmm.errors import ConfigError, MmmError, TargetBusy
+from mmm.prediction.writeback import locked
+from mmm.run.forgetting import empty_lead, forget_lead
+from tests.prediction.writeback.fakes import FakeTarget
+from tests.test_cli_score import folder, quick, refused, to_run, trained
+
+__all__ = ["folder", "quick", "trained"]
+
+LEDGER = "mmm-ledger.sqlite"
+
+
+def test_a_person_is_forgotten(folder, quick):
+    quick(*to_run(to="file:kept.csv"))
+    assert b"L0004" in (folder / LEDGER).read_bytes()
+    beside = folder / f"{LEDGER}.not-written.csv"
+    pd.DataFrame({"lead_id": ["L0004", "L0009"], "reason": "locked"}).to_csv(beside, index=False)
+    said = json.loads(quick("forget", "L0004", "--to", "file:kept.csv", "--json").out)
+    found = {look["file"]: look["found"] for look in said["looked_at"]}
+    assert found[LEDGER] == 2
+    assert found[beside.name] == 1
+    assert found["model/model.json"] == 0
+    assert list(said["emptied"].values()) == [True]
+    for path in folder.glob(f"{LEDGER}*"):
+        assert b"L0004" not in path.read_bytes(), path
+    kept = pd.read_csv(folder / "kept.csv").set_index("lead_id")
+    assert kept.loc["L0004"].isna().all()
+    again = json.loads(quick(*to_run("--json", to="file:kept.csv")).out)
+    assert (again["n"], again["n_forgotten"]) == (59, 1)
+    assert again["writing"]["did"] == "nothing"
+    quick(*to_run())
+    assert "L0004" not in set(pd.read_csv(folder / "scores.csv")["lead_id"])
+    assert "0 found" in quick("forget", "L0004").out
+
+
+def test_a_person_in_a_model_is_said(folder, quick):
+    path = folder / "model" / "card.json"
+    path.write_text(path.read_text().replace('"', '"anna@example.com, ', 1))
+    said = refused(quick, "forget", "L0004", "--also", "anna@example.com")
+    assert "1 files of models hold the person, such as model/card.json" in said
+    assert "Train again" in said
+
+
+def test_words_are_found_in_arrays_and_parts_of_words_are_not(tmp_path):
+    model = tmp_path / "model"
+    model.mkdir()
+    np.savez_compressed(model / "arrays.npz", levels=np.array(["Ada", "L1", "XL1"]))
+    (model / "model.json").write_text('{"levels": ["L12", "AL1", "L1", "è"]}' + " " * 3_000_000)
+    looks = {look.file.name: look for look in forget_lead("L1", [], [model])}
+    assert looks["arrays.npz"].found == 1
+    assert not looks["arrays.npz"].removed
+    assert looks["model.json"].found == 1
+    assert all(look.removed for look in forget_lead("L3", [], [model]))
+    assert forget_lead("è", [], [model])[1].found == 1
+    edge = model / "edge.txt"
+    for before in (0, 5, (1 << 20) - 1, 1 << 20):
+        edge.write_text(" " * before + "Lead-77")
+        assert forget_lead("Lead-77", [], [model])[1].found == 1
+
+
+def test_what_cannot_be_forgotten(folder, quick, tmp_path, monkeypatch):
+    assert "no ledger" in refused(quick, "forget", "L1", "--ledger", "gone.sqlite")
+    with pytest.raises(ConfigError, match="id of a lead is empty"):
+        forget_lead(" ", [], [folder])
+    with pytest.raises(ConfigError, match="no folder"):
+        forget_lead("L1", [], [tmp_path / "gone"])
+    quick(*to_run(to="file:kept.csv"))
+    with locked(folder / LEDGER), pytest.raises(TargetBusy):
+        forget_lead("L1", [folder / LEDGER], [])
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    with pytest.raises(MmmError, match="neither"):
+        forget_here()
+
+
+def forget_here():
+    from mmm.cli import app
+
+    app(["forget", "L1"], standalone_mode=False)
+
+
+def test_another_key_is_refused_while_somebody_is_to_be_left_alone(folder, quick, monkeypatch):
+    quick(*to_run(to="file:kept.csv"))
+    quick("forget", "L0004")
+    monkeypatch.setenv("MMM_LEDGER_KEY", "another key, long enough")
+    with pytest.raises(ConfigError, match="key is not the one"):
+        quick(*to_run("--log", "text", to="file:kept.csv"))
+    monkeypatch.setenv("MMM_LEDGER_KEY", "short")
+    with pytest.raises(ConfigError, match="5 characters"):
+        quick(*to_run("--log", "text", to="file:kept.csv"))
+
+
+def test_the_key_is_for_its_owner_alone(folder, quick):
+    quick(*to_run(to="file:kept.csv"))
+    key = folder / f"{LEDGER}.key"
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert (folder / LEDGER).stat().st_mode & 0o777 == 0o600
+    with sqlite3.connect(folder / LEDGER) as connection:
+        dump = "\n".join(connection.iterdump())
+    connection.close()
+    assert key.read_text() not in dump
+
+
+def test_a_lead_without_values_is_not_written():
+    target = FakeTarget(["L1"])
+    assert not empty_lead(target, "L1")
+    assert not empty_lead(target, "L2")
+    target.rows["L1"]["mmm_grade"] = "A"
+    assert empty_lead(target, "L1")
+    assert target.rows["L1"]["mmm_grade"] is None
+    assert target.n_writes == 1

@@ -1,0 +1,70 @@
+"""`mmm init` as a user meets it: a file that runs, nothing replaced, every question visible."""
+
+import json
+import shutil
+import tomllib
+
+import pandas as pd
+
+from mmm import datasets
+from tests.test_cli import mmm, one_line_of_error
+
+
+def copied(folder, *names):
+    for name in names:
+        shutil.copy(datasets.path(name), folder)
+
+
+def test_a_folder_of_tables_becomes_a_configuration_that_check_accepts(tmp_path):
+    copied(tmp_path, "touches", "deals", "leads", "spend")
+    done = mmm("init", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "deals: deals.csv, 12 columns guessed" in done.stdout
+    assert "mmm check mmm.toml" in done.stdout
+    settings = tomllib.loads((tmp_path / "mmm.toml").read_text("utf-8"))
+    assert settings["deals"]["source"] == "deals.csv"
+    check = mmm("check", "mmm.toml", cwd=tmp_path)
+    assert check.returncode == 0, check.stderr
+
+
+def test_an_existing_configuration_is_kept_unless_forced(tmp_path):
+    copied(tmp_path, "deals", "leads")
+    (tmp_path / "mmm.toml").write_text("mine")
+    assert "Pass --force" in one_line_of_error(mmm("init", cwd=tmp_path))
+    assert (tmp_path / "mmm.toml").read_text() == "mine"
+    assert mmm("init", "--force", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "mmm.toml").read_text() != "mine"
+    assert ".toml" in one_line_of_error(mmm("init", "--out", "deals.csv", "--force", cwd=tmp_path))
+
+
+def test_the_file_lies_where_it_is_asked_and_reads_from_there(tmp_path):
+    copied(tmp_path, "deals", "leads")
+    out = tmp_path / "settings" / "company.toml"
+    done = mmm("init", tmp_path / "deals.csv", tmp_path / "leads.csv", "--out", out, "--lang", "it")
+    assert done.returncode == 0, done.stderr
+    text = out.read_text("utf-8")
+    assert tomllib.loads(text)["leads"]["source"] == "../leads.csv"
+    assert "Impostazioni di mmm" in text
+    assert mmm("check", out).returncode == 0
+
+
+def test_json_names_what_was_guessed_and_what_is_wrong(tmp_path):
+    deals = pd.read_csv(datasets.path("deals"))
+    pd.concat([deals, deals.head(1)]).to_csv(tmp_path / "deals.csv", index=False)
+    copied(tmp_path, "leads")
+    (tmp_path / "broken.csv").write_bytes(b"\x00")
+    done = mmm("init", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["tables"]["deals"]["columns"]["won"] == "won"
+    assert 'on_duplicate = "first"' in said["tables"]["deals"]["problem"]
+    assert said["unread"][0]["file"] == "broken.csv"
+    text = (tmp_path / "mmm.toml").read_text("utf-8")
+    assert "to mend" in text
+    assert said["questions"] == text.count("# question: ") > 0
+
+
+def test_mistakes_are_one_line(tmp_path):
+    assert "there is no table" in one_line_of_error(mmm("init", cwd=tmp_path))
+    assert "--lang" in one_line_of_error(mmm("init", "--lang", "fr", cwd=tmp_path))
+    assert "Example: mmm init" in mmm("init", "--help").stdout

@@ -1,0 +1,225 @@
+"""`mmm score run` into customer systems, as a user meets it."""
+
+import json
+import sqlite3
+
+import pandas as pd
+import pytest
+import typer
+
+from mmm import datasets
+from mmm.crm.source import Extract
+from mmm.crm.target import FIELDS
+from mmm.errors import MmmError
+from mmm.prediction.writeback import letters_file, locked
+from tests.test_cli_score import folder, mmm, quick, refused, to_run, trained
+
+__all__ = ["folder", "quick", "trained"]
+
+SYSTEM = "sqlite:///crm.db"
+LEDGER = "mmm-ledger.sqlite"
+
+
+@pytest.fixture
+def system(folder):
+    """A database that is there; the fields of scores are not."""
+    sqlite3.connect(folder / "crm.db").close()
+    return folder
+
+
+def rows(folder, table="mmm_scores"):
+    with sqlite3.connect(folder / "crm.db") as connection:
+        found = pd.read_sql(f"SELECT * FROM {table}", connection)
+    connection.close()
+    return found
+
+
+def summary(quick, *options, to=SYSTEM):
+    return json.loads(quick(*to_run("--json", *options, to=to)).out)
+
+
+def test_prepared_written_nothing_new_taken_back(system, quick):
+    said = json.loads(quick("score", "prepare", "--to", SYSTEM, "--dry-run", "--json").out)
+    assert said["fields"] == list(FIELDS)
+    assert "Created in" in quick("score", "prepare", "--to", SYSTEM).out
+    assert "All fields are there" in quick("score", "prepare", "--to", SYSTEM).out
+    done = summary(quick)
+    assert (done["writing"]["did"], done["writing"]["n_written"], done["n"]) == ("wrote", 60, 60)
+    found = rows(system)
+    assert len(found) == 60
+    assert found["mmm_probability"].between(0, 1).all()
+    assert set(found["mmm_grade"]) <= set("ABCD")
+    again = summary(quick)["writing"]
+    assert (again["did"], again["n_writes"], again["n_reads"]) == ("nothing", 0, 0)
+    batch = done["writing"]["batch"]
+    back = quick("score", "run", "--to", SYSTEM, "--undo", batch)
+    assert "Taken back in sqlite:///crm.db#mmm_scores: 60 leads." in back.out
+    assert rows(system)[list(FIELDS)].isna().all(axis=None)
+    assert "was taken back before" in quick("score", "run", "--to", SYSTEM, "--undo", batch).out
+    nothing = quick("score", "run", "--to", SYSTEM, "--resume", "--json").out
+    assert json.loads(nothing)["writing"]["did"] == "nothing"
+
+
+def test_the_log_is_json_lines_and_the_summary_one_object(system):
+    assert mmm("score", "prepare", "--to", SYSTEM, cwd=system).returncode == 0
+    done = mmm(*to_run("--json", to=SYSTEM), cwd=system)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["writing"]["n_written"] == 60
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert {"planned", "batch", "chunk", "done"} <= {line["event"] for line in lines}
+    assert all(line["at"].endswith("+00:00") for line in lines)
+    assert "L0005" not in done.stderr
+    wrong = mmm(*to_run("--within-days", "30", to=SYSTEM), cwd=system)
+    assert wrong.returncode == 2
+    last = json.loads(wrong.stderr.splitlines()[-1])
+    assert (last["level"], last["event"]) == ("error", "stopped")
+    assert "--within-days needs a model" in last["text"]
+
+
+def test_a_dry_run_shows_the_difference(system, quick):
+    quick("score", "prepare", "--to", SYSTEM)
+    before = {path.name for path in system.iterdir()}
+    said = quick(*to_run("--dry-run", "--log", "text", to=SYSTEM)).out
+    assert "Of 60 leads 60 would be written" in said
+    assert "nothing -> " in said
+    assert "and 50 more" in said
+    assert {path.name for path in system.iterdir()} == before
+    assert rows(system).empty
+
+
+def test_a_table_of_leads_is_updated_and_its_own_columns_stay(system, quick):
+    new = pd.read_csv(system / "new.csv")
+    with sqlite3.connect(system / "crm.db") as connection:
+        crm = new.head(58)[["lead_id"]].assign(stage="open")
+        crm.to_sql("Leads; drop", connection, index=False)
+    connection.close()
+    to = f"{SYSTEM}#table=Leads%3B%20drop"
+    quick("score", "prepare", "--to", to)
+    done = summary(quick, to=to)["writing"]
+    assert (done["n_written"], done["n_missing"]) == (58, 2)
+    found = rows(system, '"Leads; drop"')
+    assert set(found["stage"]) == {"open"}
+    assert found["mmm_grade"].notna().all()
+    assert letters_file(system / LEDGER).read_text().count("does not know this lead") == 2
+
+
+def test_limit_fields_and_a_file_that_is_kept_up_to_date(folder, quick):
+    to = "file:kept.csv"
+    options = ("--limit", "7", "--fields", "probability,grade")
+    assert summary(quick, *options, to=to)["writing"]["n_written"] == 7
+    assert summary(quick, "--fields", "probability,grade", to=to)["writing"]["n_written"] == 53
+    kept = pd.read_csv(folder / "kept.csv")
+    assert len(kept) == 60
+    assert kept["mmm_model"].isna().all()
+    assert "'=1+1" in set(kept["lead_id"])  # bad input 33: inert where a spreadsheet opens it
+    before = (folder / "kept.csv").read_bytes()
+    assert summary(quick, "--fields", "probability,grade", to=to)["writing"]["did"] == "nothing"
+    assert (folder / "kept.csv").read_bytes() == before
+    quick("score", "run", "--to", to, "--undo", "last")
+    assert pd.read_csv(folder / "kept.csv")["mmm_grade"].notna().sum() == 7
+
+
+def test_people_who_opt_out_are_neither_scored_nor_written(system, quick):
+    quick("score", "prepare", "--to", SYSTEM)
+    summary(quick)
+    new = pd.read_csv(system / "new.csv")
+    flag = new["lead_id"].isin(["L0004", "L0007"]).map({True: "yes", False: ""})
+    new.assign(no_profiling=flag).to_csv(system / "new.csv", index=False)
+    assert "extra 'no_profiling'" in errors(quick, *to_run(to=SYSTEM))
+    done = summary(quick, "--opt-out", "no_profiling")
+    assert (done["n"], done["n_opted_out"], done["writing"]["n_emptied"]) == (58, 2, 2)
+    found = rows(system).set_index("lead_id")
+    assert found.loc[["L0004", "L0007"], list(FIELDS)].isna().all(axis=None)
+    assert found["mmm_grade"].notna().sum() == 58
+    quick(*to_run("--opt-out", "no_profiling"))
+    assert len(pd.read_csv(system / "scores.csv")) == 58
+    assert "no column 'gone'" in errors(quick, *to_run("--opt-out", "gone", to=SYSTEM))
+    new.assign(no_profiling="perhaps").to_csv(system / "new.csv", index=False)
+    assert "holds 'perhaps'" in errors(quick, *to_run("--opt-out", "no_profiling", to=SYSTEM))
+
+
+def errors(quick, *arguments):
+    """Return what a run into a system says when it ends with 2."""
+    try:
+        with pytest.raises(MmmError) as caught:
+            quick(*arguments, "--log", "text")
+    except typer.Exit:  # pragma: no cover
+        pytest.fail("the error came as JSON")
+    return str(caught.value)
+
+
+def test_options_that_make_no_sense(system, quick):
+    assert "--model is missing" in refused(quick, "score", "run", "--leads", "l", "--to", SYSTEM)
+    assert "--leads is missing" in refused(quick, "score", "run", "--model", "m", "--to", SYSTEM)
+    whole = refused(quick, "score", "run", "--to", "scores.csv", "--undo", "last")
+    assert "--to file:scores.csv" in whole
+    assert "--log 'xml'" in refused(quick, *to_run("--log", "xml", to=SYSTEM))
+    assert "'mmm_colour'" in errors(quick, *to_run("--fields", "colour", to=SYSTEM))
+    assert "--step is" in errors(quick, *to_run("--step", "3", to=SYSTEM))
+    assert "--limit is 0" in errors(quick, *to_run("--limit", "0", to=SYSTEM))
+    assert "no batch of" in errors(quick, "score", "run", "--to", SYSTEM, "--undo", "last")
+    assert "would replace" in errors(quick, *to_run(to="file:new.csv"))
+
+
+def test_bad_input_41_another_run_has_the_ledger(system, quick):
+    quick("score", "prepare", "--to", SYSTEM)
+    with locked(system / LEDGER):
+        assert "another run is writing" in errors(quick, *to_run(to=SYSTEM))
+    assert rows(system).empty
+
+
+def test_a_night_that_is_not_ordinary_stops_and_force_insists(system, quick):
+    quick("score", "prepare", "--to", SYSTEM)
+    summary(quick)
+    with sqlite3.connect(system / LEDGER) as connection:
+        connection.execute(
+            "UPDATE written SET fields = json_set(fields, '$.mmm_grade', "
+            "CASE WHEN json_extract(fields, '$.mmm_grade') IN ('A', 'B') THEN 'D' ELSE 'A' END)"
+        )
+    connection.close()
+    said = errors(quick, *to_run(to=SYSTEM))
+    assert "more than one grade" in said
+    assert "insist with --force" in said
+    assert summary(quick, "--force")["writing"]["n_moved"] > 15
+
+
+def test_an_explanation_of_one_lead(folder, quick):
+    given = ("--leads", "new.csv", "--model", "model")
+    found = json.loads(quick("score", "explain", "L0004", *given).out)
+    quick(*to_run())
+    scores = pd.read_csv(folder / "scores.csv").set_index("lead_id")
+    assert found["probability"] == pytest.approx(scores.loc["L0004", "probability"])
+    assert found["reasons"][0] == scores.loc["L0004", "reason_1"]
+    log_odds = found["base"] + sum(row["adds"] for row in found["columns"])
+    assert 1 / (1 + 2.718281828**-log_odds) == pytest.approx(found["probability"], abs=0.01)
+    assert found["written"] == []
+    summary(quick, to="file:kept.csv")
+    quick("score", "explain", "L0004", *given, "--out", "L0004.json")
+    (written,) = json.loads((folder / "L0004.json").read_text())["written"]
+    assert written["fields"]["mmm_grade"] == found["grade"]
+    assert "no lead 'L9999'" in refused(quick, "score", "explain", "L9999", *given)
+
+
+class Demo:
+    """A system that holds the synthetic company."""
+
+    name = "demo"
+
+    def __getattr__(self, name):
+        table = name.removeprefix("read_")
+        raw = pd.read_csv(datasets.path(table), dtype="str", keep_default_na=False)
+        return lambda since=None: Extract(raw, None)
+
+    def close(self):
+        self.closed = True
+
+
+def test_leads_touches_and_deals_come_from_one_system(folder, quick, monkeypatch):
+    demo = Demo()
+    monkeypatch.setattr("mmm.crm.open.open_source", lambda text: demo)
+    quick("score", "train", "--leads", "tryton:", "--model", "demo")
+    assert demo.closed
+    given = ("--leads", "tryton:", "--model", "demo", "--to", "file:kept.csv")
+    assert json.loads(quick("score", "run", *given, "--json").out)["writing"]["n_written"] > 20
+    with pytest.raises(MmmError, match="Leave them out"):
+        quick("score", "run", *given, "--deals", "deals.csv", "--log", "text")
