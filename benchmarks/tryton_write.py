@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 from mmm.crm.target import Record
-from mmm.crm.tryton import CHUNK, open_target
+from mmm.crm.tryton.target import CHUNK, open_target
 from tests.crm.tryton_server import running
 
 

@@ -1,4 +1,4 @@
-"""Customer systems: one file each, the only place where its client library is imported."""
+"""Customer systems, a module or a package each: the only place where a client is imported."""
 
 from mmm.crm.target import FIELDS, Fields, Record, Refusal, Target
 

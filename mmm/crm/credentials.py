@@ -68,8 +68,8 @@ def find_secret(name: str, environ: Mapping[str, str] | None = None) -> Secret |
     Parameters
     ----------
     name : str
-        Such as ``MMM_HUBSPOT_TOKEN``: the environment variable, and the name that the keyring has
-        for it under the service ``mmm`` (``keyring set mmm MMM_HUBSPOT_TOKEN``).
+        Such as ``HUBSPOT_TOKEN``: the environment variable, and the name that the keyring has
+        for it under the service ``mmm`` (``keyring set mmm HUBSPOT_TOKEN``).
     environ : mapping, optional
         `os.environ` by default.
 
@@ -79,7 +79,7 @@ def find_secret(name: str, environ: Mapping[str, str] | None = None) -> Secret |
 
     Examples
     --------
-    >>> find_secret("MMM_HUBSPOT_TOKEN", {"MMM_HUBSPOT_TOKEN": "pat-1"})
+    >>> find_secret("HUBSPOT_TOKEN", {"HUBSPOT_TOKEN": "pat-1"})
     Secret(***)
     """
     text = (os.environ if environ is None else environ).get(name) or _from_keyring(name)

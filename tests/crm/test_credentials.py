@@ -15,7 +15,7 @@ from mmm.crm import credentials
 from mmm.crm.credentials import Secret, find_secret, need_secret
 from mmm.errors import ConfigError
 
-NAME = "MMM_HUBSPOT_TOKEN"
+NAME = "HUBSPOT_TOKEN"
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_a_keyring_that_is_locked_or_missing_holds_nothing(keyring, monkeypatch)
 
 
 def test_a_missing_secret_is_told_with_both_places(keyring):
-    with pytest.raises(ConfigError, match=r"environment .*keyring set mmm MMM_HUBSPOT_TOKEN"):
+    with pytest.raises(ConfigError, match=r"environment .*keyring set mmm HUBSPOT_TOKEN"):
         need_secret(NAME, {})
 
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from mmm import read_deals, read_leads, read_touches
 from mmm.crm import hubspot_session
-from mmm.crm.hubspot import HubSpotTarget, open_source, open_target
-from mmm.crm.hubspot_source import HubSpotSource
+from mmm.crm.hubspot.source import HubSpotSource
+from mmm.crm.hubspot.target import HubSpotTarget, open_source, open_target
 from mmm.crm.source import Mark
 from mmm.crm.target import FIELDS, Record
 from mmm.errors import (

@@ -5,8 +5,8 @@ import logging
 import pytest
 
 from mmm import read_deals, read_leads, read_touches
-from mmm.crm.odoo import OdooTarget, open_source, open_target
-from mmm.crm.odoo_session import connect
+from mmm.crm.odoo.session import connect
+from mmm.crm.odoo.target import OdooTarget, open_source, open_target
 from mmm.crm.source import Mark
 from mmm.crm.target import FIELDS, Record
 from mmm.errors import ConfigError, TargetBusy, TargetError, TargetUnsure
@@ -418,7 +418,7 @@ def test_only_what_changed_is_read_again(odoo, server, source):
 
 
 def test_pages_lose_nothing(odoo, source, monkeypatch):
-    monkeypatch.setattr("mmm.crm.odoo_source.PAGE", 7)
+    monkeypatch.setattr("mmm.crm.odoo.source.PAGE", 7)
     for n in range(1, 30):
         odoo.add(n * 3)
     assert source.read_leads().frame["lead_id"].tolist() == [str(n) for n in sorted(odoo.leads)]

@@ -8,7 +8,7 @@ import pytest
 from mmm.crm import open as opening
 from mmm.crm.files import FileSource, FileTarget
 from mmm.crm.open import open_source, open_target
-from mmm.crm.sql import SqlSource, SqlTarget
+from mmm.crm.sql.target import SqlSource, SqlTarget
 from mmm.errors import ConfigError, MissingLibraryError
 
 
@@ -103,7 +103,7 @@ def test_an_address_that_is_none_is_not_repeated(url):
 
 
 def test_a_missing_library_is_named_with_its_cure(monkeypatch):
-    for module in ("mmm.crm.sql", "mmm.crm.place"):
+    for module in ("mmm.crm.sql.target", "mmm.crm.sql.place"):
         monkeypatch.delitem(sys.modules, module, raising=False)
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)
     with pytest.raises(MissingLibraryError, match=r'pip install "mmm-research\[sql\]"'):

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from mmm import read_deals, read_leads, read_touches
 from mmm.crm import salesforce, salesforce_job, salesforce_session
-from mmm.crm.salesforce import SalesforceTarget, open_source, open_target
-from mmm.crm.salesforce_source import SalesforceSource
+from mmm.crm.salesforce.source import SalesforceSource
+from mmm.crm.salesforce.target import SalesforceTarget, open_source, open_target
 from mmm.crm.source import Mark
 from mmm.crm.target import FIELDS, Record
 from mmm.errors import (

@@ -17,8 +17,15 @@ from hypothesis import strategies as st
 from mmm import read_deals, read_leads
 from mmm.crm.source import Mark
 from mmm.crm.target import FIELDS, Record
-from mmm.crm.tryton import TrytonTarget, _fields, _text, open_source, open_target, send_in_halves
-from mmm.crm.tryton_session import CHANGED, Connection, Refused, connect
+from mmm.crm.tryton.session import CHANGED, Connection, Refused, connect
+from mmm.crm.tryton.target import (
+    TrytonTarget,
+    _fields,
+    _text,
+    open_source,
+    open_target,
+    send_in_halves,
+)
 from mmm.errors import ConfigError, TargetBusy, TargetError, TargetUnsure
 from tests.crm.faulty_server import Answer, Fault, FaultyServer
 from tests.crm.tryton_server import PASSWORD, USER, running
@@ -364,7 +371,7 @@ def test_two_attachments_become_one(tryton, target):
 WRITER = """
 import os, sys
 from mmm.crm import Record
-from mmm.crm.tryton import open_target
+from mmm.crm.tryton.target import open_target
 target, ids = open_target(sys.argv[1], environ=os.environ), sys.argv[3].split(",")
 for turn in range(10**6):
     fields = {"mmm_model": f"{sys.argv[2]}-{turn}", "mmm_probability": turn % 1000 / 1000}
@@ -528,7 +535,7 @@ def test_only_what_changed_is_read_again(tryton):
 
 
 def test_pages_lose_nothing(tryton, monkeypatch):
-    monkeypatch.setattr("mmm.crm.tryton_source.PAGE", 7)
+    monkeypatch.setattr("mmm.crm.tryton.source.PAGE", 7)
     tryton.create(15)
     source = open_source(tryton.address, environ=tryton.environ)
     everyone = tryton.rpc("sale.opportunity.search", [], 0, None, None)

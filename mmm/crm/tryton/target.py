@@ -34,8 +34,8 @@ from mmm.crm.http import parts
 from mmm.crm.intake import Cell, take_in
 from mmm.crm.rpc import number
 from mmm.crm.target import FIELDS, PROBABILITY, Fields, Record, Refusal
-from mmm.crm.tryton_session import CHANGED, OPPORTUNITY, Connection, Refused, connect
-from mmm.crm.tryton_source import TrytonSource
+from mmm.crm.tryton.session import CHANGED, OPPORTUNITY, Connection, Refused, connect
+from mmm.crm.tryton.source import TrytonSource
 from mmm.errors import ConfigError, TargetBusy, TargetError, TargetUnsure
 
 CHUNK = 500  # records a call

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from mmm.crm.http import parts
-from mmm.crm.hubspot_session import Account
+from mmm.crm.hubspot.session import Account
 from mmm.crm.source import Extract, Mark, extract
 from mmm.errors import TargetError
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from mmm.crm.http import patiently
-from mmm.crm.odoo_session import LEAD, Connection
+from mmm.crm.odoo.session import LEAD, Connection
 from mmm.crm.source import Extract, Mark, extract
 
 PAGE = 1000  # records a call
@@ -34,7 +34,7 @@ _DEAL = (
 
 
 class OdooSource:
-    """Records of ``crm.lead`` as leads, touches and deals; see `mmm.crm.odoo`.
+    """Records of ``crm.lead`` as leads, touches and deals; see `mmm.crm.odoo.target`.
 
     Parameters
     ----------

@@ -22,8 +22,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mmm.crm.http import parts, plain, read_address
-from mmm.crm.hubspot_session import Account, open_account
-from mmm.crm.hubspot_source import HubSpotSource
+from mmm.crm.hubspot.session import Account, open_account
+from mmm.crm.hubspot.source import HubSpotSource
 from mmm.crm.intake import take_in, utc_text
 from mmm.crm.target import FIELDS, PROBABILITY, SCORED_AT, Fields, Record, Refusal
 from mmm.errors import TargetError, TargetUnsure

@@ -30,9 +30,9 @@ from urllib.parse import quote
 
 from mmm.crm.http import patiently, read_address
 from mmm.crm.intake import Rows, take_in, utc_text
-from mmm.crm.salesforce_job import Job, refuse, run_job
-from mmm.crm.salesforce_session import Org, open_org
-from mmm.crm.salesforce_source import LEADS, SalesforceSource
+from mmm.crm.salesforce.job import Job, refuse, run_job
+from mmm.crm.salesforce.session import Org, open_org
+from mmm.crm.salesforce.source import LEADS, SalesforceSource
 from mmm.crm.target import FIELDS, PROBABILITY, SCORED_AT, Fields, Record, Refusal
 from mmm.errors import TargetError, TargetUnsure, quoted
 

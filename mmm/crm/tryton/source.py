@@ -9,7 +9,7 @@ import pandas as pd
 
 from mmm.crm.http import patiently
 from mmm.crm.source import Extract, Mark, extract
-from mmm.crm.tryton_session import OPPORTUNITY, Connection
+from mmm.crm.tryton.session import OPPORTUNITY, Connection
 
 PAGE = 1000  # records a call
 _COLUMNS = (
@@ -28,7 +28,7 @@ _DEAL = (
 
 
 class TrytonSource:
-    """Opportunities of Tryton as leads and deals; see `mmm.crm.tryton`.
+    """Opportunities of Tryton as leads and deals; see `mmm.crm.tryton.target`.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from mmm.crm.salesforce_session import Org
+from mmm.crm.salesforce.session import Org
 from mmm.crm.source import Extract, Mark, extract
 
 LEADS = {

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmm.crm.http import patiently, plain
-from mmm.crm.salesforce_session import Org
+from mmm.crm.salesforce.session import Org
 from mmm.crm.target import Refusal
 from mmm.errors import TargetBusy, TargetError, TargetUnsure
 

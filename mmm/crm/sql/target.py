@@ -32,9 +32,9 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.compiler import compiles
 
 from mmm.crm.intake import Batch, take_in_batches, utc_text
-from mmm.crm.place import Place, find_place
 from mmm.crm.source import Extract, Mark, extract
-from mmm.crm.sql_errors import Stage, first_words, refuses_rows, verdict_of
+from mmm.crm.sql.errors import Stage, first_words, refuses_rows, verdict_of
+from mmm.crm.sql.place import Place, find_place
 from mmm.crm.target import FIELDS, PROBABILITY, SCORED_AT, Fields, Record, Refusal
 from mmm.errors import (
     ConfigError,

@@ -1,0 +1,5 @@
+"""Tryton, by JSON-RPC."""
+
+from mmm.crm.tryton.target import open_source, open_target
+
+__all__ = ["open_source", "open_target"]
