@@ -38,6 +38,7 @@ from mmm.mix import (
     steady_response,
     tau_from_tests,
 )
+from mmm.mix.pilots.knowing import value_of_test
 from mmm.signal import ExperimentLog, reasons_why, triangulate
 from mmm.simulate.quarters import QUARTER, Play, Trial, begin, best_next, draw_firm
 
@@ -58,6 +59,7 @@ class Desk:
     fits: dict = field(default_factory=dict)
     log: ExperimentLog | None = None
     trials: list = field(default_factory=list)
+    waiting: int | None = None  # tests read when half a step was made that waits for one
     said: list = field(default_factory=list)
 
     @property
@@ -170,8 +172,9 @@ def joined(desk):
 
     Pilots of quarters before enter the fit, and the hidden bias of a tested channel is no larger
     than the error of its tests. Where triangulation finds more credit than the mix, and attribution
-    suspects captured demand, a channel that was not tested is raised by half a step at most. Then
-    the channel whose test is worth most is tested, if that is worth more than it costs.
+    suspects captured demand, a channel that was not tested is raised by half a step at most. Where
+    the advice is to move half and then test, the next such half waits for a test. Then the channel
+    whose test is worth most is tested, if that is worth more than it costs.
     """
     read_last(desk)
     tests = desk.log.tests()
@@ -197,24 +200,27 @@ def joined(desk):
         tau[test.channel] = min(tau[test.channel], test.roas_error)
     plan = optimize_budget(model, "current", bounds, now, tau=tau)
     desk.said.append(plan.advice)
-    return plan.recommended, choose_trial(desk, model, plan, tau)
+    spend = plan.recommended
+    if plan.advice == "move half, then test":
+        if desk.waiting == len(tests):
+            spend = desk.now
+        desk.waiting = len(tests)
+    return spend, choose_trial(desk, model, plan, tau, spend)
 
 
-def choose_trial(desk, model, plan, tau):
+def choose_trial(desk, model, plan, tau, spend):
     """Return the pilot worth most over the quarters that are left, if it is worth its cost."""
     left = desk.quarters_left - 1
     if left < 1:
         return None
-    # Down and up by 80% is a contrast above the one that is planned with, so values are careful.
     terms = PilotTerms(longest=QUARTER, tau=tau)
     pilots = rank_pilots(
         model, plan, delta=1.0, modes=("holdout",), horizon=QUARTER * left, terms=terms
     )
-    spend = plan.recommended
     ends = np.stack([spend, (1 - CHANGE) * spend, (1 + CHANGE) * spend])
     even, low, high = steady_response(model, ends).mean(axis=0)
     cost = dict(zip(desk.channels, QUARTER * (even - (low + high) / 2), strict=True))
-    net = {pilot.channel: pilot.value - cost[pilot.channel] for pilot in pilots}
+    net = {pilot.channel: worth(pilot) - cost[pilot.channel] for pilot in pilots}
     best = max(net, key=net.get, default=None)
     if best is None or net[best] <= 0:
         return None
@@ -230,6 +236,14 @@ def choose_trial(desk, model, plan, tau):
     )  # fmt: skip
     desk.trials.append((trial, desk.play.n_quarters))
     return trial
+
+
+def worth(pilot):
+    """Return the value of a pilot whose sides differ by more than the whole spend, as here."""
+    apart = pilot.expected - pilot.threshold
+    certain = value_of_test(apart, pilot.spread, 0.0)
+    known = value_of_test(apart, pilot.spread, pilot.standard_error / (2 * CHANGE))
+    return pilot.perfect_value * known / certain if certain > 0 else 0.0
 
 
 def read_last(desk):

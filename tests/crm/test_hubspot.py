@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmm import read_deals, read_leads, read_touches
-from mmm.crm import hubspot_session
+from mmm.crm.hubspot import session as hubspot_session
 from mmm.crm.hubspot.source import HubSpotSource
 from mmm.crm.hubspot.target import HubSpotTarget, open_source, open_target
 from mmm.crm.source import Mark

@@ -103,7 +103,7 @@ def test_an_address_that_is_none_is_not_repeated(url):
 
 
 def test_a_missing_library_is_named_with_its_cure(monkeypatch):
-    for module in ("mmm.crm.sql.target", "mmm.crm.sql.place"):
+    for module in ("mmm.crm.sql", "mmm.crm.sql.target", "mmm.crm.sql.place"):
         monkeypatch.delitem(sys.modules, module, raising=False)
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)
     with pytest.raises(MissingLibraryError, match=r'pip install "mmm-research\[sql\]"'):

@@ -13,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmm import read_deals, read_leads, read_touches
-from mmm.crm import salesforce, salesforce_job, salesforce_session
+from mmm.crm.salesforce import job as salesforce_job
+from mmm.crm.salesforce import session as salesforce_session
+from mmm.crm.salesforce import target as salesforce
 from mmm.crm.salesforce.source import SalesforceSource
 from mmm.crm.salesforce.target import SalesforceTarget, open_source, open_target
 from mmm.crm.source import Mark

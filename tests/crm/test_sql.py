@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mmm.crm import FIELDS, Record, sql
+from mmm.crm import FIELDS, Record
 from mmm.crm.open import open_source, open_target
+from mmm.crm.sql import target as sql
 from mmm.errors import ConfigError, TargetBusy, TargetError, TargetUnsure
 from mmm.tables import read_leads
 from tests.crm.conftest import engine_for
