@@ -30,6 +30,8 @@ bench: $(VENV)/test
 	$(BIN)/python benchmarks/funnel_scale.py
 	$(BIN)/python benchmarks/attribution_orders.py
 	$(BIN)/python benchmarks/attribution_truth.py
+	$(BIN)/python benchmarks/ledger.py
+	$(BIN)/python benchmarks/writeback.py
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \

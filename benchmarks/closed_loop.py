@@ -59,7 +59,6 @@ class Desk:
     fits: dict = field(default_factory=dict)
     log: ExperimentLog | None = None
     trials: list = field(default_factory=list)
-    waiting: int | None = None  # tests read when half a step was made that waits for one
     said: list = field(default_factory=list)
 
     @property
@@ -172,9 +171,8 @@ def joined(desk):
 
     Pilots of quarters before enter the fit, and the hidden bias of a tested channel is no larger
     than the error of its tests. Where triangulation finds more credit than the mix, and attribution
-    suspects captured demand, a channel that was not tested is raised by half a step at most. Where
-    the advice is to move half and then test, the next such half waits for a test. Then the channel
-    whose test is worth most is tested, if that is worth more than it costs.
+    suspects captured demand, a channel that was not tested is raised by half a step at most. Then
+    the channel whose test is worth most is tested, if that is worth more than it costs.
     """
     read_last(desk)
     tests = desk.log.tests()
@@ -200,15 +198,10 @@ def joined(desk):
         tau[test.channel] = min(tau[test.channel], test.roas_error)
     plan = optimize_budget(model, "current", bounds, now, tau=tau)
     desk.said.append(plan.advice)
-    spend = plan.recommended
-    if plan.advice == "move half, then test":
-        if desk.waiting == len(tests):
-            spend = desk.now
-        desk.waiting = len(tests)
-    return spend, choose_trial(desk, model, plan, tau, spend)
+    return plan.recommended, choose_trial(desk, model, plan, tau)
 
 
-def choose_trial(desk, model, plan, tau, spend):
+def choose_trial(desk, model, plan, tau):
     """Return the pilot worth most over the quarters that are left, if it is worth its cost."""
     left = desk.quarters_left - 1
     if left < 1:
@@ -217,6 +210,7 @@ def choose_trial(desk, model, plan, tau, spend):
     pilots = rank_pilots(
         model, plan, delta=1.0, modes=("holdout",), horizon=QUARTER * left, terms=terms
     )
+    spend = plan.recommended
     ends = np.stack([spend, (1 - CHANGE) * spend, (1 + CHANGE) * spend])
     even, low, high = steady_response(model, ends).mean(axis=0)
     cost = dict(zip(desk.channels, QUARTER * (even - (low + high) / 2), strict=True))
@@ -326,7 +320,8 @@ def summary(rows):
         found.append(
             (name, value, error, ratio, spread, loses, loses_error, gain[name].min(), len(gain))
         )
-    names = "policy gain gain_se of_optimum of_optimum_se loses loses_se worst n".split()
+    names = ["policy", "gain", "gain_se", "of_optimum", "of_optimum_se", "loses", "loses_se"]
+    names += ["worst", "n"]
     return pd.DataFrame(found, columns=names)
 
 
@@ -350,7 +345,9 @@ def report(rows):
         value, error = paired(rows, "joined", other)
         print(f"joined less {other}: {value:+.2f} ({error:.2f}) points")
     trials = [row["trials"] for row in rows]
-    print(f"pilots a company: {np.mean(trials):.1f}; CPU-s {np.mean([r['cpu_seconds'] for r in rows]):.0f}")
+    print(
+        f"pilots a company: {np.mean(trials):.1f}; CPU-s {np.mean([r['cpu_seconds'] for r in rows]):.0f}"
+    )
 
 
 def main():

@@ -15,7 +15,11 @@ import matplotlib
 
 FOLDER = Path(__file__).parents[1] / "figures"
 GROUPS = {
-    "Attribution": ("models",),
+    "Attribution": ("models", "lags", "chain", "choices"),
+    "Marketing mix": ("contributions", "curves", "plan", "frontier", "carry_over"),
+    "Funnel": ("stages", "incidence", "cohort_rates", "bookings"),
+    "Lead scoring": ("reliability", "gains", "reasons", "hazard"),
+    "One signal": ("credit_to_come",),
 }
 
 
@@ -33,7 +37,7 @@ def page() -> str:
         lines += ["", f"## {group}"]
         for name in names:
             question, rest, code = parts(name)
-            lines += ["", f"### {question}", "", rest, "", f"![{question}](figures/{name}.svg)"]
+            lines += ["", f"### {question}", "", rest, "", f"![{question}](drawn/{name}.svg)"]
             lines += ["", '??? example "The program"', "", "    ```python"]
             lines += [f"    {line}".rstrip() for line in code.splitlines()] + ["    ```"]
     return "\n".join(lines) + "\n"
@@ -53,7 +57,7 @@ def figures() -> Iterator[tuple[str, str]]:
     """Yield place and SVG of every figure."""
     for names in GROUPS.values():
         for name in names:
-            yield f"figures/{name}.svg", draw(name)
+            yield f"drawn/{name}.svg", draw(name)
 
 
 def draw(name: str) -> str:

@@ -77,10 +77,10 @@ class Scored:
 
 def read_asked(asked: Asked) -> tuple[Any, Any, frozenset[str], tuple[str, ...]]:
     """Return the model, the leads as it reads them, who opted out, and what was left out."""
-    from mmm.run import scoring
+    from mmm.run import scoring, training
 
     progress("reading the model")
-    trained = scoring.load(asked.model)
+    trained = training.load(asked.model)
     recipe = trained.recipe
     if asked.within_days is not None and trained.scorer.card_.hazard.empty:
         raise ConfigError(
@@ -185,7 +185,7 @@ def read_new(
     """
     from dataclasses import replace
 
-    from mmm.run import scoring
+    from mmm.run import training
 
     recipe = trained.recipe
     aged = recipe.created_at if recipe.ended_at is not None else None
@@ -193,7 +193,7 @@ def read_new(
         recipe, lead_id=lead_id or recipe.lead_id, created_at=aged, ended_at=None, outcome=None,
         groups=None,
     )  # fmt: skip
-    frame = scoring.read_ready(leads, asked, locale, tz)
+    frame = training.read_ready(leads, asked, locale, tz)
     said = tuple(frame.attrs["notes"])
     return frame.rename(columns={asked.lead_id: recipe.lead_id}), said
 

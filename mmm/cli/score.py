@@ -71,7 +71,7 @@ def train(
 ) -> None:
     """Train a model."""
     from mmm.prediction.recipe import Recipe
-    from mmm.run import scoring
+    from mmm.run import training
     from mmm.tables.write import refuse_input
 
     _one_way(outcome, touches, deals or (leads if is_system(leads) else None))
@@ -82,16 +82,16 @@ def train(
         if outcome is None:
             tables = read_crm(leads, touches, deals, locale, tz, column)
             progress("training")
-            trained = scoring.train_tables(
+            trained = training.train_tables(
                 tables, horizon_days=horizon_days, seed=seed, allow=allowed
             )
         else:
             recipe = Recipe("", lead_id, created_at, ended_at, outcome, groups)
             progress("reading leads")
-            frame = scoring.read_ready(leads, recipe, locale, tz)
+            frame = training.read_ready(leads, recipe, locale, tz)
             progress("training")
-            trained = scoring.train_ready(frame, recipe, seed=seed, allow=allowed)
-        files = scoring.save(trained, model)
+            trained = training.train_ready(frame, recipe, seed=seed, allow=allowed)
+        files = training.save(trained, model)
     print_notes(trained.notes)
     _say_trained(trained, files, as_json)
 

@@ -299,8 +299,7 @@ def _asked(name: str, table: str | None) -> tuple[str, str | None]:
         )
     if table is not None and table not in _FILES[name]:
         raise InputError(
-            f"the dataset {name!r} has no table {table!r}; choose one of "
-            f"{quoted(_FILES[name], 9)}"
+            f"the dataset {name!r} has no table {table!r}; choose one of {quoted(_FILES[name], 9)}"
         )
     return name, table
 

@@ -37,7 +37,9 @@ class Card:
     Attributes
     ----------
     facts : mapping
-        window (first and last day), n_rows, n_held_out, rate, signal, timed, memory, level, kept.
+        window (first and last day), n_rows, n_held_out, rate, signal, timed, memory, level, kept;
+        predicts ("ever" where the model knows when leads end, else "outcome": the one it was given)
+        and follow_up_days, within which "ever" is.
     features : pandas.DataFrame
         column, kind, spread (standard deviation of what it adds, log-odds), n_missing.
     refused : pandas.DataFrame
@@ -112,6 +114,8 @@ class Card:
             "memory": choice.memory,
             "level_rows": choice.level_half_life,
             "kept": choice.kept,
+            "predicts": "outcome" if model.hazards is None else "ever",
+            "follow_up_days": None if model.hazards is None else model.hazards.follow_up,
         }
         return cls(
             facts,
@@ -190,8 +194,22 @@ def write_card(card: Card, lang: str = "en") -> str:
     ]  # fmt: skip
     signal = said["signal" if card.facts.get("signal") else "no_signal"]
     return page.render(
-        lang=lang, said=said, signal=signal, facts=facts, headings=headings, tables=shown
+        lang=lang,
+        said=said,
+        signal=signal,
+        meaning=_meaning(card, lang),
+        facts=facts,
+        headings=headings,
+        tables=shown,
     )
+
+
+def _meaning(card: Card, lang: str) -> str:
+    """Say what the probability is one of; cards of earlier models do not tell."""
+    days = card.facts.get("follow_up_days")
+    if days is None:
+        return say("card.predicts_outcome", lang) if card.hazard.empty else ""
+    return say("card.predicts_ever", lang, days=float(days))
 
 
 def _shown(table: pd.DataFrame, lang: str) -> tuple[list[str], list[list[str]]]:

@@ -20,7 +20,7 @@ from mmm.prediction.columns.types import Column, clean_frame, describe_columns, 
 from mmm.prediction.handover.grades import grade_by_share
 from mmm.prediction.learning.encoding import BLOCK, encode, learn_features
 from mmm.prediction.learning.hazard import fit_hazards
-from mmm.prediction.learning.histories import ages_on, read_histories
+from mmm.prediction.learning.histories import WON, ages_on, read_histories
 from mmm.prediction.learning.labels import read_labels
 from mmm.prediction.learning.learners import Sample, candidates
 from mmm.prediction.learning.model import assemble
@@ -44,8 +44,9 @@ class LeadScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     where none of them says anything, the base rate is the forecast. Columns that know the future
     are refused (`leakage_`). With the dates on which leads came in, what is held out is always
     later than what was trained on, and the recent level is followed. With the dates on which they
-    ended, open leads
-    are not taken as lost, and probabilities within any number of days are given.
+    ended, open leads are not taken as lost, probabilities within any number of days are given, and
+    `predict_proba` is that of ever being won: within the longest follow-up of training, whatever
+    shorter time `y` spoke of.
 
     Parameters
     ----------
@@ -125,9 +126,13 @@ class LeadScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         created_at : array_like of instants, shape (n,), optional
             When each lead came in; forecasts are then judged forward in time.
         ended_at : array_like of instants, shape (n,), optional
-            When it was won or lost; missing while it is open. Needs `created_at`.
+            When it was won or lost; missing while it is open. Needs `created_at`. With it the model
+            learns when leads end, and `predict_proba` is that of *ever* being won, also where `y`
+            was 1 for those won within some days: `score_leads` with ``within_days=`` asks for a
+            shorter time. Columns are then judged by what a lead ended as, not by `y`.
         outcome : array_like, shape (n,), optional
-            "won", "lost" or "open". By default leads that ended with y = 0 are lost.
+            "won", "lost" or "open". By default leads that ended with y = 0 are lost. Where `y` is
+            "won within some days", say here what became of those won later.
         groups : array_like, shape (n,), optional
             Rows of one person or account, which are never parted.
 
@@ -151,7 +156,10 @@ class LeadScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             histories = read_histories(labels > 0, created_at, ended_at, outcome)
         elif outcome is not None:
             raise InputError("outcome needs ended_at and created_at: give when the leads ended.")
-        self.leakage_ = self._judge(table, labels, created_at, ended_at)
+        fate = labels
+        if histories is not None and 0 < (won := histories.cause == WON).sum() < len(won):
+            fate = won.astype(np.float64)  # a column filled at a late win knows the future too
+        self.leakage_ = self._judge(table, fate, created_at, ended_at)
         columns = self._columns(table)
         self.contract_ = freeze_contract(
             table,
@@ -167,7 +175,10 @@ class LeadScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def predict_proba(self, X: Any) -> Floats:
-        """Return the probabilities of the two classes for new leads, shape (n, 2)."""
+        """Return the probabilities of the two classes for new leads, shape (n, 2).
+
+        Of a model fitted with `ended_at` it is the probability of ever being won.
+        """
         score = self._score(X)
         p = self._trained().model.ever(score)
         return np.column_stack([1.0 - p, p])
@@ -320,12 +331,12 @@ class LeadScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return table
 
     def _judge(
-        self, table: pd.DataFrame, labels: Floats, created_at: Any, ended_at: Any
+        self, table: pd.DataFrame, fate: Floats, created_at: Any, ended_at: Any
     ) -> pd.DataFrame:
         if isinstance(self.allow, str):
             raise ConfigError(f"allow is the text {self.allow!r}. Give a list of column names.")
         return find_leakage(
-            table, labels, created_at=created_at, ended_at=ended_at, allow=tuple(self.allow)
+            table, fate, created_at=created_at, ended_at=ended_at, allow=tuple(self.allow)
         )
 
     def _columns(self, table: pd.DataFrame) -> tuple[Column, ...]:

@@ -9,11 +9,10 @@ import pandas as pd
 from mmm import wording
 from mmm.channels import UNMATCHED
 from mmm.report.brief import fill, write_page
-from mmm.report.budget import budget_answer
-from mmm.report.calls import calls_answer
 from mmm.report.health import print_agreement
 from mmm.report.names import sentence
 from mmm.run import Config, RunResult
+from mmm.run.answer import budget_answer, calls_sentence
 from mmm.run.health import Health
 from mmm.wording import Finding
 
@@ -43,7 +42,7 @@ def render_agenda(result: RunResult, config: Config, lang: str = "en") -> str:
     health = result.health
     handed = handed_over(result.tables.get("leads"), config, as_of)
     told = [] if handed is None else rules_to_revise(handed)
-    calls = None if result.calls is None else calls_answer(result.calls)
+    calls = result.calls if result.calls is not None and result.calls.n_open else None
     content = {
         "company": config.company.name,
         "as_of": as_of.date(),
@@ -53,7 +52,7 @@ def render_agenda(result: RunResult, config: Config, lang: str = "en") -> str:
         "signs": [say(one) for one in signs_present(health)],
         "records": records_to_mend(result, lang),
         "budget": None if result.budget is None else say(budget_answer(result.budget)),
-        "calls": None if calls is None else say(calls),
+        "calls": None if calls is None else say(calls_sentence(calls)),
     }
     return fill("agenda.html", content, lang)
 

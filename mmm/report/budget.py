@@ -7,94 +7,12 @@ from typing import Any
 import pandas as pd
 
 from mmm import wording
-from mmm.mix.budget.certainty import MOVE
 from mmm.report.names import sentence
 from mmm.run.advice import BudgetAdvice
+from mmm.run.answer import STILL, certainty_sentence
 from mmm.wording import Finding
 
-MOST_NAMED = 3  # channels named in a sentence
 MOST_ROWS = 8  # of the table on the first page
-STILL = 0.005  # of the total: a smaller change is none
-_LATER = ("test", "stay")
-
-
-def budget_answer(advice: BudgetAdvice) -> Finding:
-    """Say what to do with the budget, and how sure that is.
-
-    Parameters
-    ----------
-    advice : BudgetAdvice
-
-    Returns
-    -------
-    Finding
-        The stance, which channels get more and less, what that is expected to earn and with what
-        chance, and the first test where one is advised and pays.
-    """
-    because: list[Finding] = [*_moves(advice), *_total_moves(advice)]
-    if advice.stance != "stay":
-        because.append(
-            Finding(
-                "brief.gain" if advice.margin_known else "brief.gain_revenue",
-                advice.expected_profit,
-                facts={
-                    "lower": advice.profit_lower,
-                    "upper": advice.profit_upper,
-                    "probability": advice.probability_better,
-                    "level": advice.level,
-                    "period": advice.every,
-                    "currency": advice.currency,
-                },
-            )
-        )
-    if advice.stance == "half" and counts(advice) and advice.probability_better >= MOVE:
-        because.append(Finding("brief.only_half", None, facts={"outcome": advice.outcome}))
-    best = best_pilot(advice)
-    if advice.stance in ("half", "test") and best is not None:
-        facts = {"channel": best["channel"], "currency": advice.currency}
-        because.append(Finding("brief.test_with", best["value"], facts=facts))
-    key = f"brief.budget_{advice.stance}"
-    return Finding(key, advice.probability_better, because=tuple(because))
-
-
-def counts(advice: BudgetAdvice) -> bool:
-    """Tell whether records were counted in place of money: they are not all worth the same."""
-    return advice.unit_value != 1.0
-
-
-def best_pilot(advice: BudgetAdvice) -> dict[Any, Any] | None:
-    """Return the test most worth running, None where none pays."""
-    if advice.pilots is None or advice.pilots.empty:
-        return None
-    paying = advice.pilots[advice.pilots["pays"].astype(bool)]
-    return None if paying.empty else paying.iloc[0].to_dict()
-
-
-def _moves(advice: BudgetAdvice) -> list[Finding]:
-    """Name the channels that get more and less, the largest change first."""
-    if advice.stance == "stay":
-        return []
-    table, still = advice.table, STILL * advice.total
-    ordered = table.reindex(table["change"].abs().sort_values(ascending=False).index)
-    up = ordered.loc[ordered["change"] > still, "channel"].tolist()[:MOST_NAMED]
-    down = ordered.loc[ordered["change"] < -still, "channel"].tolist()[:MOST_NAMED]
-    facts = {"up": up, "down": down}
-    if up and down:
-        key = "brief.moves_later" if advice.stance in _LATER else "brief.moves"
-    elif (up or down) and advice.stance not in _LATER:
-        key = "brief.moves_up" if up else "brief.moves_down"
-    else:
-        return []
-    return [Finding(key, None, facts=facts)]
-
-
-def _total_moves(advice: BudgetAdvice) -> list[Finding]:
-    """Say where the total goes, if what is to be done now changes it."""
-    before, after = (float(advice.table[name].sum()) for name in ("current", "recommended"))
-    if abs(after - before) <= STILL * max(before, after):
-        return []
-    facts = {"before": before, "period": advice.every, "currency": advice.currency}
-    return [Finding("brief.total_moves", after, facts=facts)]
 
 
 def print_budget(advice: BudgetAdvice, lang: str) -> dict[str, Any]:
@@ -133,7 +51,7 @@ def print_budget(advice: BudgetAdvice, lang: str) -> dict[str, Any]:
         "hold_moves": bool(
             (advice.table["verdict"].eq("hold") & (advice.table["change"].abs() > still)).any()
         ),
-        "summary": sentence(_whole(advice), lang),
+        "summary": sentence(certainty_sentence(advice), lang),
         "findings": [sentence(one, lang) for one in advice.findings if _asks(one)],
         "evidence": [sentence(one, lang) for one in advice.evidence if one.metric == "mix.media"],
         "notes": [sentence(one, lang) for one in advice.notes],
@@ -144,13 +62,6 @@ def print_budget(advice: BudgetAdvice, lang: str) -> dict[str, Any]:
 def _asks(finding: Finding) -> bool:
     """Tell whether a sentence asks for more than the table shows: neither the plan, nor a hold."""
     return not finding.metric.startswith(("mix.plan", "mix.stay", "mix.hold"))
-
-
-def _whole(advice: BudgetAdvice) -> Finding:
-    answer = budget_answer(advice)
-    gain = [one for one in answer.because if isinstance(one, Finding)]
-    said = [one for one in gain if one.metric.startswith("brief.gain")]
-    return said[0] if said else Finding(answer.metric, answer.value)
 
 
 def _lines(advice: BudgetAdvice, lang: str) -> list[dict[str, Any]]:

@@ -8,28 +8,9 @@ import pandas as pd
 from mmm import wording
 from mmm.report.names import sentence
 from mmm.run.advice import Calls
-from mmm.wording import Finding
 
 FRONT_ROWS = 3
 METRICS = ("log_loss", "base_log_loss", "auc", "ece")
-
-
-def calls_answer(calls: Calls) -> Finding | None:
-    """Say how many of the open leads to call first; None without open leads."""
-    if not calls.n_open:
-        return None
-    facts: dict[str, object] = {"total": calls.n_open, "n": calls.n_now}
-    if not calls.has_signal:
-        return Finding("brief.call_alike", calls.n_open, facts=facts)
-    if not calls.n_now:
-        return Finding("brief.call_none", 0, facts=facts)
-    if calls.n_now == calls.n_open:
-        return Finding("brief.call_all", calls.n_now, facts=facts)
-    every = calls.every
-    whole = float(every["probability"].sum())
-    now = float(every.loc[every["next_action"] == "call now", "probability"].sum())
-    facts["share"] = now / whole if whole > 0 else None
-    return Finding("brief.call", calls.n_now, facts=facts)
 
 
 def print_calls(calls: Calls, lang: str) -> dict[str, Any]:

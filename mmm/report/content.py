@@ -8,7 +8,7 @@ import pandas as pd
 
 from mmm import wording
 from mmm.funnel.economics import TOTAL
-from mmm.report.budget import best_pilot, print_budget, print_decisions, print_pilots
+from mmm.report.budget import print_budget, print_decisions, print_pilots
 from mmm.report.calls import print_calls
 from mmm.report.front import print_cards
 from mmm.report.health import print_health
@@ -18,6 +18,7 @@ from mmm.report.names import plain, sentence, split
 from mmm.report.outlook import print_work
 from mmm.report.whatif import has_room, whatif_data, whatif_script
 from mmm.run.advice import BudgetAdvice, Gap
+from mmm.run.answer import best_pilot
 from mmm.wording import Finding
 
 MOST_CARE = 3

@@ -8,11 +8,10 @@ import pandas as pd
 
 from mmm.funnel.because import Explanation
 from mmm.funnel.kpi import Kpi
-from mmm.report.budget import budget_answer
-from mmm.report.calls import calls_answer
 from mmm.report.health import print_value
 from mmm.report.names import sentence
 from mmm.run.advice import BudgetAdvice, Calls, Gap
+from mmm.run.answer import budget_answer, calls_sentence, gap_sentence
 from mmm.run.health import Health
 from mmm.wording import Finding, format_share, say
 
@@ -58,9 +57,7 @@ def _of_budget(budget: BudgetAdvice | None, gaps: tuple[Gap, ...]) -> Finding | 
     if budget is not None:
         return budget_answer(budget)
     gap = next((gap for gap in gaps if gap.answer == "budget"), None)
-    if gap is None:
-        return None
-    return Finding("brief.budget_gap", None, because=(gap.reason, gap.cure))
+    return None if gap is None else gap_sentence(gap)
 
 
 def _of_customers(
@@ -114,9 +111,8 @@ def _terms(why: Explanation, currency: str) -> tuple[Finding, ...]:
 
 
 def _of_contacts(calls: Calls | None, health: Health | None) -> Finding | None:
-    said = None if calls is None else calls_answer(calls)
-    if said is not None:
-        return said
+    if calls is not None and calls.n_open:
+        return calls_sentence(calls)
     return None if health is None or health.stages is None else stopping_point(health)
 
 

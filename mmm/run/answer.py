@@ -1,11 +1,14 @@
 """The answer of a run in three sentences: the budget, how sure that is, whom to call."""
 
 from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
 
+from mmm.mix.budget.certainty import MOVE
 from mmm.run.advice import BudgetAdvice, Calls, Gap
 from mmm.wording import Finding
 
-_STILL = 0.005  # of the total: a smaller change of a channel is none
+STILL = 0.005  # of the total: a smaller change of a channel is none
 _NAMED = 3
 
 
@@ -24,12 +27,13 @@ def answer(
     Returns
     -------
     tuple of Finding
-        Three, or two where there is no budget to be sure of.
+        Three, or two where there is no change of the budget to be sure of.
     """
     missing = {gap.answer: gap for gap in gaps}
     said: list[Finding] = []
     if budget is not None:
-        said += [budget_sentence(budget), certainty_sentence(budget)]
+        said.append(budget_sentence(budget))
+        said += [certainty_sentence(budget)] if budget.stance != "stay" else []
     elif "budget" in missing:
         said.append(gap_sentence(missing["budget"]))
     if calls is not None:
@@ -44,8 +48,25 @@ def gap_sentence(gap: Gap) -> Finding:
     return Finding(f"gap.{gap.answer}", None, because=(gap.reason, gap.cure))
 
 
+def budget_answer(budget: BudgetAdvice) -> Finding:
+    """Say what to do with the budget, with how sure that is as its last reason.
+
+    Parameters
+    ----------
+    budget : BudgetAdvice
+
+    Returns
+    -------
+    Finding
+    """
+    said = budget_sentence(budget)
+    if budget.stance == "stay":
+        return said
+    return replace(said, because=(*said.because, certainty_sentence(budget)))
+
+
 def budget_sentence(budget: BudgetAdvice) -> Finding:
-    """Say what to do with the budget.
+    """Say what to do with the budget, and why not more.
 
     Parameters
     ----------
@@ -63,21 +84,18 @@ def budget_sentence(budget: BudgetAdvice) -> Finding:
         "total": today,
         "new_total": float(table["recommended"].sum()),
     }
+    best = best_pilot(budget)
+    if budget.stance == "test" and best is not None:
+        facts |= {"channel": best["channel"], "n": int(best["n_periods"])}
+        facts["delta"] = float(best["delta"])
+        return Finding(f"answer.test_{budget.every}", today, facts=facts)
     if budget.stance in ("test", "stay"):
-        pays = budget.pilots is not None and bool(budget.pilots["pays"].any())
-        if budget.stance == "test" and pays:
-            assert budget.pilots is not None
-            best = budget.pilots.iloc[0]
-            facts |= {"channel": best["channel"], "n": int(best["n_periods"])}
-            facts["delta"] = float(best["delta"])
-            return Finding(f"answer.test_{budget.every}", today, facts=facts)
-        return Finding(
-            f"answer.{'keep' if budget.stance == 'test' else 'stay'}", today, facts=facts
-        )
+        kind = "keep" if budget.stance == "test" else "stay"
+        return Finding(f"answer.{kind}", today, facts=facts)
     change = table["recommended"] - table["current"]
     more, less = (
         table.loc[change[rows].abs().sort_values(ascending=False).index, "channel"]
-        for rows in (change > _STILL * today, change < -_STILL * today)
+        for rows in (change > STILL * today, change < -STILL * today)
     )
     facts |= {
         "more": more.tolist(),
@@ -88,8 +106,37 @@ def budget_sentence(budget: BudgetAdvice) -> Finding:
     kind = "move" if len(more) and len(less) else "add" if len(more) else "save"
     if not len(more) and not len(less):
         return Finding("answer.stay", today, facts=facts)
-    then = ("answer.then_test",) if budget.stance == "half" else ()
-    return Finding(f"answer.{kind}", facts["moved"], because=then, facts=facts)
+    return Finding(f"answer.{kind}", facts["moved"], because=_besides(budget, facts), facts=facts)
+
+
+def _besides(budget: BudgetAdvice, facts: dict[str, Any]) -> tuple[Finding | str, ...]:
+    """Say what becomes of the total, why only half is moved, and what to test first."""
+    said: list[Finding | str] = []
+    if abs(facts["new_total"] - facts["total"]) > STILL * max(facts["new_total"], facts["total"]):
+        said.append("answer.new_total")
+    if budget.stance != "half":
+        return tuple(said)
+    said.append("answer.then_test")
+    if counts(budget) and budget.probability_better >= MOVE:
+        said.append(Finding("answer.only_half", None, facts={"outcome": budget.outcome}))
+    best = best_pilot(budget)
+    if best is not None:
+        worth = {"channel": best["channel"], "currency": budget.currency}
+        said.append(Finding("answer.test_with", best["value"], facts=worth))
+    return tuple(said)
+
+
+def counts(budget: BudgetAdvice) -> bool:
+    """Tell whether records were counted in place of money: they are not all worth the same."""
+    return budget.unit_value != 1.0
+
+
+def best_pilot(budget: BudgetAdvice) -> dict[Any, Any] | None:
+    """Return the test most worth running, None where none pays."""
+    if budget.pilots is None or budget.pilots.empty:
+        return None
+    paying = budget.pilots[budget.pilots["pays"].astype(bool)]
+    return None if paying.empty else paying.iloc[0].to_dict()
 
 
 def certainty_sentence(budget: BudgetAdvice) -> Finding:
@@ -107,7 +154,7 @@ def certainty_sentence(budget: BudgetAdvice) -> Finding:
     others = len(budget.table) - len(told)
     rests = "all_data" if not others else "some_data" if told else "no_data"
     return Finding(
-        "answer.certainty",
+        "answer.certainty" if budget.margin_known else "answer.certainty_revenue",
         budget.probability_better,
         because=(f"answer.rests_on_{rests}",),
         facts={

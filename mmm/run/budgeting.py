@@ -226,7 +226,8 @@ def response_grid(
 def on_draws(model: MixModel, rows: slice) -> Fitted:
     """Return what answers are made from, on some of the draws."""
     posterior = model.posterior_
-    few = {f.name: getattr(posterior, f.name)[rows] for f in dataclasses.fields(posterior)}
+    parts = {f.name: getattr(posterior, f.name) for f in dataclasses.fields(posterior)}
+    few = {name: part[rows] for name, part in parts.items() if part is not None}
     names = ("channels_", "spend_", "outcome_", "active_", "clock_", "scaled_")
     shared = {name: getattr(model, name) for name in names}
     return cast(Fitted, SimpleNamespace(**shared, posterior_=dataclasses.replace(posterior, **few)))

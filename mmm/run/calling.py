@@ -17,7 +17,8 @@ from mmm.run.config import Config, ScoringSection
 from mmm.run.deal_value import deal_values
 from mmm.run.gaps import NoAnswer
 from mmm.run.outcome import known_on, new_business
-from mmm.run.scoring import ScoringModel, open_leads, score, train_tables
+from mmm.run.scoring import open_leads, score
+from mmm.run.training import ScoringModel, train_tables
 from mmm.wording import LANGUAGES, Finding, entries, say
 
 Tables = Mapping[str, pd.DataFrame]

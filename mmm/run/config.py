@@ -48,6 +48,12 @@ class TimedSection(TableSection):
     on_duplicate: Literal["error", "first", "last"] = "error"
 
 
+class ContactsSection(TableSection):
+    """The people, and the account of each."""
+
+    on_duplicate: Literal["error", "first", "last"] = "error"
+
+
 class DealsSection(TimedSection):
     """The deals."""
 
@@ -193,7 +199,7 @@ class Config(_Section):
     leads: TimedSection | None = None
     spend: SpendSection | None = None
     costs: CostsSection | None = None
-    contacts: TableSection | None = None
+    contacts: ContactsSection | None = None
     roles: TableSection | None = None
     journeys: JourneySection = JourneySection()
     attribution: AttributionSection = AttributionSection()

@@ -7,7 +7,8 @@ import pandas as pd
 
 from mmm.errors import ConfigError
 from mmm.prediction.writeback import open_ledger
-from mmm.run.scoring import ScoringModel, as_trained, score
+from mmm.run.scoring import as_trained, score
+from mmm.run.training import ScoringModel
 
 
 def explain_lead(

@@ -43,7 +43,7 @@ class _Channel:
 
 
 CHANNELS = {
-    "Paid search": _Channel(4_500.0, 0.45, 0.15, 0.10, 1.3, 1.0, 1.0),
+    "Paid search": _Channel(4_500.0, 0.40, 0.25, 0.10, 1.3, 1.0, 1.0),
     "Paid social": _Channel(3_000.0, 0.20, 0.35, 0.40, 1.4, 1.2, 2.0),
     "Display": _Channel(1_800.0, 0.35, 0.30, 0.50, 1.0, 1.0, 0.0),
     "Events": _Channel(2_400.0, 0.00, 0.60, 0.60, 1.6, 1.0, 2.6),

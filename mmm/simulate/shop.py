@@ -74,9 +74,7 @@ class _Orders:
     is_first: Ints
 
 
-def online_shop(
-    weeks: int = 104, seed: int = 5
-) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
+def online_shop(weeks: int = 104, seed: int = 5) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
     """Simulate an online shop whose advertising brings customers, who then come back by themselves.
 
     Parameters
@@ -151,10 +149,11 @@ def _counts(rng: np.random.Generator, means: Floats) -> Ints:
     >>> _counts(np.random.default_rng(0), np.zeros(3)).tolist()
     [0, 0, 0]
     """
-    found = np.zeros(len(means), dtype=np.int64)
-    left, term = rng.random(len(means)) - np.exp(-means), np.exp(-means)
+    found: Ints = np.zeros(len(means), dtype=np.int64)
+    term: Floats = np.exp(-means)
+    left: Floats = rng.random(len(means)) - term
     while (left > 0).any():
-        found += left > 0
+        found = found + (left > 0)
         term = term * means / np.maximum(found, 1)
         left = np.where(left > 0, left - term, left)
     return found
@@ -164,11 +163,11 @@ def _customers(rng: np.random.Generator, expected: dict[str, Floats], weeks: int
     causes, firsts = [], []
     sources = {-1: _BASELINE * _season(weeks)}
     sources |= {CHANNELS.index(name): mean for name, mean in expected.items()}
-    for cause, means in sources.items():
+    for source, means in sources.items():
         number = _counts(rng, means)
         week = np.repeat(np.arange(weeks), number)
         firsts.append(_WEEK * week + between(rng, 0.0, 1.0, len(week)) * _WEEK)
-        causes.append(np.full(len(week), cause, dtype=np.int64))
+        causes.append(np.full(len(week), source, dtype=np.int64))
     first, cause = np.concatenate(firsts), np.concatenate(causes)
     order = np.argsort(first, kind="stable")
     return _Customers(cause[order], first[order])

@@ -64,7 +64,16 @@ TOKENS = (
     *(b'"', b"'", b",", b";", b"\t", b"\r", b"\n", b"\r\n", b"\x00", b"\xff\xfe", b"\xef\xbb\xbf"),
     *(b"NaN", b"inf", b"-inf", b"1e999", b"9" * 40, b"-0", b"1.234,56", b"1.000", b"0x10", b"%"),
     *(b"31/12/2024", b"13/13/2024", b"0000-00-00", b"9999-12-31", b"1677-01-01", b"24:61", b"T25"),
-    *(b"+99:99", b"Z", "€".encode(), "\u202e".encode(), "é".encode(), b"\xe9", b"\x80", b"\xed\xa0"),
+    *(
+        b"+99:99",
+        b"Z",
+        "€".encode(),
+        "\u202e".encode(),
+        "é".encode(),
+        b"\xe9",
+        b"\x80",
+        b"\xed\xa0",
+    ),
     *(b"=1+1", b"<script>", b"None", b"null", b"true", b"vinta", b" ", b"\xc2\xa0", b""),
 )
 ENDINGS = (".csv", ".csv", ".csv", ".tsv", ".txt", ".csv.gz", ".xlsx", ".parquet")
@@ -132,7 +141,9 @@ def _damaged(rng: random.Random, table: str, ending: str) -> bytes:
     for _ in range(rng.randrange(3)):
         content = _bytes_hurt(rng, content)
     if rng.random() < 0.15:
-        content = content.decode("utf-8", "replace").encode(rng.choice(("utf-16", "cp1252")), "replace")
+        content = content.decode("utf-8", "replace").encode(
+            rng.choice(("utf-16", "cp1252")), "replace"
+        )
     if ending.endswith(".gz"):
         content = gzip.compress(content, mtime=0)
         return content if rng.random() < 0.5 else _bytes_hurt(rng, content)
@@ -208,8 +219,8 @@ def main() -> None:
             if found is not None:
                 escaped[found.kind] += 1
                 if escaped[found.kind] == 1:
-                    print(f"seed {asked.seed} case {case.number} {case.table}{case.ending} "
-                          f"{case.locale}\n{case.content[:600]!r}\n{found.told}", flush=True)  # fmt: skip
+                    print(f"seed {asked.seed} case {case.number} {case.table}{case.ending}")
+                    print(f"locale {case.locale}\n{case.content[:600]!r}\n{found.told}", flush=True)
     print(f"{tried} files, {sum(escaped.values())} uncaught errors: {dict(escaped)}")
 
 

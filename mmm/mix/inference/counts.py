@@ -220,3 +220,20 @@ def normal_scores(y: Floats, mean: Floats, dispersion: Floats) -> Floats:
     passed = (reached - 0.5 * np.exp(log_mass_each(y, mean, a))).mean(axis=0)
     return np.asarray(scipy.special.ndtri(np.clip(passed, 1e-9, 1.0 - 1e-9)))
 
+
+def spread_ratio(counts: Counts, mean: Floats) -> float:
+    """Return the variance of the outcome over that of Poisson counts; 1 if chance may be why.
+
+    Parameters
+    ----------
+    counts : Counts
+    mean : ndarray, shape (n_draws, n_periods)
+
+    Notes
+    -----
+    Pearson's statistic; under Poisson each term has the variance 2 + 1 / mean.
+    """
+    centre = mean.mean(axis=0)
+    ratio = float(((counts.outcome - centre) ** 2 / centre).mean())
+    error = float(np.sqrt((2.0 + 1.0 / centre).mean() / len(centre)))
+    return ratio if ratio > 1.0 + 3.0 * error else 1.0

@@ -8,7 +8,9 @@ import numpy.typing as npt
 
 from mmm.errors import quoted
 from mmm.mix.inference.convergence import ess_bulk, ess_tail, r_hat
-from mmm.mix.inference.draws import Posterior
+from mmm.mix.inference.counts import normal_scores, spread_ratio
+from mmm.mix.inference.draws import Posterior, bent
+from mmm.mix.inference.full_vector import place
 from mmm.mix.inference.media import Media, draw_prior, mean_contribution
 from mmm.mix.inference.noise import is_heavy
 from mmm.mix.inference.posterior import collapse
@@ -94,12 +96,13 @@ def diagnose(
     """
     (kurtosis, autocorrelation), scaled, posterior = max(
         (
-            (_residuals(scaled, posterior.z), scaled, posterior)
+            (_residuals(scaled, posterior), scaled, posterior)
             for scaled, posterior in zip(panels, posteriors, strict=True)
         ),
         key=lambda found: found[0],
     )
-    notes = []
+    counted = [_count_notes(*panel) for panel in zip(panels, posteriors, strict=True)]
+    notes = list(dict.fromkeys(note for of_panel in counted for note in of_panel))
     if is_heavy(kurtosis, len(scaled.problem.outcome)):
         notes.append(
             f"Some periods lie far outside the noise (excess kurtosis {kurtosis:.1f}); "
@@ -118,16 +121,52 @@ def diagnose(
     )
 
 
+def _count_notes(scaled: Scaled, posterior: Posterior) -> list[str]:
+    """Say where counts are not as their likelihood has them."""
+    problem = scaled.problem
+    if problem.counts is None:
+        return []
+    notes, mean = [], _fitted_counts(scaled, posterior)[0]
+    ratio = spread_ratio(problem.counts, mean)
+    if not problem.counts.dispersed and ratio > 1.0:
+        notes.append(
+            f"The counts vary {ratio:.1f} times as much as Poisson counts do, so that intervals "
+            "are too narrow; pass likelihood='negative_binomial'."
+        )
+    lasting = _residuals(scaled, posterior)[1]
+    if lasting > 3.0 / np.sqrt(len(problem.outcome)):
+        notes.append(
+            f"What is left of one period tells of the next (correlation {lasting:.2f}), which "
+            "counts have no noise for: intervals are too narrow. Name what lasts as an event or a "
+            "control, or pass likelihood='normal' where few periods are 0."
+        )
+    return notes
+
+
+def _fitted_counts(scaled: Scaled, posterior: Posterior) -> tuple[Floats, Floats]:
+    """Return expected counts and dispersion of some draws."""
+    some = slice(None, None, max(len(posterior.z) // 50, 1))
+    eta = place(scaled.problem, posterior.z[some]).eta
+    assert posterior.dispersion is not None
+    return bent(scaled, eta), posterior.dispersion[some]
+
+
 def _treated(posterior: Posterior) -> str:
+    if posterior.dispersion is not None:
+        return "counts have no other likelihood for them."
     if np.isinf(posterior.freedom).all():
         return "normal noise gives them full weight, likelihood='student_t' would not."
     return "they count less."
 
 
-def _residuals(scaled: Scaled, z: Floats) -> tuple[float, float]:
-    """Return excess kurtosis and lag-1 correlation of the mean innovation."""
-    at = collapse(scaled.problem, z[:: max(len(z) // 50, 1)])
-    new = (at.residual[:, 1:] - at.rho * at.residual[:, :-1]).mean(axis=0)
+def _residuals(scaled: Scaled, posterior: Posterior) -> tuple[float, float]:
+    """Return excess kurtosis and lag-1 correlation of the mean innovation, of counts its score."""
+    if scaled.problem.counts is not None:
+        found = _fitted_counts(scaled, posterior)
+        new = normal_scores(scaled.problem.counts.outcome, *found)
+    else:
+        at = collapse(scaled.problem, posterior.z[:: max(len(posterior.z) // 50, 1)])
+        new = (at.residual[:, 1:] - at.rho * at.residual[:, :-1]).mean(axis=0)
     new = new - new.mean()
     spread = float(np.mean(new**2))
     if not spread > 0:

@@ -14,6 +14,7 @@ from mmm.prediction.learning.encoding import Encoded, Feature, encode
 from mmm.prediction.learning.forest import Forest
 from mmm.prediction.learning.learners import Whole
 from mmm.prediction.learning.model import Model
+from mmm.prediction.learning.naming import column_name, is_step, opening_name
 from mmm.wording import format_count, format_date, say
 
 Floats = npt.NDArray[np.float64]
@@ -139,6 +140,8 @@ def sentences(
 ) -> npt.NDArray[np.object_]:
     """Say the three weightiest columns of each lead, as tuples of sentences, shape (n,).
 
+    Columns are named as people read them; see `mmm.prediction.learning.naming`.
+
     Parameters
     ----------
     parts : Contributions
@@ -161,8 +164,11 @@ def sentences(
     for j, name in enumerate(parts.columns):
         row, place = np.nonzero((top == j) & strong)
         if len(row):
-            column = say("reasons.age", lang) if name == AGE else name
-            cells = _ages(ages[row], lang) if name == AGE else _cells(features[j], frame, row, lang)
+            if name == AGE:
+                column, cells = say("reasons.age", lang), _ages(ages[row], lang)
+            else:
+                column = opening_name(name, lang, numeric=features[j].numeric)
+                cells = _cells(features[j], frame, row, lang)
             said[row, place] = _say_all(column, cells, parts.values[row, j], lang)
     for i in range(n):
         result[i] = tuple(text for text in said[i] if text is not None) or none
@@ -203,7 +209,8 @@ def next_grades(model: Model, grades: Grades, frame: pd.DataFrame, lang: str) ->
             continue
         feature = model.features[change[0]]
         shown = _shown(feature, change[1], lang)
-        text = say("reasons.next_grade", lang, column=feature.name, value=shown, grade=better)
+        column = column_name(feature.name, lang, numeric=feature.numeric)
+        text = say("reasons.next_grade", lang, column=column, value=shown, grade=better)
         found.append((grade, feature.name, shown, better, text))
     names = ["grade", "column", "value", "next_grade", "sentence"]
     return pd.DataFrame(found, columns=names, index=frame.index, dtype="str")
@@ -267,6 +274,8 @@ def _written(feature: Feature, value: Any, lang: str) -> str:
         case "date":
             stamp = value if isinstance(value, pd.Timestamp) else pd.Timestamp(value, unit="D")
             return format_date(stamp.date(), lang)
+    if is_step(feature.name):
+        return say("reasons.yes" if value >= 0.5 else "reasons.no", lang)
     size = abs(float(value))
     digits = 0 if size >= 100 or float(value).is_integer() else 1 if size >= 10 else 2
     return format_count(float(value), lang, digits)

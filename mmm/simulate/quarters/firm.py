@@ -16,7 +16,7 @@ HISTORY, QUARTER, REGIONS = 104, 13, 10
 _YEAR = 52
 _COMMON = 0.5  # of the variance of the noise: in all regions alike
 _JITTER = 0.25
-_VISIBLE = 1.2  # touches a person that channels leave without having brought anybody
+_VISIBLE = 0.4  # touches a person that channels leave on people whom they did not bring
 
 
 @dataclass(frozen=True, eq=False)

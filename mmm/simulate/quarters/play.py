@@ -62,12 +62,12 @@ class Play:
     @property
     def n_quarters(self) -> int:
         """Quarters played."""
-        return (self.spend.shape[1] - BURN_IN - HISTORY) // QUARTER
+        return (self.weeks - HISTORY) // QUARTER
 
     @property
     def weeks(self) -> int:
         """Weeks of history and play."""
-        return self.spend.shape[1] - BURN_IN
+        return int(self.spend.shape[1]) - BURN_IN
 
     @property
     def now(self) -> Floats:
@@ -99,9 +99,10 @@ class Play:
         slack = 1e-6 * float(now.sum())
         if self.n_quarters >= self.firm.n_quarters:
             raise ConfigError(f"all {self.firm.n_quarters} quarters are over; draw more of them")
-        if abs(float(weekly.sum() - now.sum())) > slack or (
-            np.abs(weekly - now) > MOST * now + slack
-        ).any():
+        if (
+            abs(float(weekly.sum() - now.sum())) > slack
+            or (np.abs(weekly - now) > MOST * now + slack).any()
+        ):
             raise ConfigError(
                 f"the budget {weekly.round(2)} has to have the total of {now.round(2)}, and no "
                 "channel more than half off it"
@@ -134,7 +135,7 @@ class Play:
         for half in range(2):
             for c, (curve, lag) in enumerate(zip(effects.curves, effects.lags, strict=True)):
                 shape[half, :, c] = curve(lag.carry(level[half, :, c]))
-        return effects.strength[0] * shape[:, BURN_IN:]
+        return np.asarray(effects.strength[0] * shape[:, BURN_IN:])
 
     def earned(self) -> float:
         """Return what media truly brought in the quarters played, noise and baseline left out."""

@@ -1,0 +1,16 @@
+"""What would another euro bring?
+
+Outcome by spend, a channel a panel. The line is today's spend. Beyond what was ever spent the band
+is mostly belief.
+"""
+
+from mmm.mix import MixModel, Sampling
+from mmm.simulate.worlds import make_world
+
+world = make_world(5)
+names = dict(zip(world.channels, ["Partners", "Events", "Display", "Search", "Mail"], strict=True))
+table = world.frame.rename(columns=names | {"control_1": "price_index"})
+few = Sampling(n_warmup=300, n_draws=300)  # for a picture; leave it out for a decision
+model = MixModel(list(names.values()), ["price_index"], "date", sampler=few)
+model.fit(table, world.outcome)
+figure = model.response_curves(margin=0.9).plot(outcome="revenue")[0].figure

@@ -1,0 +1,245 @@
+"""Training of lead scores: from leads with their outcome, or from tables, to a folder."""
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mmm.errors import InputError, quoted
+from mmm.prediction import LeadScorer, TrainingTable, find_leakage, training_table
+from mmm.prediction.columns.leakage import DROPPED
+from mmm.prediction.recipe import Recipe, read_recipe, write_recipe
+from mmm.prediction.scores import read_ids
+from mmm.tables.mixed import read_mixed
+from mmm.tables.parse import FLAG_WORDS
+
+
+@dataclass(frozen=True, eq=False)
+class ScoringModel:
+    """A model, and what it takes to use it.
+
+    Attributes
+    ----------
+    scorer : LeadScorer
+    recipe : Recipe
+    refused : pandas.DataFrame
+        column, reason, evidence: columns that know the future, and columns of no use.
+    notes : tuple of str
+        What was left out and why.
+    """
+
+    scorer: LeadScorer
+    recipe: Recipe
+    refused: pd.DataFrame = field(default_factory=pd.DataFrame)
+    notes: tuple[str, ...] = ()
+
+
+def read_ready(source: str, recipe: Recipe, locale: str | None, tz: str) -> pd.DataFrame:
+    """Read leads that come with their features; `recipe` names the other columns.
+
+    Parameters
+    ----------
+    source : str
+        A file, or a database ``URL#table``.
+    recipe : Recipe
+    locale, tz : str
+    """
+    place, _, table = source.partition("#") if "://" in source else (source, "", "")
+    kinds: dict[str, Any] = {}
+    for name in (recipe.lead_id, recipe.outcome, recipe.groups):
+        kinds |= {} if name is None else {name: "text"}
+    for name in (recipe.created_at, recipe.ended_at):
+        kinds |= {} if name is None else {name: "instant"}
+    return read_mixed(place, kinds, locale=locale, tz=tz, table=table or None)
+
+
+def train_ready(
+    frame: pd.DataFrame, recipe: Recipe, *, seed: int, allow: Collection[str]
+) -> ScoringModel:
+    """Train on leads that come with their features and their outcome.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As `read_ready` returns it.
+    recipe : Recipe
+        Names the outcome.
+    seed, allow
+        As for `LeadScorer`.
+
+    Raises
+    ------
+    InputError
+        As `LeadScorer.fit`, and if an id stands twice or an outcome cannot be read.
+    """
+    if recipe.lead_id in frame.columns:
+        read_ids(frame, recipe.lead_id)
+    ended = None if recipe.ended_at is None else frame[recipe.ended_at]
+    won = read_outcome(frame, str(recipe.outcome), recipe.ended_at)
+    # An honest model sees what is there when a lead is to be scored: neither its id nor its fate.
+    aside = {recipe.lead_id, *recipe.beside}
+    X = frame[[name for name in frame.columns if name not in aside]]
+    scorer = LeadScorer(seed=seed, allow=tuple(allow)).fit(
+        X,
+        won,
+        created_at=None if recipe.created_at is None else frame[recipe.created_at],
+        ended_at=ended,
+        groups=None if recipe.groups is None else frame[recipe.groups],
+    )
+    notes = tuple(frame.attrs.get("notes", ()))
+    done = replace(
+        recipe, model_version=scorer.model_version_, promised=_even_ranks(scorer.predict_proba(X))
+    )
+    return ScoringModel(scorer, done, scorer.leakage_, notes)
+
+
+def train_tables(
+    tables: Mapping[str, pd.DataFrame],
+    *,
+    horizon_days: float,
+    seed: int,
+    allow: Collection[str],
+    as_of: pd.Timestamp | None = None,
+) -> ScoringModel:
+    """Train on leads, touches and deals: features as known on a day, and what followed.
+
+    Parameters
+    ----------
+    tables : mapping of str to pandas.DataFrame
+        leads, deals, and where known touches; as their readers return them.
+    horizon_days : float
+        A lead counts as won where that happens within so many days.
+    seed, allow
+        As for `LeadScorer`.
+    as_of : pandas.Timestamp, optional
+        Nothing later is used; by default the latest instant of the tables.
+    """
+    given: dict[str, Any] = {name: tables.get(name) for name in ("touches", "deals")}
+    table = training_table(tables["leads"], **given, horizon_days=horizon_days, as_of=as_of)
+    known = table.past_horizon()
+    if not len(known.X):
+        raise InputError(
+            f"no lead came in {horizon_days:g} days before the last entry, {table.as_of.date()}. "
+            "Wait until some have had that time, or pass horizon_days= with fewer days."
+        )
+    refused = _futures(table, allow)
+    X = known.X.drop(columns=refused["column"])
+    scorer = LeadScorer(seed=seed, allow=tuple(allow)).fit(
+        X, known.y, created_at=known.created_at, groups=known.groups
+    )
+    others = tuple(name for name in ("touches", "deals") if name in tables)
+    recipe = Recipe(
+        scorer.model_version_,
+        tables=others,
+        horizon_days=table.horizon_days,
+        spec=table.spec,
+        refused=tuple(refused["column"]),
+        promised=_even_ranks(scorer.predict_proba(X)),
+    )
+    young = len(table.X) - len(known.X)
+    said = [*table.notes, f"{len(known.X)} looks at {known.lead_id.nunique()} leads"]
+    if young:
+        said.append(f"{young} looks left out: their {horizon_days:g} days have not passed")
+    every = pd.concat([refused, scorer.leakage_], ignore_index=True)
+    return ScoringModel(scorer, recipe, every, tuple(said))
+
+
+def _futures(table: TrainingTable, allow: Collection[str]) -> pd.DataFrame:
+    """Find the columns of the looks that know how their leads ended.
+
+    What a lead ended as tells them, whenever that was: to be won within the horizon is less, and
+    a column filled at the close is then filled for leads of both kinds.
+    """
+    won = table.outcome.eq("won")
+    if won.nunique() < 2:
+        return pd.DataFrame({"column": [], "reason": [], "evidence": []}, dtype="str")
+    found = find_leakage(
+        table.X, won, created_at=table.created_at, ended_at=table.ended_at, allow=tuple(allow)
+    )
+    return found[~found["reason"].isin(DROPPED)]
+
+
+def read_outcome(frame: pd.DataFrame, name: str, ended_at: str | None) -> "pd.Series[int]":
+    """Return 1 for converted, else 0.
+
+    Words are those that `mmm.read_deals` knows: 1 and 0, yes and no, won and lost, *vinto* and
+    *perso*, open; empty is open too. Open leads need a column that says when the others ended.
+
+    Raises
+    ------
+    InputError
+        If a value cannot be read, or open leads are not to be told from lost ones.
+
+    Examples
+    --------
+    >>> read_outcome(pd.DataFrame({"won": ["Yes", "no"]}), "won", None).tolist()
+    [1, 0]
+    """
+    words = frame[name].astype("str").str.strip().str.lower()
+    plain = words.str.replace(r"[\s/_-]+", "-", regex=True).str.replace(
+        r"^([01])\.0$", r"\1", regex=True
+    )
+    unknown = sorted(set(plain.dropna()) - set(FLAG_WORDS))
+    if unknown:
+        raise InputError(
+            f"the outcome {name!r} holds {quoted(unknown)}. Write 1 for leads that converted and 0 "
+            "for the others, or yes and no, won and lost."
+        )
+    known = plain.map(lambda word: FLAG_WORDS[word], na_action="ignore").astype("boolean")
+    n_open = int(known.isna().sum())
+    if n_open and ended_at is None:
+        raise InputError(
+            f"{n_open} leads have no outcome in {name!r} yet. Leave them out, or say when the "
+            "others came in and ended with created_at= and ended_at=."
+        )
+    if n_open and frame.loc[known.isna(), ended_at].notna().any():
+        raise InputError(
+            f"leads that are open by {name!r} have ended by {ended_at!r}. Make the two agree."
+        )
+    return known.fillna(False).astype("int64")
+
+
+def save(trained: ScoringModel, folder: Path) -> dict[str, Path]:
+    """Write the model, its recipe and its card.
+
+    Raises
+    ------
+    SourceError
+        If the folder holds something else.
+    """
+    trained.scorer.save(folder)
+    card = trained.scorer.card_
+    files = {
+        "card": folder / "card.html",
+        "card_it": folder / "card.it.html",
+        "card_json": folder / "card.json",
+    }
+    files["card"].write_text(card.to_html("en"), encoding="utf-8")
+    files["card_it"].write_text(card.to_html("it"), encoding="utf-8")
+    files["card_json"].write_text(
+        json.dumps(card.to_dict(), indent=1, ensure_ascii=False), encoding="utf-8"
+    )
+    return {"model": folder, "recipe": write_recipe(folder, trained.recipe)} | files
+
+
+def load(folder: Path) -> ScoringModel:
+    """Read what `save` wrote.
+
+    Raises
+    ------
+    SourceError
+        If anything is foreign, damaged or of a newer version; nothing in it is executed.
+    """
+    scorer = LeadScorer.load(folder)
+    return ScoringModel(scorer, read_recipe(folder, scorer.model_version_), scorer.leakage_)
+
+
+def _even_ranks(probability: Any, n: int = 1000) -> tuple[float, ...]:
+    """Return at most `n` of the probabilities of winning, evenly spaced by rank."""
+    ordered = np.sort(probability[:, 1])
+    places = np.linspace(0, len(ordered) - 1, min(n, len(ordered))).round().astype(np.intp)
+    return tuple(ordered[places].tolist())
