@@ -3,10 +3,11 @@
     python benchmarks/mix_worlds.py --n 16 --makings standard,dear --minutes 20 --folder out/worlds
 
 Every answer is kept in the folder, so that a run that was interrupted, or ran out of its minutes,
-goes on where it stopped. Models are named with --models: `ours`, `ridge`, `nothing`. A peer in an
-environment of its own joins as --peer NAME='COMMAND', as often as wanted: the command is started
-once a company, reads the task as JSON (dates, columns, outcome, channels, controls, today's spend)
-from its standard input and writes the fields of an `Answer` as JSON to its standard output.
+goes on where it stopped. Models are named with --models: `ours`, `advised` (the same fit, its plan
+carried out as far as it advises), `ridge`, `nothing`. A peer in an environment of its own joins as
+--peer NAME='COMMAND', as often as wanted: the command is started once a company, reads the task as
+JSON (dates, columns, outcome, channels, controls, today's spend) from its standard input and writes
+the fields of an `Answer` as JSON to its standard output.
 `benchmarks/mix_peers/` holds such commands. All are compared, in pairs, with the first model.
 """
 
@@ -17,12 +18,14 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from mmm.errors import DataWarning
+from mmm.mix import BudgetPlan, MixModel, optimize_budget
 from mmm.simulate.worlds import (
     MAKINGS,
     Answer,
@@ -43,9 +46,36 @@ PEER_SECONDS = 1_800
 def ours(
     frame: pd.DataFrame, outcome: np.ndarray, channels: Sequence[str], controls: Sequence[str]
 ) -> Answer:
-    """Answer by the default of this package."""
-    from mmm.mix import MixModel, optimize_budget
+    """Answer by the default of this package, the plan carried out in full."""
+    answer, plan = _fitted(frame, outcome, channels, controls)
+    return replace(answer, plan=plan.proposed)
 
+
+def advised(
+    frame: pd.DataFrame, outcome: np.ndarray, channels: Sequence[str], controls: Sequence[str]
+) -> Answer:
+    """Answer likewise, the plan carried out as far as its own advice says: all, half, nothing."""
+    answer, plan = _fitted(frame, outcome, channels, controls)
+    return replace(answer, plan=plan.recommended)
+
+
+_LAST: dict[tuple[object, ...], tuple[Answer, BudgetPlan]] = {}
+
+
+def _fitted(
+    frame: pd.DataFrame, outcome: np.ndarray, channels: Sequence[str], controls: Sequence[str]
+) -> tuple[Answer, BudgetPlan]:
+    """Fit once for both."""
+    key = (outcome.tobytes(), *channels)
+    if key not in _LAST:
+        _LAST.clear()
+        _LAST[key] = _fit(frame, outcome, channels, controls)
+    return _LAST[key]
+
+
+def _fit(
+    frame: pd.DataFrame, outcome: np.ndarray, channels: Sequence[str], controls: Sequence[str]
+) -> tuple[Answer, BudgetPlan]:
     model = MixModel(
         channels=list(channels),
         controls=list(controls),
@@ -60,8 +90,7 @@ def ours(
     current = dict(zip(channels, today.tolist(), strict=True))
     bounds = {name: (0.5 * spend, 1.5 * spend) for name, spend in current.items()}
     plan = optimize_budget(model, total="current", bounds=bounds, current=current, level=LEVEL)
-    proposed = plan.to_frame().set_index("channel")["proposed"].reindex(list(channels))
-    return Answer(
+    answer = Answer(
         contribution=each["contribution"].to_numpy(dtype=float),
         lower=each["contribution_lower"].to_numpy(dtype=float),
         upper=each["contribution_upper"].to_numpy(dtype=float),
@@ -69,11 +98,12 @@ def ours(
         media_lower=float(media["contribution_lower"]),
         media_upper=float(media["contribution_upper"]),
         level=LEVEL,
-        plan=proposed.to_numpy(dtype=float),
+        plan=plan.proposed,
         probability_better=float(plan.probability_better),
         gain=float(plan.expected_gain),
         converged=float(model.diagnostics_.r_hat) <= 1.01,
     )
+    return answer, plan
 
 
 def peer(command: str) -> Fit:
@@ -110,7 +140,12 @@ def peer(command: str) -> Fit:
 
 def models(names: str, peers: Sequence[str]) -> dict[str, Fit]:
     """Return the models asked for, by name, in their order."""
-    known: dict[str, Fit] = {"ours": ours, "ridge": ridge_on_spend, "nothing": do_nothing}
+    known: dict[str, Fit] = {
+        "ours": ours,
+        "advised": advised,
+        "ridge": ridge_on_spend,
+        "nothing": do_nothing,
+    }
     chosen = {}
     for name in filter(None, names.split(",")):
         if name not in known:
@@ -130,7 +165,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--n", type=int, default=16, help="companies a making")
     parser.add_argument("--seed", type=int, default=0, help="seed of the first company")
     parser.add_argument("--makings", default="standard", help="comma-separated, or 'all'")
-    parser.add_argument("--models", default="ours,ridge,nothing")
+    parser.add_argument("--models", default="ours,advised,ridge,nothing")
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=COMMAND")
     parser.add_argument("--minutes", type=float, default=None, help="start no fit after these")
     parser.add_argument("--folder", type=Path, default=None, help="keep answers here, and go on")
