@@ -1,6 +1,5 @@
 """Experiments: registered beforehand, read afterwards, fed to the mix and to attribution."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -11,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from mmm.attribution import AttributionResult, Lift
-from mmm.errors import ConfigError, SourceError
+from mmm.errors import ConfigError
 from mmm.mix import LiftTest, Pilot, Reading
+from mmm.tables.journal import append_entry, read_entries
 
 KINDS = ("registered", "read")
 
@@ -93,7 +93,7 @@ class ExperimentLog:
             raise ConfigError(f"{key!r} is taken or empty. Choose another name.")
         facts = {"channel": channel, "start": first, "end": last, "note": note}
         figures = {"spend_change": float(spend_change), "expected": float(expected)}
-        self._add(key, "registered", today, {**facts, **figures})
+        append_entry(self.path, key, "registered", today, {**facts, **figures})
 
     def register_pilot(self, key: str, pilot: Pilot, *, on: str | date, note: str = "") -> None:
         """Write down a pilot that `mmm.mix.plan_pilot` planned."""
@@ -114,6 +114,19 @@ class ExperimentLog:
             note=note or f"{pilot.mode} {pilot.delta:.0%}",
         )
 
+    def plan(self, key: str) -> dict[str, Any]:
+        """Return a pilot as it was registered.
+
+        Raises
+        ------
+        ConfigError
+            If it was not.
+        """
+        for entry in self.entries():
+            if entry["key"] == key and entry["kind"] == "registered":
+                return entry
+        raise ConfigError(f"{key!r} was not registered. Register pilots before they start.")
+
     def read(self, key: str, found: Reading | LiftTest, *, on: str | date) -> None:
         """Write down what a pilot showed.
 
@@ -131,17 +144,16 @@ class ExperimentLog:
             If it was not registered, was read before, or is of another channel.
         """
         test = found.test if isinstance(found, Reading) else found
-        kinds = {entry["kind"]: entry for entry in self.entries() if entry["key"] == key}
-        if "registered" not in kinds:
-            raise ConfigError(f"{key!r} was not registered. Register pilots before they start.")
+        planned = self.plan(key)
+        kinds = {entry["kind"] for entry in self.entries() if entry["key"] == key}
         if "read" in kinds:
             raise ConfigError(f"{key!r} has been read: a result is not changed after the fact.")
-        if kinds["registered"]["channel"] != test.channel:
+        if planned["channel"] != test.channel:
             raise ConfigError(
                 f"{key!r} is a pilot of {kinds['registered']['channel']!r}, and this is one of "
                 f"{test.channel!r}. Read it under its own name."
             )
-        self._add(key, "read", _day(on), {"test": asdict(test)})
+        append_entry(self.path, key, "read", on, {"test": asdict(test)})
 
     def entries(self) -> list[dict[str, Any]]:
         """Return all entries in order.
@@ -151,13 +163,7 @@ class ExperimentLog:
         SourceError
             If the file cannot be read, or a line is no entry.
         """
-        if not self.path.exists():
-            return []
-        try:
-            lines = self.path.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SourceError(f"cannot read {self.path} ({error}). Choose a log.") from None
-        return [_entry(line, n, self.path) for n, line in enumerate(lines, 1) if line.strip()]
+        return read_entries(self.path, "experiment log", KINDS)
 
     def tests(self) -> tuple[LiftTest, ...]:
         """Return what was read, for ``MixModel(tests=...)``."""
@@ -184,12 +190,6 @@ class ExperimentLog:
         ]  # fmt: skip
         return pd.DataFrame([_row(plan, results.get(key)) for key, plan in plans.items()],
                             columns=names)  # fmt: skip
-
-    def _add(self, key: str, kind: str, on: str, facts: Mapping[str, Any]) -> None:
-        entry = {"key": key, "kind": kind, "on": on, **facts}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def lifts_for(
@@ -239,19 +239,6 @@ def _day(value: object) -> str:
         return date.fromisoformat(str(value)[:10]).isoformat()
     except ValueError:
         raise ConfigError(f"{value!r} is no day. Write it as 2025-01-31.") from None
-
-
-def _entry(line: str, n: int, path: Path) -> dict[str, Any]:
-    try:
-        entry = json.loads(line)
-        known = isinstance(entry, dict) and entry["kind"] in KINDS and bool(entry["key"])
-    except (json.JSONDecodeError, KeyError):
-        known = False
-    if not known:
-        raise SourceError(
-            f"line {n} of {path} is no entry of an experiment log. Restore it, or take it out."
-        )
-    return dict(entry)
 
 
 def _row(plan: Mapping[str, Any], test: LiftTest | None) -> dict[str, Any]:

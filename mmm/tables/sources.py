@@ -13,7 +13,7 @@ from mmm.tables.cells import Kinds, one_type
 from mmm.tables.database import load_database
 from mmm.tables.delimited import load_delimited
 from mmm.tables.locales import Locale
-from mmm.tables.raw import Raw, first_line
+from mmm.tables.raw import MAX_UNPACKED_BYTES, Raw, first_line
 from mmm.tables.rows import Rows
 from mmm.tables.workbook import load_workbook
 
@@ -147,6 +147,13 @@ def _file(path: Path, table: str | None, locale: Locale | None) -> Raw:
 
 def _parquet(path: Path) -> Any:
     try:
+        facts = pa.parquet.read_metadata(path)
+        # A few kilobytes may hold a billion equal rows; a cell takes eight bytes at the least.
+        if 8 * facts.num_rows * max(1, facts.num_columns) > MAX_UNPACKED_BYTES:
+            raise SourceError(
+                f"{path} unpacks to {facts.num_rows:,} rows of {facts.num_columns} columns, more "
+                f"than {MAX_UNPACKED_BYTES >> 30} GiB. Split it, or keep only the columns needed."
+            )
         found = pa.parquet.read_table(path)
         # A damaged page may unpack to text that is no UTF-8; it would fail only where it is read.
         found.validate(full=True)

@@ -3,7 +3,6 @@
 One line of JSON an entry, only ever added to: text that people and version control can read.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -13,8 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mmm.errors import ConfigError, SourceError
+from mmm.errors import ConfigError
 from mmm.mix.budget.plan import BudgetPlan
+from mmm.tables.journal import append_entry, read_entries
 
 KINDS = ("advised", "done", "happened")
 _FOLLOWED = 0.2  # of what the plan moves may be done otherwise
@@ -111,15 +111,7 @@ class DecisionLog:
         SourceError
             If the file cannot be read, or a line is no entry.
         """
-        if not self.path.exists():
-            return []
-        try:
-            lines = self.path.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SourceError(
-                f"cannot read {self.path} ({error}). Choose a decision log."
-            ) from None
-        return [_entry(line, n, self.path) for n, line in enumerate(lines, 1) if line.strip()]
+        return read_entries(self.path, "decision log", KINDS)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a decision, graded.
@@ -171,10 +163,6 @@ class DecisionLog:
         )
 
     def _add(self, key: str, kind: str, on: str | date, facts: Mapping[str, Any]) -> None:
-        try:
-            day = date.fromisoformat(str(on)[:10]).isoformat()
-        except ValueError:
-            raise ConfigError(f"on is {on!r}. Write the day as 2025-01-31.") from None
         if not key:
             raise ConfigError("the decision has no name. Pass one such as '2025-Q1'.")
         if kind == "advised" and any(
@@ -184,29 +172,11 @@ class DecisionLog:
                 f"{key!r} stands in {self.path.name}: advice is not changed after the fact. "
                 "Choose another name."
             )
-        line = json.dumps(
-            {"key": key, "kind": kind, "on": day, **facts}, ensure_ascii=False, allow_nan=False
-        )
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        append_entry(self.path, key, kind, on, facts)
 
 
 def _by(plan: BudgetPlan, spend: "np.ndarray[Any, np.dtype[np.float64]]") -> dict[str, float]:
     return dict(zip(plan.channels, map(float, spend), strict=True))
-
-
-def _entry(line: str, n: int, path: Path) -> dict[str, Any]:
-    try:
-        entry = json.loads(line)
-        known = isinstance(entry, dict) and entry["kind"] in KINDS and bool(entry["key"])
-    except (json.JSONDecodeError, KeyError):
-        known = False
-    if not known:
-        raise SourceError(
-            f"line {n} of {path} is no entry of a decision log. Restore the line, or take it out."
-        )
-    return dict(entry)
 
 
 def _graded(key: str, kinds: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
