@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: demo test lint datasets bench chromium clean
+.PHONY: demo test lint docs datasets bench chromium clean
 
 demo: $(VENV)/base
 	$(BIN)/mmm demo --out demo
@@ -21,6 +21,10 @@ lint: $(VENV)/test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The page is site/index.html; what is wrong in a link, a name or a docstring is an error.
+docs: $(VENV)/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 datasets: $(VENV)/base
 	$(BIN)/python -m mmm.simulate datasets
@@ -46,6 +50,10 @@ $(VENV)/test: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) --editable '.[test]'
 	@touch $(VENV)/base $@
 
+$(VENV)/docs: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) --editable '.[docs]'
+	@touch $(VENV)/base $@
+
 # The page is tested in a real browser: Debian's, where it is missing and may be installed.
 chromium:
 	@command -v chromium >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
@@ -54,4 +62,4 @@ chromium:
 	  echo "chromium could not be installed; its tests are skipped (they fail where CI=true)"
 
 clean:
-	rm -rf $(VENV) demo out .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) demo out site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

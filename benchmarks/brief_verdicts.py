@@ -207,7 +207,7 @@ def main():
         said = ", ".join(last["verdict"])
         print(f"{making} {seed}: {last['stance']}; {said}", file=sys.stderr, flush=True)
     if rows:
-        told = {"float_format": "%.2f", "na_rep": ""}
+        told = {"float_format": "{:.2f}".format, "na_rep": ""}
         print(f"\n== calls, {len(rows)} companies\n{calls(rows).to_string(**told)}")
         print(f"\n== percent of what media bring today\n{money(rows).to_string(**told)}")
 

@@ -345,9 +345,8 @@ def report(rows):
         value, error = paired(rows, "joined", other)
         print(f"joined less {other}: {value:+.2f} ({error:.2f}) points")
     trials = [row["trials"] for row in rows]
-    print(
-        f"pilots a company: {np.mean(trials):.1f}; CPU-s {np.mean([r['cpu_seconds'] for r in rows]):.0f}"
-    )
+    seconds = [row["cpu_seconds"] for row in rows]
+    print(f"pilots a company: {np.mean(trials):.1f}; CPU-seconds: {np.mean(seconds):.0f}")
 
 
 def main():

@@ -3,8 +3,11 @@
 Everything that comes from outside is escaped in HTML: names of channels, reasons, categories.
 """
 
+from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING, Any
+
+from mmm.wording import Finding
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +42,11 @@ def first_and_last(said: str) -> tuple[str, str]:
     """
     lines = said.splitlines() or [""]
     return lines[0], lines[-1] if len(lines) > 1 else ""
+
+
+def statement(finding: Finding) -> str:
+    """Say a finding without its reasons and its action."""
+    return replace(finding, because=(), action=None).sentence()
 
 
 def as_text(sentence: str, table: "pd.DataFrame | None", kind: str) -> str:
@@ -123,7 +131,7 @@ def _rest(table: "pd.DataFrame") -> list[str]:
         for number, one, many in ((n_rows, "row", "rows"), (n_columns, "column", "columns"))
         if number > 0
     ]
-    return [f"({' and '.join(more)}; to_frame() has them all)"] if more else []
+    return [f"({' and '.join(more)})"] if more else []
 
 
 def _cells(table: "pd.DataFrame") -> tuple[list[str], list[list[str]], list[bool]]:

@@ -60,7 +60,9 @@ def test_two_runs_are_equal_bit_for_bit(tmp_path):
         "indicators.csv",
         "manifest.json",
         "media_plan.csv",
+        "pipeline.csv",
         "tests.csv",
+        "triangulation.csv",
         "what_if.csv",
     ]
     for name in files:

@@ -163,6 +163,27 @@ CLAIMS = {
         assert (actions["action"] == "call now").sum() == 8
         assert 0.05 < aside.mean() < 0.15
     """,
+    "08_the_board_brief": """
+        assert max(written.values()) < 300_000 and written["weekly"] == min(written.values())
+        assert (table["marginal_romi_upper"] < 0).all() and budget.multiplier < 0
+        assert scenarios.loc["less", "profit_lower"] > scenarios.loc["plan", "profit"]
+        assert budget.stance == "half" and budget.probability_better >= 0.9
+        assert (steps["profit"].diff().dropna() > 0).all()
+        assert 0.5 < half["profit"] / full["profit"] < 0.75
+        assert half["upper"] - half["lower"] < 0.6 * (full["upper"] - full["lower"])
+        assert abs(full["profit"] / budget.expected_profit - 1) < 0.05
+        assert abs(full["P(better)"] - budget.probability_better) < 0.03
+        assert not budget.pilots["pays"].any() and budget.pilots["power"].max() < 0.17
+        assert any("deals of what gets more" in f.sentence() for f in brief.findings)
+        added = beside["truly added per euro"]
+        assert added.idxmax() == "Events" and table.loc["Events", "verdict"] == "push"
+        assert beside["credited per euro"].idxmin() == "Events"
+        assert costs["cac"].idxmax() == "Events"
+        assert budget.profit_lower < moved < 0.5 * budget.expected_profit
+        assert (added[["Paid search", "Display"]] < added["Paid social"]).all()
+        assert added.idxmin() == "Display" and table.loc["Display", "verdict"] == "hold"
+        assert table.loc["Display", "change"] > 0
+    """,
     "09_one_signal": """
         assert totals.loc["total", "lower"] < later.realised.sum() < totals.loc["total", "upper"]
         assert totals.loc["realised", "value"] < 0.3 * later.realised.sum()
@@ -183,6 +204,17 @@ CLAIMS = {
         assert fairs["plan_lower"] < added < fairs["plan_upper"]
         assert log.to_frame()["state"].tolist() == ["registered"]
         assert abs(moved.parts.sum(axis=0) - (moved.after - moved.before)).max() < 1e-9
+    """,
+    "10_your_own_crm": """
+        assert {one.table for one in guess.tables} == {"deals", "leads", "touches", "spend"}
+        assert list(problems) == ["deals"] and "Totale" in problems["deals"]
+        for name in ("deals", "value won", "touches", "spend"):
+            assert same[name][0] == same[name][1], name
+        assert result.budget is not None and result.calls is not None
+        assert card.metrics.set_index("metric").loc["auc", "lower"] > 0.5
+        assert looked.did == "dry run" and looked.n_changes == len(ranked) > 20
+        assert done.did == "resumed" and again.did == "nothing" and again.n_writes == 0
+        assert back.n_kept == 1 and in_crm()["lead_id"].tolist() == [first]
     """,
 }
 

@@ -9,8 +9,8 @@ from mmm.simulate.worlds import make_world
 
 world = make_world(5)
 names = dict(zip(world.channels, ["Partners", "Events", "Display", "Search", "Mail"], strict=True))
-table = world.frame.rename(columns=names | {"control_1": "price_index"})
-few = Sampling(n_warmup=300, n_draws=300)  # for a picture; leave it out for a decision
-model = MixModel(list(names.values()), ["price_index"], "date", sampler=few)
+table = world.frame.rename(columns=names)
+few = Sampling(n_warmup=200, n_draws=250)  # for a picture; leave it out for a decision
+model = MixModel(list(names.values()), list(world.controls), "date", sampler=few)
 model.fit(table, world.outcome)
 figure = model.response_curves(margin=0.9).plot(outcome="revenue")[0].figure

@@ -6,10 +6,10 @@ middle and the highest scores. Losing competes: no curve tends to 100%.
 
 import matplotlib.pyplot as plt
 
-from mmm import datasets
 from mmm.prediction import LeadScorer
+from mmm.simulate import simulate_company
 
-leads = datasets.load("leads")
+leads = simulate_company(n_accounts=300, weeks=104, seed=3).leads
 features = ["source", "industry", "employees", "pages_viewed", "price_page", "demo_request"]
 scorer = LeadScorer(seed=0).fit(
     leads[features],

@@ -1,7 +1,7 @@
 """Who earned the deals, and how far do the models disagree?
 
-Each mark is a model, each whisker its interval. Where the marks of a channel lie apart, the answer
-is a matter of convention.
+Each bar is a model, each whisker its interval. Where the bars of a channel differ by more than the
+whiskers, the answer is a matter of convention.
 """
 
 import mmm

@@ -12,4 +12,6 @@ past = training_table(leads, touches, deals, horizon_days=90).past_horizon()
 scorer = LeadScorer(seed=0).fit(past.X, past.y, created_at=past.created_at, groups=past.groups)
 row = 0
 parts = scorer.contributions(past.X.iloc[[row]])
-figure = plot_reasons(list(parts.columns), parts.values[0], base=parts.base, title="One lead").figure
+figure = plot_reasons(
+    list(parts.columns), parts.values[0], base=parts.base, title="One lead"
+).figure

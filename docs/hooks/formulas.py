@@ -5,9 +5,7 @@ from typing import Any
 from latex2mathml.converter import convert
 
 
-def fence(
-    source: str, language: str, css_class: str, options: Any, md: Any, **kwargs: Any
-) -> str:
+def fence(source: str, language: str, css_class: str, options: Any, md: Any, **kwargs: Any) -> str:
     """Return one displayed formula; the signature is that of SuperFences."""
     lines = [line for line in source.split("\n\n") if line.strip()]
     return "".join(

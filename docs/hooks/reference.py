@@ -13,9 +13,7 @@ MODULES = ("mmm.channels", "mmm.datasets", "mmm.errors", "mmm.wording")
 
 def packages() -> list[str]:
     """Return the packages that say what is public in them, outer ones first."""
-    names = [
-        one.name for one in pkgutil.walk_packages(mmm.__path__, "mmm.") if one.ispkg
-    ]
+    names = [one.name for one in pkgutil.walk_packages(mmm.__path__, "mmm.") if one.ispkg]
     public = [name for name in names if hasattr(importlib.import_module(name), "__all__")]
     return sorted(["mmm", *public], key=lambda name: (name.count("."), name))
 
@@ -116,7 +114,14 @@ def _value(name: str, thing: object) -> str:
         return "The version that is installed."
     if isinstance(thing, dict):
         return f"A mapping with the keys {', '.join(f'`{key}`' for key in thing)}."
-    shown = repr(thing)
+    if isinstance(thing, tuple | list | set | frozenset):
+        items = thing if isinstance(thing, tuple | list) else sorted(thing, key=str)
+        if all(isinstance(item, str | int | float) for item in items):
+            return f"Holds {', '.join(f'`{item}`' for item in items)}."
+        return f"{len(items)} entries of type `{type(next(iter(items))).__name__}`."
+    shown = str(thing).replace("typing.", "").replace("collections.abc.", "")
+    if not callable(thing):
+        shown = repr(thing)
     if len(shown) < 80 and "|" not in shown:
         return f"`{shown}`"
     return f"A value of type `{type(thing).__name__}`."

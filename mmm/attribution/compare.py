@@ -6,6 +6,8 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mmm.attribution.decay import time_decay
 from mmm.attribution.explain import Disagreements, explain
 from mmm.attribution.markov import markov
@@ -15,7 +17,8 @@ from mmm.attribution.rules import first_touch, last_non_direct, last_touch, line
 from mmm.attribution.shapley import shapley
 from mmm.errors import ConfigError
 from mmm.journeys import Journeys
-from mmm.wording import say
+from mmm.showing import Shown, as_text
+from mmm.wording import format_share, say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +48,7 @@ MODELS: Mapping[str, Model] = MappingProxyType(
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Comparison:
+class Comparison(Shown):
     """Results of several models on the same journeys.
 
     Attributes
@@ -57,7 +60,31 @@ class Comparison:
     results: tuple[AttributionResult, ...]
 
     def __repr__(self) -> str:
-        return f"Comparison({', '.join(result.model for result in self.results)})"
+        kind = f"Comparison: {', '.join(result.model for result in self.results)}"
+        return as_text(self._sentence(), self._small_table(), kind)
+
+    def _sentence(self) -> str:
+        shares = np.array([result.share for result in self.results])
+        if not shares.size or not shares.max() > 0:
+            return "No channel has a part in what was won."
+        first = shares.argmax(axis=1).tolist()
+        leader = max(dict.fromkeys(first), key=first.count)
+        ends = [
+            format_share(float(end)) for end in (shares[:, leader].min(), shares[:, leader].max())
+        ]
+        models = f"{first.count(leader)} of {len(first)} models"
+        name = self.results[0].channels[leader]
+        return f"{name} comes first by {models}, with {ends[0]} to {ends[1]} of what was won."
+
+    def _small_table(self) -> "pd.DataFrame":
+        """Return the share of each channel, one column a model."""
+        import pandas as pd
+
+        shares = {result.model: result.share for result in self.results}
+        names = pd.Series(self.results[0].channels, dtype="str")
+        table = pd.DataFrame({"channel": names, **shares})
+        order = np.argsort(-np.mean(list(shares.values()), axis=0), kind="stable")
+        return table.iloc[order].reset_index(drop=True)
 
     def to_frame(self, *, cents: bool = False) -> "pd.DataFrame":
         """Return one row a model and channel.

@@ -14,6 +14,7 @@ from mmm.attribution.rules import linear
 from mmm.attribution.uncertainty import FEW_CLUSTERS
 from mmm.errors import check_level
 from mmm.journeys import Journeys
+from mmm.showing import Shown, as_text, statement
 from mmm.wording import Finding
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ NOT_A_CAUSE = (
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Engagement:
+class Engagement(Shown):
     """What each content was part of.
 
     Attributes
@@ -77,7 +78,8 @@ class Engagement:
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        return f"Engagement({len(self.labels)} {self.dimension} labels, {self.result.model})"
+        kind = f"Engagement: {len(self.labels)} {self.dimension} labels, {self.result.model}"
+        return as_text(statement(self.finding()), self.to_frame(), kind)
 
     @property
     def enough(self) -> npt.NDArray[np.bool_]:

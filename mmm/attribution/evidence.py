@@ -16,6 +16,7 @@ from mmm.attribution.rules import linear_weights
 from mmm.attribution.uncertainty import FEW_CLUSTERS
 from mmm.errors import ConfigError, check_level, quoted
 from mmm.journeys import Journeys
+from mmm.showing import Shown, as_text, statement
 from mmm.wording import Finding
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ NO_PROOF = (
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Evidence:
+class Evidence(Shown):
     """What the share of each channel rests on, and whether it counts demand that others made.
 
     Attributes
@@ -86,7 +87,10 @@ class Evidence:
 
     def __repr__(self) -> str:
         flagged = [name for name, flag in zip(self.channels, self.captures, strict=True) if flag]
-        return f"Evidence({len(self.channels)} channels, capture: {', '.join(flagged) or 'none'})"
+        kind = f"Evidence: {len(self.channels)} channels, capture: {', '.join(flagged) or 'none'}"
+        found = self.findings()
+        sentence = statement(found[0]) if found else "No channel only catches demand, it seems."
+        return as_text(sentence, self.to_frame(), kind)
 
     @property
     def captures(self) -> npt.NDArray[np.bool_]:
@@ -193,8 +197,8 @@ def evidence(
     --------
     >>> journeys = Journeys.from_paths(["Events > Email > Direct"] * 9 + ["Direct > Events"])
     >>> told = evidence(journeys)
-    >>> told
-    Evidence(3 channels, capture: Direct)
+    >>> print(repr(told).splitlines()[-1])
+    <Evidence: 3 channels, capture: Direct>
     >>> print(told.findings()[1].sentence())
     Direct is the last contact, after other channels, in 90% of its deals (between 65% and 98%); \
 in random order it would be in 35%. Direct, by its name, stands for direct visits. It seems to \

@@ -22,6 +22,7 @@ from mmm.attribution.uncertainty import (
 )
 from mmm.errors import InputError
 from mmm.journeys import Journeys
+from mmm.showing import Shown, as_text, statement
 from mmm.wording import Finding
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ class Disagreement:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Disagreements:
+class Disagreements(Shown):
     """Where models disagree, the largest difference first.
 
     Attributes
@@ -145,7 +146,10 @@ class Disagreements:
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        return f"Disagreements({', '.join(item.channel for item in self.items) or 'none'})"
+        kind = f"Disagreements: {', '.join(item.channel for item in self.items) or 'none'}"
+        if not self.items:
+            return as_text("Models disagree on no channel by more than noise.", None, kind)
+        return as_text(statement(self.items[0].finding()), self.to_frame(), kind)
 
     def findings(self) -> tuple[Finding, ...]:
         """Return one finding a channel, to be said in English or Italian."""

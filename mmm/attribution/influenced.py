@@ -12,6 +12,8 @@ from mmm.attribution.rules import rule_influence
 from mmm.attribution.uncertainty import share_interval
 from mmm.errors import check_level
 from mmm.journeys import Journeys
+from mmm.showing import Shown, as_text
+from mmm.wording import format_share
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +22,7 @@ OVERLAP = "A deal is influenced by every channel in it: these shares are never t
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Influenced:
+class Influenced(Shown):
     """What each channel had a part in; unlike credit it counts each deal once a channel.
 
     Attributes
@@ -54,7 +56,16 @@ class Influenced:
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        return f"Influenced({self.measure}, {len(self.channels)} channels)"
+        kind = f"Influenced: {self.measure}, {len(self.channels)} channels"
+        won = "value" if self.measure == "value" else "deals"
+        if not self.share.size or not self.share.max() > 0:
+            return as_text(f"No channel had a part in the {won} won.", None, kind)
+        first = int(np.argmax(self.share))
+        said = f"{self.channels[first]} had a part in most: {format_share(self.share[first])}"
+        return as_text(f"{said} of the {won} won; parts overlap.", self._small_table(), kind)
+
+    def _small_table(self) -> "pd.DataFrame":
+        return self.to_frame().sort_values("influenced", ascending=False, kind="stable")
 
     def to_frame(self) -> "pd.DataFrame":
         """Return one row a channel.

@@ -12,7 +12,8 @@ from mmm.attribution.measure import Floats, Integers, Measured
 from mmm.attribution.uncertainty import Sampling
 from mmm.errors import ConfigError
 from mmm.journeys import UNATTRIBUTED, Journeys
-from mmm.wording import round_to_total, say
+from mmm.showing import Shown, as_text
+from mmm.wording import format_share, round_to_total, say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +71,7 @@ class DealCredit:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class AttributionResult:
+class AttributionResult(Shown):
     """Credit of each channel under one model.
 
     Attributes
@@ -126,10 +127,25 @@ class AttributionResult:
             column.flags.writeable = False
 
     def __repr__(self) -> str:
-        return (
-            f"AttributionResult({self.model}, {self.measure}, {len(self.channels)} channels, "
-            f"total {self.total}, {self.unattributed.share:.1%} unattributed)"
+        kind = (
+            f"AttributionResult: {self.model}, {self.measure}, {len(self.channels)} channels, "
+            f"total {self.total}, {self.unattributed.share:.1%} unattributed"
         )
+        return as_text(self._sentence(), self._small_table(), kind)
+
+    def _sentence(self) -> str:
+        won = "value" if self.measure == "value" else "deals"
+        if not self.credit.size or not self.credit.max() > 0:
+            return f"No channel has a part in the {won} won."
+        first = int(np.argmax(self.credit))
+        said = f"{self.channels[first]} earned the most: {format_share(self.share[first])}"
+        if np.isfinite(self.lower[first]):
+            ends = f"{format_share(self.lower[first])} to {format_share(self.upper[first])}"
+            said += f" ({format_share(self.level)} interval: {ends})"
+        return f"{said} of the {won} won, by {self.model}."
+
+    def _small_table(self) -> "pd.DataFrame":
+        return self.to_frame().sort_values("credit", ascending=False, kind="stable")
 
     def to_frame(self, *, cents: bool = False) -> "pd.DataFrame":
         """Return one row a channel, and one for unattributed deals where there are any.

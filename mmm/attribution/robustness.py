@@ -24,6 +24,7 @@ from mmm.channels import ChannelMap
 from mmm.errors import ConfigError, DataWarning, MmmError, quoted
 from mmm.journeys import UNATTRIBUTED, Journeys, build_journeys
 from mmm.journeys.inputs import label_touches
+from mmm.showing import Shown, as_text, statement
 from mmm.tables import read_deals, read_leads, read_touches
 from mmm.wording import Finding
 
@@ -71,7 +72,7 @@ class Variation:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Robustness:
+class Robustness(Shown):
     """Shares under other choices, beside those of the base.
 
     Attributes
@@ -101,10 +102,11 @@ class Robustness:
 
     def __repr__(self) -> str:
         moved = int(self.beyond.any(axis=1).sum())
-        return (
-            f"Robustness({self.base.model}, {len(self.variations)} variations, "
-            f"{moved} beyond the interval)"
+        kind = (
+            f"Robustness: {self.base.model}, {len(self.variations)} variations, "
+            f"{moved} beyond the interval"
         )
+        return as_text(statement(self.finding()), self.to_frame(), kind)
 
     @property
     def change(self) -> Floats:

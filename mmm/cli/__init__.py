@@ -8,6 +8,7 @@ from mmm.cli.attribute import attribute
 from mmm.cli.check import check
 from mmm.cli.diff import diff
 from mmm.cli.doctor import doctor
+from mmm.cli.experiment import experiment
 from mmm.cli.forget import forget
 from mmm.cli.init import init
 from mmm.cli.mix import mix
@@ -78,6 +79,13 @@ app.add_typer(
     help="Which lead to call first: train a model, and score leads with it.\n\n"
     "Example: mmm score train --leads leads.csv --outcome converted --model model\n\n"
     "Example: mmm score run --leads today.csv --model model --to scores.csv",
+)
+
+app.add_typer(
+    experiment,
+    name="experiment",
+    help="Pilots: registered before they start, read afterwards, listed.\n\n"
+    "Example: mmm experiment list --log experiments.jsonl",
 )
 
 app.command(

@@ -10,7 +10,7 @@ from mmm.cli.score_run import LEDGER, open_system
 from mmm.cli.shell import print_json
 from mmm.errors import ConfigError
 
-_MODEL = "model.json"
+_MODEL, _REGISTRY = "model.json", "registry.json"
 
 
 def forget(
@@ -34,7 +34,8 @@ def forget(
 
     here = Path()
     ledgers = ledger or [path for path in [here / LEDGER] if path.exists()]
-    folders = model or sorted(path.parent for path in here.glob(f"*/{_MODEL}"))
+    found = (path.parent for name in (_MODEL, _REGISTRY) for path in here.glob(f"*/{name}"))
+    folders = model or sorted(set(found))
     if absent := [path for path in ledgers if not path.exists()]:
         raise ConfigError(f"there is no ledger {absent[0]}. Name one that is there.")
     if not ledgers and not folders:

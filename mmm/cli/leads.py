@@ -1,6 +1,7 @@
 """Leads of the command line: read as their model asks, and errors in the words of options."""
 
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,11 +10,11 @@ from typing import Any
 
 from mmm.cli.options import config_of
 from mmm.cli.shell import print_notes, progress, told
-from mmm.errors import ConfigError, MmmError
+from mmm.errors import ConfigError, MmmError, MmmWarning
 
 _ARGUMENT = re.compile(
     r"\b(lead_id|created_at|ended_at|groups|allow|as_of|within_days|horizon_days|fields|step|limit"
-    r"|max_moved|max_missing|keep_days|ledger|to|undo)=(?!=)"
+    r"|max_moved|max_missing|keep_days|ledger|to|undo|outcome|tolerance|by|why)=(?!=)"
 )
 _SWITCH = re.compile(r"\b(resume|force)=True")
 
@@ -53,7 +54,7 @@ class Asked:
     def inputs(self) -> set[Path]:
         """Files that are read, which nothing may replace."""
         return files_of(self.leads, self.touches, self.deals) | {
-            file.resolve() for file in self.model.glob("*")
+            file.resolve() for file in self.model.rglob("*")
         }
 
 
@@ -67,40 +68,60 @@ class Scored:
     opted_out : frozenset of str
     n_forgotten : int
     notes : tuple of str
+    tables : dict or None
+        The tables that were read, where the model makes its features from tables.
+    left_out : frozenset of str
+        Leads that are not scored: opted out or forgotten.
     """
 
     batch: Any
     opted_out: frozenset[str]
     n_forgotten: int
     notes: tuple[str, ...]
+    tables: dict[str, Any] | None
+    left_out: frozenset[str]
 
 
 def read_asked(asked: Asked) -> tuple[Any, Any, frozenset[str], tuple[str, ...]]:
     """Return the model, the leads as it reads them, who opted out, and what was left out."""
-    from mmm.run import scoring, training
+    from mmm.run import training
 
     progress("reading the model")
     trained = training.load(asked.model)
+    return trained, *read_for(asked, trained, tables_for(asked, trained))
+
+
+def tables_for(asked: Asked, trained: Any) -> dict[str, Any] | None:
+    """Read the tables, where a model makes its features from them."""
+    if not trained.recipe.tables:
+        ready_only(asked.touches, asked.deals)
+        return None
+    return read_crm(asked.leads, asked.touches, asked.deals, asked.locale, asked.tz, asked.column)
+
+
+def read_for(
+    asked: Asked, trained: Any, tables: dict[str, Any] | None
+) -> tuple[Any, frozenset[str], tuple[str, ...]]:
+    """Return the leads as a model reads them, who opted out, and what was left out."""
+    from mmm.run import scoring
+
     recipe = trained.recipe
     if asked.within_days is not None and trained.scorer.card_.hazard.empty:
         raise ConfigError(
             "--within-days needs a model that knows when leads end. Train one with "
             "--created-at and --ended-at."
         )
-    if recipe.tables:
-        tables = read_crm(
-            asked.leads, asked.touches, asked.deals, asked.locale, asked.tz, asked.column
-        )
-        flagged = scoring.opted_out(tables["leads"], "lead_id", asked.opt_out)
-        tables["leads"] = scoring.without_flag(tables["leads"], asked.opt_out, trained)
-        frame, left_out = scoring.open_leads(tables, recipe, asked.as_of)
+    if tables is not None:
+        leads = tables["leads"]
+        flagged = scoring.opted_out(leads, "lead_id", asked.opt_out)
+        leads = scoring.without_flag(leads, asked.opt_out, trained)
+        frame, left_out = scoring.open_leads(tables | {"leads": leads}, recipe, asked.as_of)
     else:
-        ready_only(asked.touches, asked.deals)
         progress("reading leads")
         frame, left_out = read_new(asked.leads, trained, asked.lead_id, asked.locale, asked.tz)
         flagged = scoring.opted_out(frame, recipe.lead_id, asked.opt_out)
         frame = scoring.without_flag(frame, asked.opt_out, trained)
-    return trained, frame, flagged, left_out
+    return frame, flagged, left_out
 
 
 def score_asked(asked: Asked, ledger: Path) -> Scored:
@@ -112,10 +133,13 @@ def score_asked(asked: Asked, ledger: Path) -> Scored:
     ledger : Path
         Knows the forgotten by their keyed hash; may not exist.
     """
-    from mmm.run import scoring
+    from mmm.run import scoring, training
     from mmm.run.writing import left_alone
 
-    trained, frame, flagged, left_out = read_asked(asked)
+    progress("reading the model")
+    trained = training.load(asked.model)
+    tables = tables_for(asked, trained)
+    frame, flagged, left_out = read_for(asked, trained, tables)
     ids = frame[trained.recipe.lead_id].astype("str")
     gone = left_alone(ledger, ids.tolist())
     progress("scoring")
@@ -123,7 +147,41 @@ def score_asked(asked: Asked, ledger: Path) -> Scored:
         trained, frame[~ids.isin(flagged | gone)], as_of=asked.as_of,
         within_days=asked.within_days, lang=asked.lang,
     )  # fmt: skip
-    return Scored(batch, flagged, len(gone), (*left_out, *batch.notes))
+    return Scored(
+        batch, flagged, len(gone), (*left_out, *batch.notes), tables, frozenset(flagged | gone)
+    )
+
+
+def shadow_asked(asked: Asked, scored: Scored) -> tuple[str, ...]:
+    """Score with the challenger too, once the champion's scores are written; what came of it.
+
+    Whatever is wrong with a challenger is said, and harms nothing.
+    """
+    from mmm.run import life, scoring
+
+    try:
+        challenger = life.find_challenger(asked.model)
+        if challenger is None:
+            return ()
+        if asked.within_days is not None:
+            return ("the challenger did not score: with --within-days there is no comparison",)
+        tables = scored.tables
+        if bool(challenger.recipe.tables) != (tables is not None):
+            return ("the challenger did not score: it was not trained as the champion was",)
+        progress("scoring with the challenger")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", MmmWarning)
+            frame, _, _ = read_for(asked, challenger, tables)
+            ids = frame[challenger.recipe.lead_id].astype("str")
+            beside = scoring.score(
+                challenger, frame[~ids.isin(scored.left_out)], as_of=asked.as_of, lang=asked.lang
+            )
+        look = life.looked_at(tables, scored.batch.scores, asked.as_of)
+        rows = life.shadow(scored.batch.scores, beside.scores, look)
+        n_new = life.keep_shadow(asked.model, rows, scored.left_out)
+    except MmmError as error:
+        return (f"the challenger did not score: {_options(str(error))}",)
+    return (f"the challenger scored {len(rows)} leads beside the champion, {n_new} of them new",)
 
 
 def is_system(leads: str) -> bool:

@@ -8,6 +8,7 @@ import typer
 from mmm.cli.explain import explain
 from mmm.cli.leads import files_of, is_system, read_crm, told_options
 from mmm.cli.options import Json, Locale, Map, Touches, Tz
+from mmm.cli.score_life import By, Why, compare, promote, rollback
 from mmm.cli.score_run import prepare, run
 from mmm.cli.shell import print_json, print_notes, progress, records
 from mmm.errors import ConfigError
@@ -18,7 +19,7 @@ Leads = Annotated[
     str, typer.Option(help="Leads: a file, a database URL#table, or a system such as tryton:.")
 ]
 Deals = Annotated[str | None, typer.Option(help="Deals, where features come from the tables.")]
-Model = Annotated[Path, typer.Option(help="Folder of the model.")]
+Model = Annotated[Path, typer.Option(help="Folder of the model, or of a registry of models.")]
 
 score.command(
     "run",
@@ -39,6 +40,23 @@ score.command(
     "Example: mmm score explain L0042 --leads leads.csv --touches touches.csv "
     "--deals deals.csv --model model --out L0042.json",
 )(explain)
+score.command(
+    "compare",
+    help="Compare the challenger with the champion, on leads whose outcome is known by now.\n\n"
+    "Example: mmm score compare --leads leads.csv --touches touches.csv --deals deals.csv "
+    "--model models",
+)(compare)
+score.command(
+    "promote",
+    help="Make the challenger the champion, if it is not worse.\n\n"
+    "Example: mmm score promote --leads leads.csv --touches touches.csv --deals deals.csv "
+    '--model models --by "sales operations"',
+)(promote)
+score.command(
+    "rollback",
+    help="Bring the champion before back.\n\n"
+    'Example: mmm score rollback --model models --why "grades too low since Monday"',
+)(rollback)
 
 
 @score.command(
@@ -47,7 +65,9 @@ score.command(
     "mmm score train --leads leads.csv --outcome converted --created-at created_on "
     "--model model\n\n"
     "Tables of the CRM, features made from them:\n\n"
-    "mmm score train --leads leads.csv --touches touches.csv --deals deals.csv --model model"
+    "mmm score train --leads leads.csv --touches touches.csv --deals deals.csv --model model\n\n"
+    "A registry of models, of which the first is the champion and a later one its challenger:\n\n"
+    "mmm score train --leads leads.csv --outcome converted --model models --as challenger"
 )
 def train(
     leads: Leads,
@@ -67,16 +87,26 @@ def train(
     tz: Tz = "UTC",
     column: Map = None,
     seed: Annotated[int, typer.Option(help="Makes a training repeatable.")] = 0,
+    role: Annotated[
+        str | None,
+        typer.Option("--as", help="Into a registry: champion (the first) or challenger."),
+    ] = None,
+    by: By = "",
+    why: Why = "",
     as_json: Json = False,
 ) -> None:
     """Train a model."""
     from mmm.prediction.recipe import Recipe
+    from mmm.prediction.registry import Note, check_entry
     from mmm.run import training
     from mmm.tables.write import refuse_input
 
     _one_way(outcome, touches, deals or (leads if is_system(leads) else None))
     sources = files_of(leads, touches, deals)
     refuse_input(model, sources)
+    with told_options():  # before an hour of training
+        note = Note(by, why)
+        check_entry(model, role) if role else training.refuse_registry(model)
     allowed = [name.strip() for name in allow.split(",") if name.strip()]
     with told_options():
         if outcome is None:
@@ -91,7 +121,9 @@ def train(
             frame = training.read_ready(leads, recipe, locale, tz)
             progress("training")
             trained = training.train_ready(frame, recipe, seed=seed, allow=allowed)
-        files = training.save(trained, model)
+        files = (
+            training.enter(trained, model, role, note) if role else training.save(trained, model)
+        )
     print_notes(trained.notes)
     _say_trained(trained, files, as_json)
 

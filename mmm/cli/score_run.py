@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mmm.cli.leads import Asked, Scored, score_asked, told_options
+from mmm.cli.leads import Asked, Scored, score_asked, shadow_asked, told_options
 from mmm.cli.options import Json, Locale, Map, Touches, Tz
 from mmm.cli.shell import notes, print_json, print_notes, records
 from mmm.cli.telling import as_json_lines, as_text, wants_json
@@ -180,7 +180,8 @@ def _to_file(asked: Asked, target: Path, book: Path, dry_run: bool, as_json: boo
 
     scored = score_asked(asked, book)
     files = {} if dry_run else scoring.write_batch(scored.batch, target, asked.inputs)
-    print_notes(_noted(scored))
+    beside = () if dry_run else shadow_asked(asked, scored)
+    print_notes([*_noted(scored), *beside])
     _say_scored(scored.batch, files, as_json)
 
 
@@ -206,6 +207,7 @@ def _to_system(
         dry_run=dry_run, tell=tell,
     )  # fmt: skip
     files = {} if dry_run else scoring.write_quarantine(scored.batch, job.ledger)
+    print_notes(() if dry_run else shadow_asked(asked, scored))
     if as_json:
         print_json(_summary(scored, done, files))
         return

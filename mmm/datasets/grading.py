@@ -119,6 +119,8 @@ def grade(name: str, answer: Any) -> Grade:
 
     A mix model, and the budget that follows from it (some seconds)::
 
+        from mmm.mix import MixModel, optimize_budget
+
         X = load("confounded", "weekly")
         model = MixModel(controls=["search_interest"], date="date")
         model.fit(X.drop(columns="revenue"), X["revenue"])
@@ -222,14 +224,14 @@ def _budget(name: str, parameters: pd.DataFrame, frame: pd.DataFrame) -> Grade:
             f"a budget of {name!r} needs an amount of 0 or more for each of "
             f"{quoted(parameters.index, 20)}; found {quoted(told.index, 20)}"
         )
-    proposed: Floats = told.reindex(parameters.index).to_numpy(dtype=np.float64)
+    proposed = _floats(told.reindex(parameters.index))
     if "current" in frame.columns:
-        current = _numbers(frame, "current").reindex(parameters.index).to_numpy(dtype=np.float64)
+        current = _floats(_numbers(frame, "current").reindex(parameters.index))
     else:
         weekly = load(name, "weekly")
-        current = weekly[list(parameters.index)].tail(_QUARTER).mean().to_numpy(dtype=np.float64)
-    low: Floats = np.asarray(np.minimum((1.0 - _REACH) * current, proposed), dtype=np.float64)
-    high: Floats = np.asarray(np.maximum((1.0 + _REACH) * current, proposed), dtype=np.float64)
+        current = _floats(weekly[list(parameters.index)].tail(_QUARTER).mean())
+    low = _floats(np.minimum((1.0 - _REACH) * current, proposed))
+    high = _floats(np.maximum((1.0 + _REACH) * current, proposed))
     best = _best_split(parameters, low, high, float(proposed.sum()))
     today, planned, possible = (
         float(_response(parameters, spend).sum()) for spend in (current, proposed, best)
@@ -253,6 +255,10 @@ def _parameters(name: str, known: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(known["mix"]["parameters"]).set_index("channel")
 
 
+def _floats(values: Any) -> Floats:
+    return np.asarray(values, dtype=np.float64)
+
+
 def _response(parameters: pd.DataFrame, spend: Floats) -> Floats:
     """Return what each channel brings a week when it spends the same every week.
 
@@ -261,9 +267,7 @@ def _response(parameters: pd.DataFrame, spend: Floats) -> Floats:
     parameters : DataFrame (n_channels, ...)
     spend : array (..., n_channels)
     """
-    half, slope, beta = (
-        parameters[name].to_numpy(dtype=np.float64) for name in ("half_saturation", "slope", "beta")
-    )
+    half, slope, beta = (_floats(parameters[name]) for name in ("half_saturation", "slope", "beta"))
     power = np.asarray(spend, dtype=np.float64) ** slope
     return np.asarray(beta * power / (power + half**slope), dtype=np.float64)
 
@@ -271,7 +275,7 @@ def _response(parameters: pd.DataFrame, spend: Floats) -> Floats:
 def _best_split(parameters: pd.DataFrame, low: Floats, high: Floats, total: float) -> Floats:
     """Return the best plan of a grid: best[m] = max over k of before[m - k] + response(k)."""
     step = max(total - float(low.sum()), 0.0) / _STEPS
-    money: Floats = step * np.arange(_STEPS + 1)
+    money = _floats(step * np.arange(_STEPS + 1))
     given = _response(parameters, low + money[:, None])
     given[low + money[:, None] > high + 0.5 * step] = -np.inf
     gap = np.subtract.outer(np.arange(_STEPS + 1), np.arange(_STEPS + 1))

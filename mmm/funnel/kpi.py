@@ -4,11 +4,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from mmm.showing import Shown
+from mmm.wording import format_count, format_days, format_share
+
 Unit = Literal["money", "share", "days", "months", "count", "ratio", "money_per_day"]
 
 
-@dataclass(frozen=True)
-class Kpi:
+@dataclass(frozen=True, repr=False)
+class Kpi(Shown):
     """One key performance indicator.
 
     Attributes
@@ -46,3 +49,19 @@ class Kpi:
     window_days: float | None = None
     group: str = ""
     note: str = ""
+
+    def __repr__(self) -> str:
+        about = f" of {self.group}" if self.group else ""
+        said = f"{self.name}{about}: {self._said(self.value)}"
+        if self.lower == self.lower:
+            ends = f"{self._said(self.lower)} to {self._said(self.upper)}"
+            said += f" ({format_share(self.level)} interval: {ends})"
+        note = f" {self.note}" if self.note else ""
+        return f"{said}.{note}\n<Kpi: {self.unit}, {self.n:,} records>"
+
+    def _said(self, figure: float) -> str:
+        if self.unit == "share":
+            return format_share(figure)
+        if self.unit == "days":
+            return format_days(figure)
+        return format_count(figure, digits=0 if abs(figure) >= 100 else 2)

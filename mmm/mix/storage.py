@@ -43,8 +43,8 @@ ATTRIBUTES = (
 _KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
-        Baseline, Clock, Counts, Diagnostics, Event, Group, LiftTerm, LiftTest, Linear, Media, Posterior,
-        Priors, Problem, Recipe, Sampling, Scaled, families.Parameter,
+        Baseline, Clock, Counts, Diagnostics, Event, Group, LiftTerm, LiftTest, Linear, Media,
+        Posterior, Priors, Problem, Recipe, Sampling, Scaled, families.Parameter,
         families.NoAdstock, families.GeometricAdstock, families.PeakedAdstock,
         families.DelayedAdstock, families.WeibullAdstock, families.NoSaturation,
         families.HillSaturation, families.MichaelisMentenSaturation, families.LogisticSaturation,

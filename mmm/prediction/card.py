@@ -18,6 +18,7 @@ from mmm.prediction.learning.model import Model
 from mmm.prediction.learning.rows import Known
 from mmm.prediction.learning.stacking import Choice
 from mmm.prediction.metrics import gains, measure, reliability
+from mmm.showing import Shown, as_text
 from mmm.wording import LANGUAGES, format_count, format_share, say
 
 Floats = npt.NDArray[np.float64]
@@ -30,8 +31,8 @@ _TABLES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
-class Card:
+@dataclass(frozen=True, eq=False, repr=False)
+class Card(Shown):
     """A model card; every figure is of rows held out.
 
     Attributes
@@ -73,6 +74,22 @@ class Card:
     distribution: pd.DataFrame
     grades: pd.DataFrame
     hazard: pd.DataFrame
+
+    def __repr__(self) -> str:
+        rows, held_out = self.facts.get("n_rows"), self.facts.get("n_held_out")
+        found = self.metrics.set_index("metric") if len(self.metrics) else self.metrics
+        if "auc" in found.index:
+            value, lower, upper = (float(found[end]["auc"]) for end in ("value", "lower", "upper"))
+            sentence = (
+                f"Of a won and a lost lead it ranks the won one first in {format_share(value)} of "
+                f"pairs ({format_share(lower)} to {format_share(upper)}), on rows held out."
+            )
+        else:
+            sentence = "Nothing was held out that the model could be measured on."
+        return as_text(sentence, self.metrics, f"Card: {rows} rows, {held_out} of them held out")
+
+    def _small_table(self) -> pd.DataFrame:
+        return self.metrics
 
     @classmethod
     def of(

@@ -8,13 +8,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from mmm.errors import InputError, name_rows, quoted
+from mmm.showing import Shown, as_text
+from mmm.wording import format_share
 
 Floats = npt.NDArray[np.float64]
 Objects = npt.NDArray[np.object_]
 
 
-@dataclass(frozen=True, eq=False)
-class LeadScores:
+@dataclass(frozen=True, eq=False, repr=False)
+class LeadScores(Shown):
     """Scores of leads; every array is in one order.
 
     Attributes
@@ -65,6 +67,24 @@ class LeadScores:
 
     def __len__(self) -> int:
         return len(self.lead_id)
+
+    def __repr__(self) -> str:
+        kind = f"LeadScores: {len(self):,} leads, model {self.model_version}"
+        kind += f", {len(self.quarantine):,} left out" if len(self.quarantine) else ""
+        if not len(self):
+            return as_text("No lead was scored.", None, kind)
+        first = int(np.argmax(self.probability))
+        sentence = (
+            f"Call {self.lead_id[first]} first ({format_share(float(self.probability[first]))}); "
+            f"{int((self.grade == 'A').sum()):,} of {len(self):,} leads have grade A."
+        )
+        return as_text(sentence, self._small_table(), kind)
+
+    def _small_table(self) -> pd.DataFrame:
+        """Return the leads, the likeliest first."""
+        shown = ["lead_id", "probability", "grade", "reason_1"]
+        table = self.to_frame()[shown]
+        return table.sort_values("probability", ascending=False, kind="stable")
 
     def to_frame(self) -> pd.DataFrame:
         """Return lead_id, probability, grade, reason_1 to reason_3, scored_at, model_version.

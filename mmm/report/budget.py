@@ -121,6 +121,40 @@ def _sums(advice: BudgetAdvice, rows: slice, lang: str) -> dict[str, str]:
     }
 
 
+def other_total(advice: BudgetAdvice) -> Finding | None:
+    """Say that another total would leave more than the proposal, where that is clear.
+
+    Parameters
+    ----------
+    advice : BudgetAdvice
+
+    Returns
+    -------
+    Finding or None
+        None where the lower end of no other total lies above what the proposal is expected to
+        leave; and for a larger total where the margin is not known, since spend would look cheap.
+    """
+    if advice.scenarios is None:
+        return None
+    others = advice.scenarios[advice.scenarios["scenario"] != "plan"]
+    if not advice.margin_known:
+        others = others[others["total"] < advice.total]
+    clear = others[others["profit_lower"] > max(advice.expected_profit, 0.0)]
+    if clear.empty:
+        return None
+    best = clear.sort_values("profit").iloc[-1]
+    facts = {
+        "scenario": best["scenario"],
+        "plan": advice.expected_profit,
+        "lower": best["profit_lower"],
+        "upper": best["profit_upper"],
+        "level": advice.level,
+        "period": advice.every,
+        "currency": advice.currency,
+    }
+    return Finding("brief.other_total", best["profit"], facts=facts)
+
+
 def _scenarios(advice: BudgetAdvice, lang: str) -> list[dict[str, Any]]:
     if advice.scenarios is None:
         return []

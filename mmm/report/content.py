@@ -8,7 +8,7 @@ import pandas as pd
 
 from mmm import wording
 from mmm.funnel.economics import TOTAL
-from mmm.report.budget import print_budget, print_decisions, print_pilots
+from mmm.report.budget import other_total, print_budget, print_decisions, print_pilots
 from mmm.report.calls import print_calls
 from mmm.report.front import print_cards
 from mmm.report.health import print_health
@@ -16,6 +16,7 @@ from mmm.report.ledger import Ledger, print_costs
 from mmm.report.material import Brief
 from mmm.report.names import plain, sentence, split
 from mmm.report.outlook import print_work
+from mmm.report.together import disagreement, print_together
 from mmm.report.whatif import has_room, whatif_data, whatif_script
 from mmm.run.advice import BudgetAdvice, Gap
 from mmm.run.answer import best_pilot
@@ -60,6 +61,7 @@ def gather(brief: Brief, sections: frozenset[str], lang: str) -> dict[str, Any]:
         **_health(brief, lang),
         **_budget(brief.budget, "budget" in sections, lang),
         "calls": brief.calls and print_calls(brief.calls, lang),
+        "together": brief.signal and print_together(brief.signal, lang),
         "work": print_work(brief.work, capacity, lang),
         "pilots": print_pilots(brief.budget, lang),
         "pilots_pay": brief.budget is not None and best_pilot(brief.budget) is not None,
@@ -116,7 +118,12 @@ def _made(brief: Brief, lang: str) -> dict[str, Any]:
 def _care(brief: Brief) -> list[Finding]:
     """Choose what a reader of the first page alone has to know."""
     said = [_gap(gap) for gap in brief.gaps if gap.answer != "budget"][: MOST_CARE - 1]
-    return [*said, *credit_against_effect(brief)[:1], Finding("brief.presence", None)]
+    total = None if brief.budget is None else other_total(brief.budget)
+    if total is not None:
+        said = [total, *said[: MOST_CARE - 2]]
+    together = disagreement(brief.signal, brief.budget)
+    against = credit_against_effect(brief)[:1] if together is None else [together]
+    return [*said, *against, Finding("brief.presence", None)]
 
 
 def credit_against_effect(brief: Brief) -> list[Finding]:

@@ -12,6 +12,7 @@ SECTIONS = (
     "budget",
     "channels",
     "credit",
+    "together",
     "stages",
     "outlook",
     "calls",
@@ -31,7 +32,17 @@ EDITIONS: Mapping[str, frozenset[str]] = {
     "monthly": frozenset(SECTIONS),
     # The board decides on money; single leads and records stay with the team.
     "quarterly": frozenset(
-        {"indicators", "budget", "channels", "credit", "outlook", "signs", "pilots", "limits"}
+        {
+            "indicators",
+            "budget",
+            "channels",
+            "credit",
+            "together",
+            "outlook",
+            "signs",
+            "pilots",
+            "limits",
+        }
     ),
 }
 

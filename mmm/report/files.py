@@ -33,7 +33,9 @@ def write_advice(
     -------
     dict of str to Path
         indicators, manifest; budget, media_plan (the coming quarter, a row a period), tests,
-        what_if where there is advice on the budget; calls where there is advice on the leads.
+        what_if where there is advice on the budget; calls where there is advice on the leads;
+        pipeline (won and expected, a row a channel) and triangulation (credit, contribution,
+        experiment and the figure to plan on) where the models can be joined.
 
     Raises
     ------
@@ -56,7 +58,7 @@ def write_advice(
 
 
 def _tables(result: RunResult, lang: str) -> dict[str, pd.DataFrame | None]:
-    budget, calls = result.budget, result.calls
+    budget, calls, signal = result.budget, result.calls, result.signal
     return {
         "indicators": _indicators(result),
         "budget": None if budget is None else budget.table,
@@ -64,6 +66,10 @@ def _tables(result: RunResult, lang: str) -> dict[str, pd.DataFrame | None]:
         "tests": None if budget is None else budget.pilots,
         "what_if": None if budget is None else budget.scenarios,
         "calls": None if calls is None else _call_list(calls, lang),
+        "pipeline": None if signal is None else _rounded(signal.pipeline),
+        "triangulation": None
+        if signal is None or signal.models is None
+        else _rounded(signal.models),
     }
 
 
@@ -71,6 +77,12 @@ def _indicators(result: RunResult) -> pd.DataFrame:
     names = ["name", "value", "lower", "upper", "level", "unit", "n"]
     rows: list[Any] = [[getattr(kpi, n) for n in names] for kpi in result.health.indicators]
     return pd.DataFrame(rows, columns=names)
+
+
+def _rounded(frame: pd.DataFrame) -> pd.DataFrame:
+    """Round money to cents, and ratios to four digits."""
+    digits = {name: 4 if name.startswith("share") or name == "z" else 2 for name in frame.columns}
+    return frame.round(digits)
 
 
 def _call_list(calls: Calls, lang: str) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from mmm.errors import InputError, quoted
-from mmm.run.advice import BudgetAdvice, Calls, Gap
+from mmm.run.advice import BudgetAdvice, Calls, Gap, Signal
 from mmm.run.health import Health
 from mmm.wording import Finding
 
@@ -49,6 +49,8 @@ class Brief:
         Where the budget should go.
     calls : Calls or None
         Which leads to call first.
+    signal : Signal or None
+        What is open is worth, and what the models say together.
     work : DataFrame or None
         Work of the coming month by owner: owner, leads, opportunities, hours.
     decisions : DataFrame or None
@@ -80,6 +82,7 @@ class Brief:
     health: Health | None = None
     budget: BudgetAdvice | None = None
     calls: Calls | None = None
+    signal: Signal | None = None
     work: pd.DataFrame | None = None
     decisions: pd.DataFrame | None = None
     gaps: tuple[Gap, ...] = ()

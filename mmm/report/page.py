@@ -30,7 +30,8 @@ def brief_of(result: RunResult, config: Config, decisions: pd.DataFrame | None =
     result : RunResult
     config : Config
     decisions : DataFrame, optional
-        Advice of before, graded, as `mmm.mix.DecisionLog.to_frame` returns it.
+        Advice of before, graded, as `mmm.mix.DecisionLog.to_frame` returns it; by default what the
+        log in the configuration holds.
 
     Returns
     -------
@@ -50,7 +51,8 @@ def brief_of(result: RunResult, config: Config, decisions: pd.DataFrame | None =
         health=result.health,
         **advice,
         work=next_month(result.tables.get("leads"), result.tables["deals"], as_of),
-        decisions=decisions,
+        signal=result.signal,
+        decisions=result.decisions if decisions is None else decisions,
         currency=currency,
         headline=headline,
         level=config.attribution.level,

@@ -12,8 +12,8 @@ from scipy.interpolate import PchipInterpolator
 
 from mmm import wording
 from mmm.mix.budget.certainty import HALF, LOSS_SHARE, MOVE
-from mmm.report.budget import STILL, counts
 from mmm.run.advice import BudgetAdvice
+from mmm.run.answer import STILL, counts
 
 N_KNOTS, FEW_KNOTS = 11, 7  # of a draw; fewer where channels are many
 MANY = 12

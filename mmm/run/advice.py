@@ -123,6 +123,10 @@ class BudgetAdvice:
         converged, r_hat_max, ess_bulk_min, divergences, n_draws and what else the sampler reports.
     notes : tuple of Finding
         What the reader has to know: assumptions, channels joined or left out.
+    contributions : pandas.DataFrame or None
+        As `mmm.mix.MixModel.contributions` returns them, in units of the outcome.
+    tested : tuple of str
+        Channels whose experiments the mix was fitted with.
     """
 
     table: pd.DataFrame
@@ -157,6 +161,8 @@ class BudgetAdvice:
     currency: str
     diagnostics: Mapping[str, Any]
     notes: tuple[Finding, ...] = ()
+    contributions: pd.DataFrame | None = None
+    tested: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,6 +225,57 @@ class Calls:
     as_of: date
     findings: tuple[Finding, ...] = ()
     notes: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Signal:
+    """What open leads and deals are worth, and what the models say together of each channel.
+
+    Attributes
+    ----------
+    pipeline : pandas.DataFrame
+        One row a channel, as `mmm.signal.ExpectedCredit.to_frame` returns it: channel, won,
+        pipeline, total, lower, upper (currency), share, share_lower, share_upper.
+    totals : pandas.DataFrame
+        As `mmm.signal.ExpectedValue.totals` returns it: part, value, lower, upper, n.
+    findings : tuple of Finding
+        What is won and what is expected.
+    model : str
+        Of attribution, whose credit it is.
+    horizon_days : float
+        What is won later counts as not won.
+    level : float
+        Coverage of the intervals.
+    currency : str
+    models : pandas.DataFrame or None
+        As `mmm.signal.Triangulation.table`: one row a channel, and "(baseline)"; None where the
+        models cannot be compared.
+    judged : tuple of Finding
+        Of each channel, whether the methods agree, why not, and what to plan on.
+    mixes : tuple of Finding
+        Whether the mix on leads and that on closed revenue agree.
+    outcome : str
+        What the mix explained.
+    first, last : date or None
+        Of the period of `models`.
+    experiments : pandas.DataFrame or None
+        As `mmm.signal.ExperimentLog.to_frame` returns it.
+    """
+
+    pipeline: pd.DataFrame
+    totals: pd.DataFrame
+    findings: tuple[Finding, ...]
+    model: str
+    horizon_days: float
+    level: float
+    currency: str
+    models: pd.DataFrame | None = None
+    judged: tuple[Finding, ...] = ()
+    mixes: tuple[Finding, ...] = ()
+    outcome: str = ""
+    first: date | None = None
+    last: date | None = None
+    experiments: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)

@@ -116,10 +116,11 @@ def _besides(budget: BudgetAdvice, facts: dict[str, Any]) -> tuple[Finding | str
         said.append("answer.new_total")
     if budget.stance != "half":
         return tuple(said)
-    said.append("answer.then_test")
+    best = best_pilot(budget)
+    weighed = budget.pilots is not None and not budget.pilots.empty
+    said.append("answer.then_watch" if weighed and best is None else "answer.then_test")
     if counts(budget) and budget.probability_better >= MOVE:
         said.append(Finding("answer.only_half", None, facts={"outcome": budget.outcome}))
-    best = best_pilot(budget)
     if best is not None:
         worth = {"channel": best["channel"], "currency": budget.currency}
         said.append(Finding("answer.test_with", best["value"], facts=worth))

@@ -2,7 +2,7 @@
 
 import dataclasses
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any, cast
@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from mmm.channels import ChannelMap
-from mmm.errors import ConvergenceError, MmmError, MmmWarning
+from mmm.errors import ConfigError, ConvergenceError, MmmError, MmmWarning
 from mmm.mix import (
     BudgetPlan,
+    LiftTest,
     Limits,
     MixModel,
     Scenario,
@@ -62,6 +63,7 @@ def advise_budget(
     *,
     as_of: pd.Timestamp,
     progress: Progress,
+    tests: Sequence[LiftTest] = (),
 ) -> tuple[BudgetAdvice, tuple[Gap, ...]]:
     """Fit the mix to spend and outcome of a company, and say where its budget should go.
 
@@ -75,6 +77,8 @@ def advise_budget(
         Nothing later is used.
     progress : callable
         Called with a few words before each step.
+    tests : sequence of LiftTest
+        What experiments showed, in currency.
 
     Returns
     -------
@@ -93,7 +97,7 @@ def advise_budget(
     check_rules(weeks, mix)
     n = len(weeks.channels)
     progress(say(f"progress.fitting_{weeks.every}", lang, n=n, periods=len(weeks.frame)))
-    model = fit_mix(weeks, mix.seed)
+    model, tested, unfit = fit_with(weeks, mix.seed, tests)
     progress(say("progress.choosing_budget", lang))
     margin = (config.funnel.margin or 1.0) * weeks.unit_value
     level = config.attribution.level
@@ -107,14 +111,15 @@ def advise_budget(
     told = [n for n, by in zip(plan.channels, plan.identified, strict=True) if by == "data"]
     plan = with_pilots(plan, [pilot for pilot in pilots if pilot.channel not in told])
     advice = _advice(model, plan, weeks, config)
-    tests = pilot_frame(pilots).assign(pays=[pilot.net_value > 0 for pilot in pilots])
+    proposed = pilot_frame(pilots).assign(pays=[pilot.net_value > 0 for pilot in pilots])
     advice = dataclasses.replace(
         advice,
-        pilots=tests if len(tests) else None,
+        tested=tested,
+        pilots=proposed if len(proposed) else None,
         scenarios=what_if(model, plan, limits),
         calendar=calendar_of(model, plan),
     )
-    return advice, (*_untold(weeks, plan), *_no_margin(config))
+    return advice, (*_untold(weeks, plan), *_no_margin(config), *unfit)
 
 
 def check_weeks(weeks: Weeks) -> None:
@@ -165,7 +170,44 @@ def check_rules(weeks: Weeks, mix: MixSection) -> None:
         raise NoAnswer("budget", "rules_clash", "change_rules", text=str(error)) from error
 
 
-def fit_mix(weeks: Weeks, seed: int) -> MixModel:
+def fit_with(
+    weeks: Weeks, seed: int, tests: Sequence[LiftTest]
+) -> tuple[MixModel, tuple[str, ...], tuple[Gap, ...]]:
+    """Fit the mix to the periods and to the tests that lie in them.
+
+    Returns
+    -------
+    model : MixModel
+    tested : tuple of str
+        Channels whose tests were taken in.
+    gaps : tuple of Gap
+        Why tests were not.
+
+    Raises
+    ------
+    NoAnswer
+        Where chains do not agree.
+    """
+    per_unit = [
+        dataclasses.replace(
+            test,
+            lift=test.lift / weeks.unit_value,
+            standard_error=test.standard_error / weeks.unit_value,
+        )
+        for test in tests
+        if test.channel in weeks.channels
+    ]
+    if not per_unit:
+        return fit_mix(weeks, seed), (), ()
+    try:
+        model = fit_mix(weeks, seed, per_unit)
+    except ConfigError as error:
+        gap = make_gap("experiments", "test_unfit", "mend_log", text=str(error))
+        return fit_mix(weeks, seed), (), (gap,)
+    return model, tuple(dict.fromkeys(test.channel for test in per_unit)), ()
+
+
+def fit_mix(weeks: Weeks, seed: int, tests: Sequence[LiftTest] = ()) -> MixModel:
     """Fit the mix with its default settings; what it warns of is in its diagnostics.
 
     Raises
@@ -173,7 +215,9 @@ def fit_mix(weeks: Weeks, seed: int) -> MixModel:
     NoAnswer
         Where chains do not agree.
     """
-    model = MixModel(weeks.channels, weeks.controls, weeks.date, seed=seed)
+    model = MixModel(
+        weeks.channels, weeks.controls, weeks.date, tests=tuple(tests) or None, seed=seed
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MmmWarning)
         try:
@@ -324,6 +368,7 @@ def _advice(model: MixModel, plan: BudgetPlan, weeks: Weeks, config: Config) -> 
         currency=currency,
         diagnostics=_diagnostics(model, plan),
         notes=notes_of(weeks, plan, config),
+        contributions=model.contributions(level=plan.level, margin=margin),
     )
 
 

@@ -19,7 +19,7 @@ from mmm.run.gaps import NoAnswer
 from mmm.run.outcome import known_on, new_business
 from mmm.run.scoring import open_leads, score
 from mmm.run.training import ScoringModel, train_tables
-from mmm.wording import LANGUAGES, Finding, entries, say
+from mmm.wording import LANGUAGES, Finding, say
 
 Tables = Mapping[str, pd.DataFrame]
 Progress = Callable[[str], None]
@@ -177,8 +177,7 @@ def scored_leads(
         warnings.simplefilter("ignore", MmmWarning)
         batches = {lang: score(trained, frame, as_of=day, lang=lang) for lang in LANGUAGES}
     for lang, batch in batches.items():
-        reasons = [[named(text, lang) for text in one or ()] for one in batch.scores.reasons]
-        said[lang] = [" ".join(one) for one in reasons]
+        said[lang] = [" ".join(one or ()) for one in batch.scores.reasons]
     batch = batches["en"]
     texts_of = [dict(zip(said, texts, strict=True)) for texts in zip(*said.values(), strict=True)]
     rows = pd.DataFrame(
@@ -190,27 +189,6 @@ def scored_leads(
         }
     )
     return rows, batch.drift
-
-
-def named(reason: str, lang: str) -> str:
-    """Call a feature of ours by what it is; a column of the company keeps its name.
-
-    Examples
-    --------
-    >>> named("is_sql: 1. Such leads convert more often.", "en")
-    'Accepted by sales (SQL): yes. Such leads convert more often.'
-    """
-    name, _, rest = reason.partition(": ")
-    of_channel, key = name.removeprefix("share_"), f"feature.{name}"
-    if key not in entries() and of_channel == name:
-        return reason
-    value, dot, after = rest.partition(". ")
-    if of_channel != name:
-        return f"{say('feature.share', lang, channel=of_channel)}: {value}{dot}{after}"
-    if name.startswith(("is_", "was_")):
-        value = say("reasons.no" if value == "0" else "reasons.yes", lang)
-    label = say(key, lang)
-    return f"{label[0].upper()}{label[1:]}: {value}{dot}{after}"
 
 
 def described(

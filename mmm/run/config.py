@@ -143,6 +143,7 @@ class MixSection(_Section):
     total: float | Literal["current", "free"] = "current"
     bounds: dict[str, tuple[float, float]] = {}
     max_change: float = Field(default=0.5, gt=0)
+    decisions: str | None = None
     seed: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
@@ -163,6 +164,15 @@ class ScoringSection(_Section):
     value_by: str | None = None
     allow: tuple[str, ...] = ()
     seed: int = Field(default=0, ge=0)
+
+
+class SignalSection(_Section):
+    """What the models say together: the worth of what is open, one figure a channel."""
+
+    enabled: bool = True
+    horizon_days: float = Field(default=730, ge=7, le=3660)
+    cohorts: bool = False
+    experiments: str | None = None
 
 
 class ChannelSection(_Section):
@@ -189,7 +199,7 @@ class Config(_Section):
     Attributes
     ----------
     company, deals, touches, leads, spend, costs, contacts, roles, journeys, attribution,
-    channels, funnel, mix, scoring, output
+    channels, funnel, mix, scoring, signal, output
         One section each; only deals, and touches or leads, have to be there.
     """
 
@@ -207,6 +217,7 @@ class Config(_Section):
     funnel: FunnelSection = FunnelSection()
     mix: MixSection = MixSection()
     scoring: ScoringSection = ScoringSection()
+    signal: SignalSection = SignalSection()
     output: OutputSection = OutputSection()
 
     @model_validator(mode="after")
@@ -283,7 +294,8 @@ def sources(config: Config) -> list[str]:
     """Return the files that a configuration reads."""
     sections = (getattr(config, name) for name in TABLES)
     given = [section.source for section in sections if section is not None]
-    given += [config.mix.source] if config.mix.source is not None else []
+    more = (config.mix.source, config.mix.decisions, config.signal.experiments)
+    given += [source for source in more if source is not None]
     return [source for source in given if "://" not in source]
 
 
@@ -295,10 +307,16 @@ def _absolute(config: Config, folder: Path) -> Config:
             source = str((folder / section.source).resolve())
             changes[name] = section.model_copy(update={"source": source})
     output = config.output.model_copy(update={"folder": str(folder / config.output.folder)})
-    weeks = config.mix.source
-    if weeks is not None and "://" not in weeks:
-        source = str((folder / weeks).resolve())
-        changes["mix"] = config.mix.model_copy(update={"source": source})
+    for name, keys in (("mix", ("source", "decisions")), ("signal", ("experiments",))):
+        own = getattr(config, name)
+        files = {key: getattr(own, key) for key in keys}
+        changes[name] = own.model_copy(
+            update={
+                key: str((folder / file).resolve())
+                for key, file in files.items()
+                if file is not None and "://" not in file
+            }
+        )
     return config.model_copy(update={**changes, "output": output})
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from mmm.run.config import Config
 
+_FILES = {"source", "decisions", "experiments"}  # where they lie is the matter of one computer
 _LIBRARIES = ("numpy", "pandas", "scipy", "scikit-learn", "pyarrow", "duckdb")
 
 
@@ -30,16 +31,16 @@ def manifest(
     -------
     dict
         version, versions (Python and libraries), as_of, currency, inputs (name, source, rows,
-        sha256; empty for a database), seeds, settings (name to value; those of the mix and the
-        scoring with their section before them).
+        sha256; empty for a database), seeds, settings (name to value; those of the mix, the
+        scoring and the signal with their section before them).
     """
     inputs = [_input(name, getattr(config, name).source, len(t)) for name, t in tables.items()]
     if config.mix.source is not None:
         inputs.append(_input("mix", config.mix.source, None))
     settings = config.journeys.model_dump(exclude_none=True) | config.attribution.model_dump()
     settings |= config.funnel.model_dump(exclude_none=True)
-    for name in ("mix", "scoring"):
-        section = getattr(config, name).model_dump(exclude_none=True, exclude={"source"})
+    for name in ("mix", "scoring", "signal"):
+        section = getattr(config, name).model_dump(exclude_none=True, exclude=_FILES)
         settings |= {f"{name}.{key}": value for key, value in section.items()}
     return {
         "version": version("mmm-research"),

@@ -1,29 +1,30 @@
 """The pipeline: tables become results, the same for `mmm run`, the demo and a notebook."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from mmm import tables as readers
 from mmm.attribution import Comparison, compare
-from mmm.channels import UNMATCHED, ChannelMap
+from mmm.channels import ChannelMap
 from mmm.errors import InputError, MmmError
-from mmm.funnel.economics import channel_table
-from mmm.journeys import Journeys, Unattributed, build_journeys
-from mmm.run.advice import BudgetAdvice, Calls, Gap
+from mmm.journeys import Journeys, build_journeys
+from mmm.mix import DecisionLog
+from mmm.run.advice import BudgetAdvice, Calls, Gap, Signal
 from mmm.run.answer import answer
 from mmm.run.budgeting import advise_budget
 from mmm.run.calling import call_first
 from mmm.run.config import Config
+from mmm.run.costs import customer_costs
 from mmm.run.gaps import health_gaps, make_gap, of_error
 from mmm.run.health import Health, funnel_health
 from mmm.run.manifest import manifest
 from mmm.run.outcome import currency_of
+from mmm.run.signals import Given, join_signal, read_experiments
 from mmm.wording import Finding, say
 
 READERS: Mapping[str, Callable[..., pd.DataFrame]] = {
@@ -70,8 +71,10 @@ class RunResult:
         Where the budget should go; None where that cannot be said.
     calls : Calls or None
         Which leads to call first; None where that cannot be said.
-    signal : object or None
-        What is sent back to the systems that the leads came from; None where nothing is.
+    signal : Signal or None
+        What is open is worth, and what the models say together; None where that cannot be said.
+    decisions : DataFrame or None
+        Advice of before, graded, as `mmm.mix.DecisionLog.to_frame` returns it; None without a log.
     gaps : tuple of Gap
         What is missing for an answer, or a part of one, and what would mend it.
     """
@@ -88,7 +91,8 @@ class RunResult:
     manifest: Mapping[str, Any]
     budget: BudgetAdvice | None = None
     calls: Calls | None = None
-    signal: Any | None = None
+    signal: Signal | None = None
+    decisions: pd.DataFrame | None = None
     gaps: tuple[Gap, ...] = ()
 
     @property
@@ -144,17 +148,11 @@ def run(config: Config, progress: Progress = _silent) -> RunResult:
     """
     tables = read_tables(config, progress)
     check_currencies(tables)
+    log = config.mix.decisions
+    decisions = None if log is None else DecisionLog(Path(log)).to_frame()
     channels, lang = config.channels.to_map(), config.company.language
     progress(say("progress.building_journeys", lang))
-    journeys = build_journeys(
-        tables.get("touches"),
-        tables["deals"],
-        leads=tables.get("leads"),
-        roles=tables.get("roles"),
-        contacts=tables.get("contacts"),
-        channels=channels,
-        **config.journeys.model_dump(),
-    )
+    journeys = _journeys(tables, channels, config)
     as_of = pd.Timestamp(str(journeys.about["as_of"]))
     progress(say("progress.crediting_channels", lang))
     models, level = config.attribution.models, config.attribution.level
@@ -170,7 +168,7 @@ def run(config: Config, progress: Progress = _silent) -> RunResult:
         level=level,
         **config.funnel.model_dump(include={"months", "seed"}),
     )
-    advice = advise(tables, channels, config, as_of, progress)
+    advice = advise(tables, channels, config, journeys, progress)
     missing = tuple(name for name in ANSWERING if name not in tables)
     return RunResult(
         tables=tables,
@@ -185,33 +183,31 @@ def run(config: Config, progress: Progress = _silent) -> RunResult:
         manifest=manifest(config, tables, as_of),
         budget=advice.budget,
         calls=advice.calls,
+        signal=advice.signal,
+        decisions=decisions,
         gaps=(*advice.gaps, *table_gaps(missing), *health_gaps(health.missing)),
     )
 
 
-def customer_costs(
-    journeys: Journeys,
-    tables: Mapping[str, pd.DataFrame],
-    channels: ChannelMap,
-    config: Config,
-    as_of: pd.Timestamp,
-) -> tuple[pd.DataFrame | None, tuple[date, date] | None]:
-    """Return what a customer of each channel costs, and the days of that spend; None without."""
-    if "spend" not in tables or config.journeys.dimension != "channel":
-        return None, None
-    spend = until(tables["spend"], as_of)
-    if not len(spend):
-        return None, None
-    lines = channel_lines(journeys, {**tables, "spend": spend}, channels, config)
-    return lines, period_of_spend(spend)
+def _journeys(tables: Mapping[str, pd.DataFrame], channels: ChannelMap, config: Config) -> Journeys:
+    return build_journeys(
+        tables.get("touches"),
+        tables["deals"],
+        leads=tables.get("leads"),
+        roles=tables.get("roles"),
+        contacts=tables.get("contacts"),
+        channels=channels,
+        **config.journeys.model_dump(),
+    )
 
 
 @dataclass(frozen=True, eq=False)
 class Advised:
-    """Advice on budget and calls, and the gaps where there is none."""
+    """Advice on budget and calls, the joined signal, and the gaps where there is none."""
 
     budget: BudgetAdvice | None
     calls: Calls | None
+    signal: Signal | None
     gaps: tuple[Gap, ...]
 
 
@@ -219,21 +215,22 @@ def advise(
     tables: Mapping[str, pd.DataFrame],
     channels: ChannelMap,
     config: Config,
-    as_of: pd.Timestamp,
+    journeys: Journeys,
     progress: Progress = _silent,
 ) -> Advised:
     """Advise on the budget and on the leads to call; what the tables cannot carry becomes a gap."""
     budget, calls, gaps = None, None, []
+    as_of = pd.Timestamp(str(journeys.about["as_of"]))
     currency = currency_of(tables["deals"], config.company.currency)
     company = config.company.model_copy(update={"currency": currency})
     config = config.model_copy(update={"company": company})
+    log = read_experiments(config.signal.experiments)
+    known: dict[str, Any] = {"as_of": as_of, "progress": progress}
     if not config.mix.enabled:
         gaps.append(make_gap("budget", "off", "switch_on"))
     else:
         try:
-            budget, of_parts = advise_budget(
-                tables, channels, config, as_of=as_of, progress=progress
-            )
+            budget, of_parts = advise_budget(tables, channels, config, tests=log.tests, **known)
             gaps += of_parts
         except MmmError as error:
             gaps.append(of_error("budget", error))
@@ -241,10 +238,12 @@ def advise(
         gaps.append(make_gap("calls", "off", "switch_on"))
     else:
         try:
-            calls = call_first(tables, channels, config, as_of=as_of, progress=progress)
+            calls = call_first(tables, channels, config, **known)
         except MmmError as error:
             gaps.append(of_error("calls", error))
-    return Advised(budget, calls, tuple(gaps))
+    given = Given(tables, journeys, channels, config, budget, log.frame)
+    signal, of_signal = join_signal(given, progress)
+    return Advised(budget, calls, signal, (*gaps, *log.gaps, *of_signal))
 
 
 def table_gaps(missing: tuple[str, ...]) -> tuple[Gap, ...]:
@@ -272,85 +271,6 @@ def check_currencies(tables: Mapping[str, pd.DataFrame]) -> None:
         raise InputError(
             f"the tables differ in currency: {said}. Pass currency= and rates= to one of them."
         )
-
-
-def period_of_spend(spend: pd.DataFrame) -> tuple[date, date]:
-    """Return the first and the last day that the spend covers, the last period included."""
-    days = {"day": 1, "week": 7}
-    last = spend["date"].max()
-    every = str(spend.attrs["every"])
-    end = last + (pd.Timedelta(days=days[every]) if every in days else pd.DateOffset(months=1))
-    return spend["date"].min().date(), (end - pd.Timedelta(days=1)).date()
-
-
-def until(spend: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
-    """Leave out the periods that begin after `as_of`: planned spend has no customers yet."""
-    return spend[spend["date"] <= as_of.tz_localize(None)]
-
-
-def channel_lines(
-    journeys: Journeys, tables: Mapping[str, pd.DataFrame], channels: ChannelMap, config: Config
-) -> pd.DataFrame:
-    """Put spend, leads and new customers of each channel side by side, in the period of the spend.
-
-    New customers without a touch are in the row ``(unattributed)``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As `mmm.funnel.channel_table` returns it.
-    """
-    spend = tables["spend"]
-    first, last = period_of_spend(spend)
-    chosen = in_period(journeys, tables["deals"], first, last)
-    settings, money = config.attribution, config.funnel
-    options: dict[str, Any] = {"level": settings.level}
-    one = [settings.headline]
-    credit = compare(chosen, one, measure="conversions", **options).to_frame()
-    if chosen.has_value and chosen.value.any():
-        options["value"] = compare(chosen, one, measure="value", **options).to_frame()
-    if "leads" in tables:
-        leads = tables["leads"]
-        day = leads["created_at"].dt.date
-        leads = leads.assign(channel=channels.assign(leads).fillna(UNMATCHED))
-        options["leads"] = leads[(day >= first) & (day <= last)]
-    costs = tables.get("costs")
-    if costs is not None:
-        costs = costs[(costs["date"].dt.date >= first) & (costs["date"].dt.date <= last)]
-    labelled = spend.assign(channel=channels.assign(spend).fillna(UNMATCHED))
-    if money.share_costs_by == "touches" and "touches" in tables:
-        touches = tables["touches"]
-        day = touches["touched_at"].dt.date
-        touches = touches.assign(channel=channels.assign(touches).fillna(UNMATCHED))
-        options["touches"] = touches[(day >= first) & (day <= last)]
-    options |= {"rule": money.share_costs_by, "monthly_margin": money.monthly_margin}
-    return channel_table(credit, labelled, costs, money.margin, **options)
-
-
-def in_period(journeys: Journeys, deals: pd.DataFrame, first: date, last: date) -> Journeys:
-    """Select the new customers won between two days, and the journeys lost between them."""
-    kinds, ids = np.asarray(journeys.kind), np.asarray(journeys.deal_id)
-    closed = np.asarray(journeys.closed_at)
-    last_touch = np.asarray(journeys.touched_at)[journeys.start[1:] - 1]
-    day = np.where(np.isnat(closed), last_touch, closed).astype("datetime64[D]")
-    within = (day >= np.datetime64(first)) & (day <= np.datetime64(last))
-    new = np.array([kind in (None, "new") for kind in kinds], dtype=bool)
-    inside = within & (new | (journeys.conversions == 0))
-    bare = new_customers(deals, first, last)
-    bare = bare[~bare["deal_id"].isin(ids[inside])]
-    worth = [v for v in bare["value"] if isinstance(v, Decimal)] if "value" in bare else []
-    left = Unattributed(float(len(bare)), float(sum(worth, Decimal(0))))
-    return replace(journeys.select(inside), unattributed=left)
-
-
-def new_customers(deals: pd.DataFrame, first: date, last: date) -> pd.DataFrame:
-    """Return the deals that won a new customer between two days."""
-    won = deals["won"].fillna(False)
-    day = deals["closed_at"].dt.date
-    kind = deals["kind"] if "kind" in deals.columns else pd.Series("new", index=deals.index)
-    new = kind.isna() | (kind == "new")
-    rows: pd.Series[bool] = won & new & (day >= first) & (day <= last)
-    return deals[rows]
 
 
 def unmatched(tables: Mapping[str, pd.DataFrame], channels: ChannelMap) -> dict[str, pd.DataFrame]:

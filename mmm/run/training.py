@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mmm.errors import InputError, quoted
+from mmm.errors import InputError, SourceError, quoted
 from mmm.prediction import LeadScorer, TrainingTable, find_leakage, training_table
 from mmm.prediction.columns.leakage import DROPPED
 from mmm.prediction.recipe import Recipe, read_recipe, write_recipe
+from mmm.prediction.registry import Note, enter_model, is_registry, model_folder, version_in
 from mmm.prediction.scores import read_ids
 from mmm.tables.mixed import read_mixed
 from mmm.tables.parse import FLAG_WORDS
@@ -55,6 +56,37 @@ def read_ready(source: str, recipe: Recipe, locale: str | None, tz: str) -> pd.D
     for name in (recipe.created_at, recipe.ended_at):
         kinds |= {} if name is None else {name: "instant"}
     return read_mixed(place, kinds, locale=locale, tz=tz, table=table or None)
+
+
+def read_ended(
+    source: str,
+    recipe: Recipe,
+    outcome: str | None,
+    lead_id: str | None,
+    locale: str | None,
+    tz: str,
+) -> pd.DataFrame:
+    """Read leads again, by now with their outcome; of the rest only the end is looked at.
+
+    Parameters
+    ----------
+    source, locale, tz : str
+        As for `read_ready`.
+    recipe : Recipe
+        Of the model that scored them.
+    outcome, lead_id : str, optional
+        Columns, where they are called otherwise than in training.
+
+    Returns
+    -------
+    pandas.DataFrame
+        With the names of training, but for the outcome.
+    """
+    ids = lead_id or recipe.lead_id
+    asked = replace(
+        recipe, lead_id=ids, outcome=outcome or recipe.outcome, created_at=None, groups=None
+    )
+    return read_ready(source, asked, locale, tz).rename(columns={ids: recipe.lead_id})
 
 
 def train_ready(
@@ -179,17 +211,7 @@ def read_outcome(frame: pd.DataFrame, name: str, ended_at: str | None) -> "pd.Se
     >>> read_outcome(pd.DataFrame({"won": ["Yes", "no"]}), "won", None).tolist()
     [1, 0]
     """
-    words = frame[name].astype("str").str.strip().str.lower()
-    plain = words.str.replace(r"[\s/_-]+", "-", regex=True).str.replace(
-        r"^([01])\.0$", r"\1", regex=True
-    )
-    unknown = sorted(set(plain.dropna()) - set(FLAG_WORDS))
-    if unknown:
-        raise InputError(
-            f"the outcome {name!r} holds {quoted(unknown)}. Write 1 for leads that converted and 0 "
-            "for the others, or yes and no, won and lost."
-        )
-    known = plain.map(lambda word: FLAG_WORDS[word], na_action="ignore").astype("boolean")
+    known = read_fate(frame, name)
     n_open = int(known.isna().sum())
     if n_open and ended_at is None:
         raise InputError(
@@ -203,6 +225,32 @@ def read_outcome(frame: pd.DataFrame, name: str, ended_at: str | None) -> "pd.Se
     return known.fillna(False).astype("int64")
 
 
+def read_fate(frame: pd.DataFrame, name: str) -> "pd.Series[Any]":
+    """Return true for converted, false for not, missing for open; the words of `read_outcome`.
+
+    Raises
+    ------
+    InputError
+        If a value cannot be read.
+
+    Examples
+    --------
+    >>> read_fate(pd.DataFrame({"won": ["vinto", "open", None]}), "won").tolist()
+    [True, <NA>, <NA>]
+    """
+    words = frame[name].astype("str").str.strip().str.lower()
+    plain = words.str.replace(r"[\s/_-]+", "-", regex=True).str.replace(
+        r"^([01])\.0$", r"\1", regex=True
+    )
+    unknown = sorted(set(plain.dropna()) - set(FLAG_WORDS))
+    if unknown:
+        raise InputError(
+            f"the outcome {name!r} holds {quoted(unknown)}. Write 1 for leads that converted and 0 "
+            "for the others, or yes and no, won and lost."
+        )
+    return plain.map(lambda word: FLAG_WORDS[word], na_action="ignore").astype("boolean")
+
+
 def save(trained: ScoringModel, folder: Path) -> dict[str, Path]:
     """Write the model, its recipe and its card.
 
@@ -211,6 +259,7 @@ def save(trained: ScoringModel, folder: Path) -> dict[str, Path]:
     SourceError
         If the folder holds something else.
     """
+    refuse_registry(folder)
     trained.scorer.save(folder)
     card = trained.scorer.card_
     files = {
@@ -226,15 +275,68 @@ def save(trained: ScoringModel, folder: Path) -> dict[str, Path]:
     return {"model": folder, "recipe": write_recipe(folder, trained.recipe)} | files
 
 
+def refuse_registry(folder: Path) -> None:
+    """Raise where a folder for one model is a registry of several.
+
+    Raises
+    ------
+    SourceError
+    """
+    if is_registry(folder):
+        raise SourceError(
+            f"{folder} is a registry of models. Train into it with --as challenger, or choose a "
+            "new folder for one model."
+        )
+
+
+def enter(trained: ScoringModel, folder: Path, role: str, note: Note) -> dict[str, Path]:
+    """Write the model into a registry of models, as champion or challenger.
+
+    Raises
+    ------
+    ConfigError, SourceError
+        As `mmm.prediction.registry.enter_model`.
+    """
+    written: dict[str, Path] = {}
+    state = enter_model(
+        folder,
+        role,
+        trained.scorer.model_version_,
+        lambda place: written.update(save(trained, place)),
+        note,
+    )
+    place = folder / str(state.last["model"])
+    return {name: place if name == "model" else place / file.name for name, file in written.items()}
+
+
 def load(folder: Path) -> ScoringModel:
-    """Read what `save` wrote.
+    """Read what `save` wrote, or the champion of a registry.
 
     Raises
     ------
     SourceError
         If anything is foreign, damaged or of a newer version; nothing in it is executed.
     """
+    if not is_registry(folder):
+        return load_one(folder)
+    place = model_folder(folder)
+    return load_one(place, version_in(place.name))
+
+
+def load_one(folder: Path, version: str | None = None) -> ScoringModel:
+    """Read one model; of the version that a registry says, where it says one.
+
+    Raises
+    ------
+    SourceError
+        As `load`, and if it is another version.
+    """
     scorer = LeadScorer.load(folder)
+    if version is not None and scorer.model_version_ != version:
+        raise SourceError(
+            f"{folder} holds the model {scorer.model_version_}, not that of its name. Restore it "
+            "from its copy."
+        )
     return ScoringModel(scorer, read_recipe(folder, scorer.model_version_), scorer.leakage_)
 
 

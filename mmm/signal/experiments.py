@@ -150,7 +150,7 @@ class ExperimentLog:
             raise ConfigError(f"{key!r} has been read: a result is not changed after the fact.")
         if planned["channel"] != test.channel:
             raise ConfigError(
-                f"{key!r} is a pilot of {kinds['registered']['channel']!r}, and this is one of "
+                f"{key!r} is a pilot of {planned['channel']!r}, and this is one of "
                 f"{test.channel!r}. Read it under its own name."
             )
         append_entry(self.path, key, "read", on, {"test": asdict(test)})

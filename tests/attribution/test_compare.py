@@ -47,7 +47,7 @@ def test_one_name_is_one_model():
 
 def test_equal_names_are_numbered():
     comparison = compare(JOURNEYS, models=["linear", "linear"])
-    assert repr(comparison) == "Comparison(linear, linear (2))"
+    assert repr(comparison).endswith("<Comparison: linear, linear (2)>")
 
 
 @pytest.mark.parametrize("models", [["shapely"], []])

@@ -84,9 +84,13 @@ def test_results_do_not_change():
         result.credit[0] = 1
 
 
-def test_repr_is_one_line():
-    assert repr(linear(JOURNEYS)) == (
-        "AttributionResult(linear, value, 3 channels, total 120.07, 0.1% unattributed)"
+def test_repr_begins_with_what_matters_and_ends_with_the_kind():
+    first, *table, kind = repr(linear(JOURNEYS)).splitlines()
+    assert first.startswith("b earned the most: 44%")
+    assert first.endswith("of the value won, by linear.")
+    assert table[0].split() == ["channel", "credit", "share", "lower", "upper", "n_deals"]
+    assert kind == (
+        "<AttributionResult: linear, value, 3 channels, total 120.07, 0.1% unattributed>"
     )
 
 

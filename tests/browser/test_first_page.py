@@ -10,7 +10,7 @@ from mmm.run import run
 from mmm.run.demo import demo_config
 from mmm.wording import LANGUAGES, Finding
 from tests.browser.test_brief_page import HOSTILE, hostile_brief
-from tests.report.advised import gap, made_up, made_up_calls, pilots
+from tests.report.advised import gap, made_up, made_up_calls, made_up_signal, pilots
 
 pytestmark = pytest.mark.browser
 
@@ -51,7 +51,10 @@ def full_brief():
         brief.reasons[:1], budget=advice, calls=calls, gaps=(), health=brief.health, currency="EUR"
     )
     gaps = (gap("calls"), gap("costs"))
-    return replace(brief, budget=advice, calls=calls, findings=findings, gaps=gaps)
+    signal = made_up_signal(LONG)
+    return replace(
+        brief, budget=advice, calls=calls, findings=findings, gaps=gaps, signal=signal
+    )  # fmt: skip
 
 
 @pytest.fixture(params=LANGUAGES)
@@ -77,6 +80,15 @@ def test_the_first_printed_page_is_complete(opened):
     assert shown == len(LONG)
     one = opened.pdf(prefer_css_page_size=True, page_ranges="1")
     assert one.startswith(b"%PDF")
+
+
+def test_what_the_models_say_together_is_in_the_appendix(opened):
+    part = opened.locator("section[aria-labelledby=together]")
+    assert part.locator("#pipeline-table").is_visible()
+    assert part.locator("table").nth(1).locator("tbody tr").count() == len(LONG) + 1
+    assert not part.evaluate("e => e.closest('.front') !== null")
+    # One sentence on the first page, since the budget of a channel moves that they disagree on.
+    assert opened.locator(".front .care p").count() <= 4
 
 
 @pytest.mark.parametrize("width", [320, 390, 768, 1280])
@@ -155,7 +167,7 @@ def test_verdicts_and_tones_do_not_rest_on_colour(opened):
 def test_hostile_channels_and_leads_are_inert(chromium, tmp_path, lang):
     brief = replace(
         hostile_brief(), budget=made_up(HOSTILE, pilots=pilots(channels=HOSTILE[:2])),
-        calls=made_up_calls(HOSTILE),
+        calls=made_up_calls(HOSTILE), signal=made_up_signal(HOSTILE),
     )  # fmt: skip
     path = write_brief(brief, tmp_path / "brief.html", lang)
     page, seen = chromium.new_page(), []

@@ -57,3 +57,23 @@ def test_page_stands_alone(scorer, lang):
     assert "source" in page
     with pytest.raises(InputError, match="'fr'"):
         scorer.card_.to_html("fr")
+
+
+def test_the_page_says_what_the_probability_is_one_of(scorer):
+    assert scorer.card_.facts["predicts"] == "outcome"
+    assert "of the outcome that training was given" in scorer.card_.to_html()
+    rng = np.random.default_rng(1)
+    created = pd.Timestamp("2025-01-01") + pd.to_timedelta(np.sort(rng.integers(0, 100, 400)), "D")
+    frame = pd.DataFrame({"a": rng.normal(size=400)})
+    ended = pd.Series(created + pd.to_timedelta(rng.integers(1, 50, 400), "D"))
+    timed = LeadScorer().fit(frame, rng.integers(0, 2, 400), created_at=created, ended_at=ended)
+    facts = timed.card_.facts
+    assert facts["predicts"] == "ever"
+    assert 40 <= facts["follow_up_days"] <= 150
+    days = f"{facts['follow_up_days']:.0f}"
+    assert f"longest follow-up of training: {days} days" in timed.card_.to_html()
+    assert f"{days} giorni dall" in timed.card_.to_html("it")
+    old = timed.card_.to_dict()  # a card of before says nothing, rather than something wrong
+    for name in ("predicts", "follow_up_days"):
+        del old["facts"][name]
+    assert "follow-up" not in Card.from_dict(old).to_html()

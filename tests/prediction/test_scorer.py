@@ -108,6 +108,24 @@ def test_bad_input_24_a_column_that_knows_the_future():
     assert insisted.score(frame, won) > 0.99
 
 
+def test_bad_input_24_a_column_filled_at_wins_too_late_for_y():
+    frame, won = make_leads(800)
+    rng = np.random.default_rng(5)
+    created = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.sort(rng.integers(0, 200, 800)), "D")
+    days = rng.integers(1, 160, 800)
+    ended = pd.Series(created + pd.to_timedelta(days, "D"))
+    soon = ((won == 1) & (days <= 40)).astype(int)  # most wins come later
+    frame["signed_by"] = np.where(won == 1, "Rossi", None)
+    outcome = np.where(won == 1, "won", "lost")
+    known = {"created_at": created, "ended_at": ended}
+    scorer = LeadScorer().fit(frame, soon, **known, outcome=outcome)
+    assert scorer.leakage_["column"].tolist() == ["signed_by"]
+    assert scorer.card_.facts["predicts"] == "ever"
+    clean = frame.drop(columns="signed_by")
+    promised = scorer.predict_proba(clean)[:, 1].mean()
+    assert abs(promised - won.mean()) < 0.05 < abs(promised - soon.mean())  # ever, not soon
+
+
 def test_arrays_without_names_are_reported_not_dropped():
     frame, won = make_leads()
     array = np.column_stack([frame["pages"], won + 0.0])

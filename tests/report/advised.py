@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from mmm.mix import optimize_budget
-from mmm.run.advice import BudgetAdvice, Calls, Gap, ResponseGrid
+from mmm.run.advice import BudgetAdvice, Calls, Gap, ResponseGrid, Signal
 from mmm.run.budgeting import response_grid
 from mmm.run.config import MixSection
+from mmm.signal import triangulate
 from mmm.wording import Finding
 
 VERDICTS = ("push", "cut", "hold", "test")
@@ -123,6 +124,37 @@ def made_up_calls(ids=("L-1", "L-2", "L-3", "L-4"), **changes):
     names = {"table", "every"} & set(changes)
     settings |= {} if names else {"table": table, "every": table}
     return Calls(by_grade=grades, metrics=metrics, **(settings | changes))
+
+
+def made_up_signal(channels=("Search", "Social", "Fairs", "Radio"), tests=True, seed=0, **changes):
+    """Return a signal whose methods agree on some channels and not on others."""
+    rng, n = np.random.default_rng(seed), len(channels)
+    won, pipeline = rng.uniform(10_000, 90_000, (2, n))
+    total = won + pipeline
+    frame = pd.DataFrame(
+        {
+            "channel": list(channels), "won": won, "pipeline": pipeline, "total": total,
+            "lower": 0.9 * total, "upper": 1.1 * total, "share": total / total.sum(),
+            "share_lower": 0.0, "share_upper": 1.0,
+        }
+    )  # fmt: skip
+    brought = total * np.resize([1.05, 0.2, 1.8], n)
+    mix = pd.DataFrame(
+        {
+            "channel": list(channels), "spend": 20_000.0, "contribution": brought,
+            "contribution_lower": 0.9 * brought, "contribution_upper": 1.1 * brought,
+            "identified": "data",
+        }
+    )  # fmt: skip
+    known = pd.DataFrame({"channel": [channels[0]], "roas": [3.0], "roas_error": [0.4]})
+    found = triangulate(frame, mix, known if tests else None, total=1.5 * total.sum())
+    settings = {
+        "totals": pd.DataFrame({"part": ["expected"], "value": [1.0]}), "findings": (),
+        "model": "markov", "horizon_days": 730.0, "level": 0.9, "currency": "EUR",
+        "models": found.table, "judged": found.findings(), "outcome": "leads",
+        "first": date(2024, 1, 1), "last": date(2025, 12, 21),
+    }  # fmt: skip
+    return Signal(pipeline=frame, **(settings | changes))
 
 
 def gap(answer="budget"):

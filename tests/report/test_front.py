@@ -10,11 +10,11 @@ import pytest
 from mmm.funnel.because import FORMULAS, Explanation
 from mmm.funnel.kpi import Kpi
 from mmm.report import render_brief
-from mmm.report.budget import print_budget, print_decisions
+from mmm.report.budget import other_total, print_budget, print_decisions
 from mmm.report.editions import EDITIONS, SECTIONS
 from mmm.report.front import answers, customer_cost, print_cards, stopping_point, tone_of
 from mmm.report.outlook import against_capacity, next_month, print_work
-from mmm.run.answer import budget_answer, budget_sentence
+from mmm.run.answer import STILL, budget_answer, budget_sentence
 from mmm.wording import LANGUAGES, Finding
 from tests.report.advised import STANCES, gap, made_up, made_up_calls, pilots
 from tests.report.test_brief import Reader, a_brief, columns_add_up
@@ -36,7 +36,12 @@ def test_how_sure_the_plan_is_stands_behind_what_to_do(stance):
 def test_channels_that_get_more_and_less_are_named():
     advice = made_up()
     change = advice.table["recommended"] - advice.table["current"]
-    less, more = (set(advice.table.loc[rows, "channel"]) for rows in (change < 0, change > 0))
+    still = STILL * advice.table["current"].sum()
+    less, more = (
+        set(advice.table.loc[rows, "channel"]) for rows in (change < -still, change > still)
+    )
+    assert less
+    assert more
     before, after = budget_answer(advice).sentence().split(".")[0].split(" to ")
     assert all(name in before for name in less)
     assert all(name in after for name in more)
@@ -264,6 +269,51 @@ def test_gaps_are_said_on_the_first_page_and_among_the_limits():
     assert "There is no advice on the budget." not in front
     assert "There is no advice on the budget." in rest
     assert "No lead can be ranked" not in render_brief(a_brief())
+
+
+def test_what_follows_half_a_move_depends_on_whether_a_test_pays():
+    def said(**changes):
+        return keys(budget_answer(made_up(stance="half", **changes)))
+
+    poor = pilots().assign(pays=False)
+    assert {"answer.then_test", "answer.test_with"} <= set(said(pilots=pilots()))
+    assert "answer.then_watch" in said(pilots=poor)
+    assert not {"answer.then_test", "answer.test_with"} & set(said(pilots=poor))
+    assert "answer.then_test" in said(pilots=None)
+
+
+def other_totals(lower, less=0.8):
+    """Return scenarios in which another total leaves at least `lower`, most likely."""
+    return pd.DataFrame(
+        {
+            "scenario": ["plan", "less" if less < 1 else "more"],
+            "total": [1.0, less],
+            "profit": [900.0, lower + 500.0],
+            "profit_lower": [-200.0, lower],
+            "profit_upper": [2000.0, lower + 1000.0],
+            "probability_better": [0.83, 0.99],
+        }
+    ).assign(total=lambda frame: frame["total"] * made_up().total)
+
+
+def test_another_total_is_named_on_the_first_page_where_it_is_clearly_better():
+    better = made_up(scenarios=other_totals(1000.0))
+    said = other_total(better)
+    assert "€1,500" in said.sentence("en")
+    front = render_brief(a_brief(budget=better)).split('id="limits"')[0]
+    assert "The total matters more than its split" in front
+    near = made_up(scenarios=other_totals(800.0))
+    assert other_total(near) is None
+    assert "The total matters more" not in render_brief(a_brief(budget=near))
+    assert other_total(made_up()) is None
+
+
+def test_a_larger_total_is_not_praised_where_the_margin_is_unknown():
+    more = other_totals(1000.0, less=1.2)
+    assert other_total(made_up(scenarios=more)) is not None
+    assert other_total(made_up(scenarios=more, margin_known=False)) is None
+    less = other_totals(1000.0)
+    assert other_total(made_up(scenarios=less, margin_known=False)) is not None
 
 
 @pytest.mark.parametrize("edition", EDITIONS)

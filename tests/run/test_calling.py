@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mmm.channels import ChannelMap
 from mmm.errors import ConfigError
-from mmm.run.calling import FEWEST, call_first, fates, named, to_call
+from mmm.run.calling import FEWEST, call_first, fates, to_call
 from mmm.run.deal_value import deal_values, shrunk_means
 from mmm.run.gaps import NoAnswer
 from mmm.wording import LANGUAGES
@@ -207,20 +207,7 @@ def test_fates_are_counted_at_every_look():
     assert fates(leads, deals, 30, pd.Timestamp(born + days[1]).strftime(text) and born) == (0, 0)
 
 
-# Names and values.
-
-
-@pytest.mark.parametrize(
-    ("said", "lang", "better"),
-    [
-        ("is_sql: 1. So.", "en", "Accepted by sales (SQL): yes. So."),
-        ("was_contacted: 0. So.", "it", "Contattato dalle vendite: no. So."),
-        ("share_Events: 0.5. So.", "it", "Quota di contatti tramite Fiere ed eventi: 0.5. So."),
-        ("job_level: owner. So.", "en", "job_level: owner. So."),
-    ],
-)
-def test_features_are_called_by_what_they_are(said, lang, better):
-    assert named(said, lang) == better
+# Values.
 
 
 def test_segments_that_differ_keep_their_means_and_others_do_not():

@@ -13,8 +13,9 @@ from mmm.errors import DataWarning, InputError, SourceError
 from mmm.report import brief_of, render_brief, write_results
 from mmm.report.findings import cac_figures
 from mmm.run import load_config, run
+from mmm.run.costs import channel_lines
 from mmm.run.demo import demo_config
-from mmm.run.pipeline import channel_lines, check_currencies
+from mmm.run.pipeline import check_currencies
 from mmm.wording import format_money, say
 from tests.test_cli import mmm
 

@@ -17,7 +17,6 @@ from mmm.simulate.quarters import (
     best_next,
     draw_firm,
 )
-from mmm.simulate.worlds.optimum import best_split
 from mmm.simulate.worlds.spends import BURN_IN
 
 SEEDS = range(12)
@@ -116,7 +115,8 @@ def test_a_trial_keeps_the_total_and_parts_the_regions(starts):
     change = (tested.regions() - even.regions()).iloc[HISTORY:].sum()
     treated = Trial(live, 0.8, less=1).treated
     assert len(treated) == REGIONS // 2
-    assert (change[treated] < 0).all() and (change.drop(treated) > 0).all()
+    assert (change[treated] < 0).all()
+    assert (change.drop(treated) > 0).all()
 
 
 def test_hidden_demand_moves_spend_and_takes_credit():

@@ -18,6 +18,7 @@ from mmm.funnel.kpi import Kpi
 from mmm.funnel.opening import opening
 from mmm.funnel.records.columns import Amounts, Flags, amounts, filled, total
 from mmm.funnel.records.links import events, extreme, next_after, origins, owners
+from mmm.showing import Shown
 from mmm.wording import Finding
 
 State = Literal["present", "absent", "cannot tell"]
@@ -39,7 +40,7 @@ _TIMING = (
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class WarningSign:
+class WarningSign(Shown):
     """One warning sign.
 
     Attributes

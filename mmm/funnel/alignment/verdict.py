@@ -17,6 +17,7 @@ from mmm.funnel.opening import opening
 from mmm.funnel.records.columns import amounts, total, typed
 from mmm.funnel.records.instants import last_look
 from mmm.funnel.records.links import with_accounts
+from mmm.showing import Shown
 from mmm.wording import Finding, say
 
 __all__ = ["Alignment", "WarningSign", "warning_signs"]
@@ -25,7 +26,7 @@ _STRUCTURAL = 3
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Alignment:
+class Alignment(Shown):
     """The five warning signs.
 
     Attributes

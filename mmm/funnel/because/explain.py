@@ -22,6 +22,7 @@ from mmm.funnel.because.decomposition import (
 from mmm.funnel.because.formulas import FORMULAS, Formula
 from mmm.funnel.kpi import Kpi
 from mmm.funnel.opening import opening
+from mmm.showing import Shown
 from mmm.wording import Finding, round_to_total
 
 Table = pd.DataFrame | Mapping[str, float]
@@ -37,7 +38,7 @@ NEW, GONE, WHOLE = "new_channel", "gone_channel", "channel"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Explanation:
+class Explanation(Shown):
     """A change of a KPI and the terms that add up to it.
 
     Attributes

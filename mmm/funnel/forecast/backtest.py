@@ -11,10 +11,11 @@ from mmm.funnel.forecast.futures import forecast
 from mmm.funnel.opening import opening
 from mmm.funnel.records.instants import last_look
 from mmm.funnel.records.known import ADVANCED, known_on, together
+from mmm.showing import Shown
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Backtest:
+class Backtest(Shown):
     """Forecasts of past days beside what came.
 
     Attributes

@@ -13,6 +13,7 @@ from mmm.funnel.opening import opening
 from mmm.funnel.records.columns import need
 from mmm.funnel.records.instants import last_look
 from mmm.funnel.records.outcomes import OPEN, Outcomes, opportunity_outcomes
+from mmm.showing import Shown
 from mmm.wording import Finding
 
 Floats = npt.NDArray[np.float64]
@@ -39,7 +40,7 @@ class Effort:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Workload:
+class Workload(Shown):
     """Expected work of each owner and month.
 
     Attributes

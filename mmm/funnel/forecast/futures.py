@@ -19,6 +19,7 @@ from mmm.funnel.forecast.hazards import (
 from mmm.funnel.forecast.inflow import Inflow, draw_counts, recent_inflow
 from mmm.funnel.opening import opening
 from mmm.funnel.records.known import ADVANCED, OPEN, Known, Stays, known_on, together
+from mmm.showing import Shown
 from mmm.wording import Finding
 
 Floats = npt.NDArray[np.float64]
@@ -34,7 +35,7 @@ _DAY = pd.Timedelta(days=1)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Forecast:
+class Forecast(Shown):
     """Bookings of the months to come.
 
     Attributes

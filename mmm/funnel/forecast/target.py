@@ -10,6 +10,7 @@ import pandas as pd
 from mmm.errors import ConfigError
 from mmm.funnel.forecast.futures import Forecast
 from mmm.funnel.opening import opening
+from mmm.showing import Shown
 from mmm.wording import Finding
 
 Floats = npt.NDArray[np.float64]
@@ -23,7 +24,7 @@ BLOCK, MOST_BLOCKS = 64, 400
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class TargetPlan:
+class TargetPlan(Shown):
     """What it takes to reach a target.
 
     Attributes

@@ -13,6 +13,7 @@ from mmm.funnel.intervals import share_interval
 from mmm.funnel.kpi import Kpi
 from mmm.funnel.opening import opening
 from mmm.funnel.records.columns import Amounts, Flags, total
+from mmm.showing import Shown
 from mmm.wording import Finding
 
 Euros = tuple[Decimal, Decimal]
@@ -21,7 +22,7 @@ LEVEL = 0.9
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class HygieneCheck:
+class HygieneCheck(Shown):
     """One check and the rows that fail it.
 
     Attributes

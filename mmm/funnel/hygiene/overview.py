@@ -18,6 +18,7 @@ from mmm.funnel.opening import opening
 from mmm.funnel.records.columns import amounts, typed
 from mmm.funnel.records.instants import last_look
 from mmm.funnel.records.links import with_accounts
+from mmm.showing import Shown
 from mmm.wording import Finding, say
 
 __all__ = ["Hygiene", "HygieneCheck", "hygiene"]
@@ -40,7 +41,7 @@ _WORTH_SAYING = Decimal("0.01")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Hygiene:
+class Hygiene(Shown):
     """The state of the CRM.
 
     Attributes

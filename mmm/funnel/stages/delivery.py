@@ -16,12 +16,13 @@ from mmm.funnel.opening import opening
 from mmm.funnel.records.columns import Flags
 from mmm.funnel.records.instants import instants, last_look, plain
 from mmm.funnel.stages.groups import ALL, group_labels
+from mmm.showing import Shown
 
 Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Delivery:
+class Delivery(Shown):
     """Leads that marketing promised and delivered, month by month and group by group.
 
     Attributes

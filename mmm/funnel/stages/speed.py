@@ -15,6 +15,7 @@ from mmm.funnel.opening import opening
 from mmm.funnel.records.instants import Instants, instants, last_look, plain
 from mmm.funnel.stages.business_hours import BusinessHours
 from mmm.funnel.stages.groups import group_labels
+from mmm.showing import Shown
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
@@ -22,7 +23,7 @@ Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Speed:
+class Speed(Shown):
     """How soon leads are called, group by group.
 
     Attributes

@@ -25,6 +25,7 @@ from mmm.funnel.stages.groups import ALL, Labels, group_labels
 from mmm.funnel.stages.stage_sets import B2B, StageSet
 from mmm.funnel.stages.steps import LOST, MOVED, Steps, as_outcomes, steps_from
 from mmm.funnel.stages.trajectories import follow
+from mmm.showing import Shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +36,7 @@ Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Funnel:
+class Funnel(Shown):
     """Counts, rates and times of every stage, group by group.
 
     Attributes

@@ -13,13 +13,15 @@ from mmm.mix.budget.limits import Limits, find_room
 from mmm.mix.budget.optimize import current_spend, mean_curves
 from mmm.mix.effects.curves import steady_response
 from mmm.mix.transforms import Floats
+from mmm.showing import Shown, as_text
+from mmm.wording import format_share
 
 if TYPE_CHECKING:
     from mmm.mix.model import MixModel
 
 
-@dataclass(frozen=True, eq=False)
-class Frontier:
+@dataclass(frozen=True, eq=False, repr=False)
+class Frontier(Shown):
     """The best split of each total.
 
     Attributes
@@ -45,6 +47,17 @@ class Frontier:
     upper: Floats
     today: tuple[float, float]
     level: float
+
+    def __repr__(self) -> str:
+        best = int(np.argmax(self.profit))
+        sentence = (
+            f"Profit is highest at a total of {self.total[best]:,.4g} a period: "
+            f"{self.profit[best]:,.4g} ({format_share(self.level)} interval: "
+            f"{self.lower[best]:,.4g} to {self.upper[best]:,.4g}); today {self.today[0]:,.4g} "
+            f"brings {self.today[1]:,.4g}."
+        )
+        kind = f"Frontier: {len(self.total)} totals, {len(self.channels)} channels"
+        return as_text(sentence, self.to_frame(), kind)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a total.

@@ -7,10 +7,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from mmm.mix.transforms import Floats
+from mmm.showing import Shown, as_text
+from mmm.wording import format_share
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class BudgetPlan:
+class BudgetPlan(Shown):
     """A plan beside today, and how sure it is.
 
     Attributes
@@ -89,12 +91,23 @@ shape (n_channels,)
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        return (
-            f"BudgetPlan({self.advice}: profit {self.expected_profit:+,.4g} a period "
-            f"[{self.profit_lower:,.4g}, {self.profit_upper:,.4g}], "
-            f"P(better) {self.probability_better:.2f}; {len(self.channels)} channels, "
-            f"{self.current.sum():,.6g} -> {self.proposed.sum():,.6g})"
+        sentence = (
+            f"{self.advice.capitalize()}: the plan beats today with probability "
+            f"{format_share(self.probability_better)}; expected profit "
+            f"{self.expected_profit:+,.4g} a period ({format_share(self.level)} interval: "
+            f"{self.profit_lower:,.4g} to {self.profit_upper:,.4g})."
         )
+        kind = (
+            f"BudgetPlan: {len(self.channels)} channels, "
+            f"{self.current.sum():,.6g} -> {self.proposed.sum():,.6g} a period"
+        )
+        return as_text(sentence, self._small_table(), kind)
+
+    def _small_table(self) -> pd.DataFrame:
+        """Return the channels, those that move most first."""
+        table = self.to_frame()
+        order = np.argsort(-table["change"].abs().to_numpy(), kind="stable")
+        return table.iloc[order].reset_index(drop=True)
 
     @property
     def recommended(self) -> Floats:

@@ -10,13 +10,14 @@ from mmm.errors import ConfigError, check_level
 from mmm.mix.fitted import Fitted, check_one
 from mmm.mix.inference.draws import media_by_period, steady_media
 from mmm.mix.transforms import Floats
+from mmm.showing import Shown, as_text
 
 _GRID = 41
 _REACH = 2.0  # of the largest spend of a period
 
 
-@dataclass(frozen=True, eq=False)
-class ResponseCurves:
+@dataclass(frozen=True, eq=False, repr=False)
+class ResponseCurves(Shown):
     """Outcome per period of constant spend.
 
     Attributes
@@ -43,6 +44,30 @@ class ResponseCurves:
     margin: float
     current: Floats
     largest: Floats
+
+    def __repr__(self) -> str:
+        table = self._small_table()
+        known = table["marginal_romi"].to_numpy()
+        kind = f"ResponseCurves: {len(self.channels)} channels, {self.response.shape[0]:,} draws"
+        if not np.isfinite(known).any():
+            return as_text("No channel has spend to learn from.", table, kind)
+        best = table["channel"].iloc[int(np.nanargmax(known))]
+        sentence = f"The next unit of spend returns most in {best}: marginal ROMI"
+        return as_text(f"{sentence} {np.nanmax(known):+.2f} at today's spend.", table, kind)
+
+    def _small_table(self) -> pd.DataFrame:
+        """Return the mean spend and what the next unit returns there, one row a channel."""
+        mean = self.marginal_romi.mean(axis=0)
+        pairs = zip(self.current, self.spend, mean, strict=True)
+        at_current = [float(np.interp(now, grid, romi)) for now, grid, romi in pairs]
+        return pd.DataFrame(
+            {
+                "channel": pd.Series(self.channels, dtype="str"),
+                "current": self.current,
+                "largest": self.largest,
+                "marginal_romi": at_current,
+            }
+        )
 
     def to_frame(self, level: float = 0.9) -> pd.DataFrame:
         """Return the curves as rows.

@@ -18,6 +18,7 @@ COUNTS = ("poisson", "negative_binomial")
 _BEND, _BEND_SHARE = 0.3, 0.2  # k: counts, and at most this share of the mean
 _SPREAD = (np.log(0.3), 0.8)  # log sqrt(a): a week differs from its mean by 30%, by 13 to 67%
 _LEAST_LOG_SPREAD = -7.0  # below, it is Poisson, and the gamma functions lose digits
+_FAR = -30.0  # eta over k; below, the softplus is exp to the last digit
 _POISSON = 1e-8  # a, where only the limit is left
 _MANY_ZEROS, _LARGE = 0.15, 30.0  # share of periods; the largest count that is called small
 
@@ -36,16 +37,12 @@ class Counts:
         k, in counts.
     dispersed : bool
         False for Poisson.
-    taken_up : ndarray, shape (n_columns, n_periods)
-        Coefficients of the baseline that come nearest to a course of media: a fixed ridge
-        regression, by which baseline and media are told apart while sampling.
     """
 
     outcome: Floats
     unit: float
     bend: float
     dispersed: bool
-    taken_up: Floats
 
     def dispersion(self, z: Floats) -> Floats:
         """Return a from its parameter, standard normal a priori; the shape of `z`."""
@@ -68,9 +65,9 @@ def check_counts(outcome: Floats, likelihood: str) -> None:
     bad = np.flatnonzero((outcome < 0) | (outcome != np.floor(outcome)))
     if len(bad):
         raise InputError(
-            f"likelihood={likelihood!r} explains counts, and the outcome is {outcome[bad[0]]:g} in "
-            f"{name_rows(bad.tolist())}; pass whole numbers from 0, such as deals a week, or "
-            "likelihood='auto' for money and averages."
+            f"likelihood={likelihood!r} explains counts, and the outcome is none in "
+            f"{name_rows(bad.tolist())} ({outcome[bad[0]]:g} in the first of them); pass whole "
+            "numbers from 0, such as deals a week, or likelihood='auto' for money and averages."
         )
 
 
@@ -100,14 +97,14 @@ def bend_of(outcome: Floats) -> float:
 
 
 def expected_count(eta: Floats, bend: float) -> Floats:
-    """Return mu, shape of `eta`.
+    """Return mu, shape of `eta`, above 0 to the last digit.
 
     Examples
     --------
     >>> expected_count(np.array([-3.0, 0.0, 3.0]), 0.3).round(3).tolist()
     [0.0, 0.208, 3.0]
     """
-    return np.asarray(bend * np.logaddexp(0.0, eta / bend))
+    return np.asarray(bend * np.logaddexp(0.0, np.maximum(eta / bend, _FAR)))
 
 
 def log_mass(counts: Counts, eta: Floats, z: Floats) -> tuple[Floats, Floats, Floats]:
@@ -130,7 +127,7 @@ def log_mass(counts: Counts, eta: Floats, z: Floats) -> tuple[Floats, Floats, Fl
     y, ratio = counts.outcome, eta / counts.bend
     rise = np.logaddexp(0.0, ratio)
     slope = scipy.special.expit(ratio)
-    far = ratio < -30.0  # where the softplus is exp to the last digit
+    far = ratio < _FAR
     log_mean = np.log(counts.bend) + np.where(far, ratio, np.log(np.where(far, 1.0, rise)))
     relative = np.where(far, 1.0, slope / np.where(far, 1.0, rise)) / counts.bend
     mean = counts.bend * rise

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -18,14 +19,18 @@ from mmm.mix.inference.problem import Scaled
 from mmm.mix.inference.sampler import Draws
 from mmm.mix.table.adequacy import constant, groups_together
 from mmm.mix.transforms import Floats
+from mmm.showing import Shown
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 R_HAT = 1.01
 ESS = 400.0
 _FAR = 2.5  # prior standard deviations
 
 
-@dataclass(frozen=True)
-class Diagnostics:
+@dataclass(frozen=True, repr=False)
+class Diagnostics(Shown):
     """Whether the posterior can be trusted.
 
     Attributes
@@ -56,6 +61,19 @@ class Diagnostics:
     residual_kurtosis: float
     residual_autocorrelation: float
     warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        agree = "The chains agree" if self.converged else "The chains do not agree: use no result"
+        n = min(self.ess_bulk, self.ess_tail)
+        first = f"{agree} (worst r-hat {self.r_hat:.3f}, {n:,.0f} effective draws at least)."
+        warned = f"{len(self.warnings)} warnings" if len(self.warnings) != 1 else "1 warning"
+        kind = f"Diagnostics: {self.n_draws:,} draws, {self.divergences} divergences, {warned}"
+        return "\n".join([first, *(f"  {text}" for text in self.warnings), f"<{kind}>"])
+
+    def _small_table(self) -> "pd.DataFrame | None":
+        import pandas as pd
+
+        return pd.DataFrame({"warning": list(self.warnings)}) if self.warnings else None
 
     @property
     def converged(self) -> bool:

@@ -1,13 +1,12 @@
 """The log posterior of counts and its gradient: nothing integrates out, so that all is sampled.
 
 z holds what the collapsed density samples (the dispersion in place of the autocorrelation), and
-then q, the baseline:
+then q, the baseline. Were the outcome normal, the baseline given all else would be
 
-    gamma = S q - H media(z),   gamma ~ N(0, S^2),
+    gamma = C B'W (y - media(z)) + s R q,  q ~ N(0, I),  R R' = C = (B'WB + 1 / V)^-1,
 
-S the prior standard deviations with the size of the trend, H a fixed regression of a course of
-media on the baseline. A change of media thus leaves at once what the baseline would take of it,
-as in the collapsed density; the Jacobian is constant, and any H gives the same posterior.
+V with the size of the trend. That is what gamma is here too, with the density of counts and the
+Jacobian of this map: close to normal in q whatever the rest of z, and exact for any W and s.
 """
 
 from dataclasses import dataclass, replace
@@ -30,18 +29,21 @@ class FullVector:
     response : Response
     coefficient : ndarray, shape (n_draws, n_columns)
         gamma.
-    spread : ndarray, shape (n_draws, n_columns)
-        S.
-    taken : ndarray, shape (n_draws, n_columns)
-        H media / S: q less the standardised coefficient.
+    precision : ndarray, shape (n_draws, n_columns)
+        1 / V.
+    centre : ndarray, shape (n_draws, n_columns)
+        gamma at q = 0.
+    root : ndarray, shape (n_draws, n_columns, n_columns)
+        R, upper triangular.
     eta : ndarray, shape (n_draws, n_periods)
         Baseline and media, in counts.
     """
 
     response: Response
     coefficient: Floats
-    spread: Floats
-    taken: Floats
+    precision: Floats
+    centre: Floats
+    root: Floats
     eta: Floats
 
 
@@ -63,12 +65,8 @@ def as_counts(problem: Problem, outcome: Floats, unit: float, likelihood: str) -
         If the outcome does not count.
     """
     check_counts(outcome, likelihood)
-    design = problem.linear.design
-    gram = design.T @ design + np.diag(problem.linear.prior_sd**-2.0)
-    taken_up = np.linalg.solve(gram, design.T)
     dispersed = likelihood == "negative_binomial"
-    counts = Counts(outcome, unit, bend_of(outcome), dispersed, taken_up)
-    return replace(problem, counts=counts)
+    return replace(problem, counts=Counts(outcome, unit, bend_of(outcome), dispersed))
 
 
 def counts_of(problem: Problem) -> Counts:
@@ -89,14 +87,34 @@ def place(problem: Problem, z: Floats) -> FullVector:
     -------
     FullVector
     """
-    linear, counts, n_media = problem.linear, counts_of(problem), problem.media.n_parameters
+    linear, n_media = problem.linear, problem.media.n_parameters
     response = respond(problem.media, z)
-    noise = np.sqrt(linear.rate / linear.shape)  # the scale that prior_sd is in multiples of
-    spread = noise * linear.prior_sd * np.exp(trend_size(linear, z[:, n_media]))
-    taken = response.media @ counts.taken_up.T / spread
-    coefficient = spread * (z[:, problem.n_shared :] - taken)
-    eta = counts.unit * (response.media + coefficient @ linear.design.T)
-    return FullVector(response, coefficient, spread, taken, eta)
+    precision = np.exp(-2.0 * trend_size(linear, z[:, n_media])) / linear.prior_sd**2
+    diagonal = np.arange(precision.shape[1])
+    gram = np.repeat(problem.gram[0], len(z), axis=0)
+    gram[:, diagonal, diagonal] += precision
+    root = np.linalg.inv(np.linalg.cholesky(gram)).swapaxes(1, 2)
+    centre = _nearest(problem, root, problem.outcome - response.media)
+    q = z[:, problem.n_shared :, None]
+    coefficient = centre + _noise(problem) * np.matmul(root, q)[..., 0]
+    eta = counts_of(problem).unit * (response.media + coefficient @ linear.design.T)
+    return FullVector(response, coefficient, precision, centre, root, eta)
+
+
+def _noise(problem: Problem) -> float:
+    """Return s, the scale that `Linear.prior_sd` is in multiples of."""
+    return float(np.sqrt(problem.linear.rate / problem.linear.shape))
+
+
+def _nearest(problem: Problem, root: Floats, course: Floats) -> Floats:
+    """Return C B'W course: the baseline that comes nearest to a course, (n_draws, n_columns)."""
+    return _spread(root, (course * problem.weights) @ problem.linear.design)
+
+
+def _spread(root: Floats, pulled: Floats) -> Floats:
+    """Return C pulled, shape (n_draws, n_columns)."""
+    inner = np.matmul(pulled[:, None, :], root)
+    return np.asarray(np.matmul(root, inner.swapaxes(1, 2))[..., 0])
 
 
 def log_density_counts(problem: Problem, z: Floats) -> tuple[Floats, Floats]:
@@ -119,22 +137,36 @@ def log_density_counts(problem: Problem, z: Floats) -> tuple[Floats, Floats]:
         at, n_media = place(problem, z), media.n_parameters
         mass, by_eta, by_dispersion = log_mass(counts, at.eta, z[:, n_media + 1])
         tested, bend, by_curve = lift_density(media, problem.lifts, at.response)
-        q = z[:, problem.n_shared :]
-        own = q - at.taken
-        density = mass + tested + 0.5 * (q**2 - own**2).sum(axis=1)
+        q, noise = z[:, problem.n_shared :], _noise(problem)
+        drawn_in = at.precision / noise**2 * at.coefficient
+        log_root = np.log(np.diagonal(at.root, axis1=1, axis2=2)).sum(axis=1)
+        density = mass + tested + log_root + 0.5 * (q**2).sum(axis=1)
+        density += 0.5 * (np.log(at.precision) - drawn_in * at.coefficient).sum(axis=1)
 
         slope = counts.unit * by_eta
-        by_fitted = slope @ linear.design
-        by_coefficient = by_fitted - own / at.spread
+        by_coefficient = slope @ linear.design - drawn_in
+        taken = _spread(at.root, by_coefficient) @ linear.design.T * problem.weights
         gradient = np.empty_like(z)
-        through = slope - by_coefficient @ counts.taken_up
-        gradient[:, :n_media] = pull_back(media, at.response, through, bend)
+        gradient[:, :n_media] = pull_back(media, at.response, slope - taken, bend)
         gradient[:, : media.n_curve] += by_curve
-        by_size = by_fitted * at.spread * q - own * at.taken
-        gradient[:, n_media] = linear.trend_scale * (by_size * linear.trend).sum(axis=1)
+        gradient[:, n_media] = linear.trend_scale * _by_log_size(problem, at, q, by_coefficient)
         gradient[:, n_media + 1] = by_dispersion
-        gradient[:, problem.n_shared :] = by_coefficient * at.spread + q
+        gradient[:, problem.n_shared :] = noise * np.matmul(by_coefficient[:, None], at.root)[:, 0]
+        gradient[:, problem.n_shared :] += q
         return density, gradient
+
+
+def _by_log_size(problem: Problem, at: FullVector, q: Floats, by_coefficient: Floats) -> Floats:
+    """Return the derivative in the log standard deviation of the trend, shape (n_draws,)."""
+    trend, noise = at.precision * problem.linear.trend, _noise(problem)
+    turn = 2.0 * np.matmul(at.root.swapaxes(1, 2), trend[..., None] * at.root)
+    diagonal = np.arange(turn.shape[1])
+    turn[:, diagonal, diagonal] *= 0.5
+    wider = np.matmul(np.triu(turn), q[..., None])
+    moved = 2.0 * _spread(at.root, trend * at.centre)
+    moved += noise * np.matmul(at.root, wider)[..., 0]
+    own = (trend / noise**2 * at.coefficient**2 - problem.linear.trend).sum(axis=1)
+    return np.asarray((by_coefficient * moved).sum(axis=1) + own + turn.trace(axis1=1, axis2=2))
 
 
 def counts_change(problem: Problem, z: Floats, at: FullVector, change: Floats) -> Floats:
@@ -153,12 +185,13 @@ def counts_change(problem: Problem, z: Floats, at: FullVector, change: Floats) -
         Taken off media, in units of the scaled outcome.
     """
     counts, dispersion = counts_of(problem), z[:, problem.media.n_parameters + 1]
-    shift = change @ counts.taken_up.T
-    eta = at.eta + counts.unit * (shift @ problem.linear.design.T - change)
-    before, after = (log_mass(counts, value, dispersion)[0] for value in (at.eta, eta))
-    own = at.coefficient / at.spread
-    moved = own + shift / at.spread
-    return np.asarray(after - before + 0.5 * (own**2 - moved**2).sum(axis=1))
+    coefficient = at.coefficient + _nearest(problem, at.root, change)
+    moved = (coefficient - at.coefficient) @ problem.linear.design.T - change
+    before, after = (
+        log_mass(counts, eta, dispersion)[0] for eta in (at.eta, at.eta + counts.unit * moved)
+    )
+    square = at.precision / _noise(problem) ** 2 * (at.coefficient**2 - coefficient**2)
+    return np.asarray(after - before + 0.5 * square.sum(axis=1))
 
 
 def noise_scale(problem: Problem, z: Floats, at: FullVector) -> tuple[Floats, Floats]:

@@ -14,6 +14,7 @@ from mmm.prediction.features.ends import Ends, instants, lead_ends
 from mmm.prediction.features.half_life import HalfLife, learn_half_life
 from mmm.prediction.features.moments import Moments, last_look, read_tables, to_instant
 from mmm.prediction.splits import group_labels
+from mmm.showing import Shown, as_text
 
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -21,8 +22,8 @@ Flags = npt.NDArray[np.bool_]
 _DAY = np.timedelta64(86_400_000_000, "us")
 
 
-@dataclass(frozen=True, eq=False)
-class TrainingTable:
+@dataclass(frozen=True, eq=False, repr=False)
+class TrainingTable(Shown):
     """Looks at leads, one a row; series share the index of `X`.
 
     Attributes
@@ -70,6 +71,21 @@ class TrainingTable:
     half_life: HalfLife | None
     engagement: tuple[str, ...]
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        known = int(self.settled.sum())
+        sentence = (
+            f"Of {known:,} looks whose outcome is known, {int(self.y[self.settled].sum()):,} were "
+            f"won within {self.horizon_days:g} days; {len(self.y) - known:,} are still open."
+        )
+        kind = f"TrainingTable: {self.X.shape[1]} features, as of {self.as_of:%Y-%m-%d}"
+        return as_text(sentence, self._small_table(), kind)
+
+    def _small_table(self) -> pd.DataFrame:
+        """Return the features, and how many rows have each."""
+        names = pd.Series([str(name) for name in self.X.columns], dtype="str")
+        filled = self.X.notna().mean().to_numpy()
+        return pd.DataFrame({"feature": names, "filled": filled})
 
     def only_settled(self) -> "TrainingTable":
         """Return the rows whose `y` is known.

@@ -13,6 +13,7 @@ from mmm.report.content import gather
 from mmm.report.editions import sections_of
 from mmm.report.ledger import UNATTRIBUTED
 from mmm.report.names import clean, prose
+from mmm.signal.triangulation import BASELINE
 from mmm.wording import entries, exact, say
 
 Kind = Literal["text", "money", "cents", "share", "count", "number", "date", "unit"]
@@ -89,6 +90,7 @@ def parts_of(brief: Brief, lang: str = "en", edition: str = "monthly") -> tuple[
         "budget": lambda: _budget(brief, lang),
         "channels": lambda: _part("channels", lang, [], [_channels(brief, lang)]),
         "credit": lambda: _credit(brief, content, lang),
+        "together": lambda: _together(brief, content, lang),
         "stages": lambda: _part("stages", lang, [], [_stages(brief, lang)]),
         "outlook": lambda: _outlook(brief, content, lang),
         "calls": lambda: _calls(brief, lang),
@@ -251,6 +253,28 @@ def _by_model(name: str, frame: pd.DataFrame, kind: Kind, headline: str, lang: s
     columns += [Column(n, _head(n, lang), "share") for n in ("share", "share_lower", "share_upper")]
     columns += [Column("n_deals", _head("n_deals", lang), "count")]
     return Table(name, say(f"formats.{name}", lang), tuple(columns), tuple(rows))
+
+
+def _together(brief: Brief, content: Mapping[str, Any], lang: str) -> Part:
+    signal = brief.signal
+    if signal is None:
+        return _part("together", lang, [])
+    money: dict[str, tuple[str, Kind]] = {"channel": ("channel", "text")}
+    money |= {name: (name, "cents") for name in ("won", "pipeline", "total", "lower", "upper")}
+    frame = _labelled(signal.pipeline, lang, channel="channel")
+    tables = [_table("pipeline", frame, money, lang, say("formats.pipeline", lang))]
+    if signal.models is not None:
+        frame = signal.models.assign(verdict=signal.models["verdict"].str.replace(" ", "_"))
+        frame.loc[frame["channel"] == BASELINE, "channel"] = say("together.baseline", lang)
+        frame = _labelled(frame, lang, channel="channel", verdict="methods", grade="grade_of")
+        names = ("attributed", "incremental", "experiment", "plan", "plan_lower", "plan_upper")
+        columns: dict[str, tuple[str, Kind]] = {"channel": ("channel", "text")}
+        columns |= {name: (name, "cents") for name in names}
+        columns |= {"agreement": ("verdict", "text"), "rests": ("grade", "text")}
+        title = say("formats.triangulation", lang)
+        tables.append(_table("triangulation", frame, columns, lang, title))
+    said = content["together"]
+    return _part("together", lang, [*said["summary"], *said["judged"], *said["mixes"]], tables)
 
 
 def _at(frame: pd.DataFrame, channel: Any, name: str) -> Any:

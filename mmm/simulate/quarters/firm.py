@@ -77,7 +77,7 @@ def draw_firm(seed: int, *, hidden: bool = True, n_quarters: int = 8) -> Firm:
     Market, curves, carry-over and spends are those of `mmm.simulate.worlds` in the making
     "standard", four to seven channels. With hidden demand, half of the channels spend more when
     demand is high, and the same ones are where people come in who buy anyway. The same seed gives
-    the same curves, plans and noise with and without.
+    the same curves and plans with and without.
 
     Parameters
     ----------
@@ -85,7 +85,8 @@ def draw_firm(seed: int, *, hidden: bool = True, n_quarters: int = 8) -> Firm:
         0 or more.
     hidden : bool
     n_quarters : int
-        Quarters that can be played, 1 to 40.
+        Quarters that can be played, 1 to 40. It is part of the draw: with more of them the market
+        is another one.
 
     Returns
     -------

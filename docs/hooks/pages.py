@@ -6,7 +6,6 @@ and stands in no file of the repository.
 
 import posixpath
 import re
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,10 +28,41 @@ _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)#\s]*)(#[^)\s]*)?\)"
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Let fenced blocks named ``math`` become MathML, which browsers draw without a script."""
+    """Draw formulas without a script, and find the pages of a folder.
+
+    Fenced blocks named ``math`` become MathML. A line ``how-to/*`` of the menu stands for the pages
+    of that folder which the menu does not name.
+    """
+    config.nav = listed(config.nav, set(_named(config.nav)))
     fences = config.mdx_configs.setdefault("pymdownx.superfences", {})
     fences["custom_fences"] = [{"name": "math", "class": "math", "format": formulas.fence}]
     return config
+
+
+def listed(menu: list[Any], named: set[str]) -> list[Any]:
+    """Return a menu in which each ``folder/*`` is the pages of that folder, by name."""
+    found: list[Any] = []
+    for item in menu:
+        if isinstance(item, dict):
+            found += [
+                {title: listed(inner, named) if isinstance(inner, list) else inner}
+                for title, inner in item.items()
+            ]
+        elif item.endswith("/*"):
+            pages = sorted((ROOT / "docs" / item[:-2]).glob("*.md"))
+            places = [page.relative_to(ROOT / "docs").as_posix() for page in pages]
+            found += [place for place in places if place not in named]
+        else:
+            found.append(item)
+    return found
+
+
+def _named(menu: Any) -> Iterator[str]:
+    if isinstance(menu, str):
+        yield menu
+    else:
+        for item in menu.values() if isinstance(menu, dict) else menu:
+            yield from _named(item)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -83,12 +113,3 @@ def relink(markdown: str, place: str, places: set[str]) -> str:
 
     parts = re.split(r"(^```.*?^```$)", markdown, flags=re.MULTILINE | re.DOTALL)
     return "".join(part if part.startswith("```") else _LINK.sub(mended, part) for part in parts)
-
-
-def on_nav(nav: Any, config: MkDocsConfig, files: Files) -> Any:
-    """Say which page of the site stands in no menu, for it would never be found."""
-    listed = {page.file.src_uri for page in nav.pages}
-    lost = [f.src_uri for f in files.documentation_pages() if f.src_uri not in listed]
-    if lost:
-        raise ValueError(textwrap.fill(f"pages that mkdocs.yml does not name: {', '.join(lost)}"))
-    return nav

@@ -1,0 +1,113 @@
+"""`mmm experiment`: register a pilot before it starts, read it afterwards."""
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmm.cli.options import Json
+from mmm.cli.shell import print_json, records
+
+experiment = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+Name = Annotated[str, typer.Argument(help="Name of the pilot, such as fairs-1.")]
+Log = Annotated[Path, typer.Option(help="The log, as named by experiments under [signal].")]
+On = Annotated[str | None, typer.Option(help="Day of the entry, YYYY-MM-DD; today by default.")]
+Change = Annotated[
+    float, typer.Option(help="Change of spend over all of it; below 0 where it is taken away.")
+]
+LOG = Path("experiments.jsonl")
+
+
+@experiment.command(
+    help="Write down a pilot before it starts.\n\nExample: mmm experiment register fairs-1 "
+    "--channel Events --start 2025-03-03 --end 2025-04-27 --spend-change=-8000 --expected=-9000"
+)
+def register(
+    name: Name,
+    channel: Annotated[str, typer.Option(help="Channel whose spend is changed.")],
+    start: Annotated[str, typer.Option(help="First day, YYYY-MM-DD.")],
+    end: Annotated[str, typer.Option(help="Last day.")],
+    spend_change: Change,
+    expected: Annotated[float, typer.Option(help="Change of the outcome expected, in money.")],
+    note: Annotated[str, typer.Option(help="Such as where, and how it will be read.")] = "",
+    on: On = None,
+    log: Log = LOG,
+) -> None:
+    """Register a pilot."""
+    from mmm.signal import ExperimentLog
+
+    ExperimentLog(log).register(
+        name,
+        channel=channel,
+        start=start,
+        end=end,
+        spend_change=spend_change,
+        expected=expected,
+        on=on or date.today(),
+        note=note,
+    )
+    print(f"Registered: {name} ({channel}, {start} to {end}).")
+
+
+@experiment.command(
+    help="Write down what a pilot showed, once.\n\nExample: mmm experiment read fairs-1 "
+    "--lift=-6000 --standard-error 2500"
+)
+def read(
+    name: Name,
+    lift: Annotated[float, typer.Option(help="Outcome with the change less without, in money.")],
+    standard_error: Annotated[float, typer.Option(help="Of the lift.")],
+    spend_change: Annotated[
+        float | None, typer.Option(help="As it was; as registered by default.")
+    ] = None,
+    start: Annotated[str | None, typer.Option(help="First day, if it was another.")] = None,
+    end: Annotated[str | None, typer.Option(help="Last day, if it was another.")] = None,
+    part: Annotated[float, typer.Option(help="Part of the market in which spend changed.")] = 1.0,
+    on: On = None,
+    log: Log = LOG,
+) -> None:
+    """Read a pilot."""
+    from mmm.mix import LiftTest
+    from mmm.signal import ExperimentLog
+
+    book = ExperimentLog(log)
+    plan = book.plan(name)
+    test = LiftTest(
+        plan["channel"],
+        start or plan["start"],
+        end or plan["end"],
+        plan["spend_change"] if spend_change is None else spend_change,
+        lift,
+        standard_error,
+        part,
+    )
+    book.read(name, test, on=on or date.today())
+    print(
+        f"Read: {name}, {test.roas:.2f} per unit of spend (standard error {test.roas_error:.2f})."
+    )
+
+
+@experiment.command("list", help="List the pilots of a log.\n\nExample: mmm experiment list --json")
+def list_pilots(log: Log = LOG, as_json: Json = False) -> None:
+    """List the pilots."""
+    from mmm.signal import ExperimentLog
+
+    frame = ExperimentLog(log).to_frame()
+    if as_json:
+        print_json({"experiments": records(frame)})
+        return
+    if not len(frame):
+        print(f"There is no pilot in {log}.")
+    for row in frame.to_dict("records"):
+        told = f"{row['key']}: {row['channel']}, {row['start']} to {row['end']}, {row['state']}"
+        if row["state"] == "read":
+            told += (
+                f", {row['roas']:.2f} per unit of spend (standard error {row['roas_error']:.2f})"
+            )
+        print(told)
+
+
+def _returns(roas: float, error: float) -> str:
+    return f"{roas:.2f} per unit of spend (standard error {error:.2f})"
