@@ -302,24 +302,29 @@ def mean(values):
     return float(values.mean()), float(error)
 
 
+def gains(rows):
+    """Return gains over doing nothing, in percent of what media bring then; rows by company."""
+    earned = pd.DataFrame([row["earned"] for row in rows])
+    company = pd.Index([row.get("seed", at) for at, row in enumerate(rows)], name="company")
+    return (100 * (earned.div(earned["nothing"], axis=0) - 1)).set_index(company)
+
+
 def summary(rows):
     """Return a row a policy: what it gained, of what could be gained, how often it lost.
 
-    Gains are over doing nothing, in percent of what media bring then. `of_optimum` is the sum of
-    gains over the sum of those of the optimum. Standard errors are over companies.
+    `of_optimum` is the sum of gains over the sum of those of the optimum. Standard errors are over
+    companies: a company played with and without hidden demand counts as one.
     """
-    earned = pd.DataFrame([row["earned"] for row in rows])
-    gain = 100 * (earned.div(earned["nothing"], axis=0) - 1)
-    best = gain["optimum"]
-    found = []
-    for name in earned.columns:
-        value, error = mean(gain[name])
-        ratio = gain[name].sum() / best.sum()
-        spread = mean(gain[name] - ratio * best)[1] / best.mean()
-        loses, loses_error = mean(gain[name] < -1e-6)
-        found.append(
-            (name, value, error, ratio, spread, loses, loses_error, gain[name].min(), len(gain))
-        )
+    gain = gains(rows)
+    each = gain.groupby(level=0).mean()
+    lost = (gain < -1e-6).groupby(level=0).mean()
+    best, found = each["optimum"], []
+    for name in gain.columns:
+        value, error = mean(each[name])
+        ratio = each[name].sum() / best.sum()
+        spread = mean(each[name] - ratio * best)[1] / best.mean()
+        numbers = (value, error, ratio, spread, *mean(lost[name]), gain[name].min())
+        found.append((name, *numbers, len(each)))
     names = ["policy", "gain", "gain_se", "of_optimum", "of_optimum_se", "loses", "loses_se"]
     names += ["worst", "n"]
     return pd.DataFrame(found, columns=names)
@@ -327,8 +332,8 @@ def summary(rows):
 
 def paired(rows, first, second):
     """Return mean and standard error of the gain of one policy less that of another."""
-    earned = pd.DataFrame([row["earned"] for row in rows])
-    return mean(100 * (earned[first] - earned[second]) / earned["nothing"])
+    gain = gains(rows)
+    return mean((gain[first] - gain[second]).groupby(level=0).mean())
 
 
 def report(rows):
@@ -337,9 +342,9 @@ def report(rows):
         part = [row for row in rows if row["hidden"] == hidden]
         if not part:
             continue
-        print(f"\n== {'hidden demand' if hidden else 'no hidden demand'}, n={len(part)}")
+        print(f"\n== {'hidden demand' if hidden else 'no hidden demand'}")
         print(summary(part).round(3).to_string(index=False))
-    print(f"\n== both, n={len(rows)}")
+    print("\n== both")
     print(summary(rows).round(3).to_string(index=False))
     for other in ("mix", "attribution", "linear"):
         value, error = paired(rows, "joined", other)

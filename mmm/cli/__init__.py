@@ -1,5 +1,6 @@
 """The command line: parse, call, print."""
 
+import os
 import sys
 
 import typer
@@ -94,8 +95,13 @@ app.command(
 )(forget)
 
 
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
 def main() -> None:
     """Run the command line: 0 done, 1 unexpected failure, 2 something the user can mend."""
+    for name in _THREADS:  # matrices and tables are small: threads would wait for each other
+        os.environ.setdefault(name, "1")
     try:
         code = app(standalone_mode=False)  # the code of a typer.Exit, else what a command returns
         leave(code if isinstance(code, int) else 0)

@@ -154,7 +154,7 @@ def _extras() -> Iterator[Check]:
     for extra, members in groups.items():
         absent = [name for name, _ in members if _version(name) is None]
         old = [n for n, a in members if (v := _version(n)) is not None and not accepts(a, v)]
-        cure = f"pip install '{DISTRIBUTION}[{extra}]'"
+        cure = f"pip install {' '.join(name.lower() for name, _ in members)}"
         if absent:
             missing = f"{', '.join(absent)} not installed"
             yield Check(f"extra {extra}", "note", missing, f"Where wanted: {cure}")

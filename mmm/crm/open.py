@@ -115,7 +115,7 @@ def _databases() -> Any:
         if error.name != "sqlalchemy":
             raise
         raise MissingLibraryError(
-            'A database needs SQLAlchemy. Run: pip install "mmm-research[sql]"'
+            'A database needs SQLAlchemy. Run: pip install sqlalchemy "psycopg[binary]"'
         ) from error
 
 

@@ -26,10 +26,10 @@ def print_budget(advice: BudgetAdvice, lang: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        facts, stance, lines, front (the lines of the first page), total, has_now, findings,
-        evidence, notes, scenarios.
+        facts, stance, lines, front (the lines of the first page), total, has_now, other_total
+        (None where no other total is better), findings, evidence, notes, scenarios.
     """
-    lines, still = _lines(advice, lang), STILL * advice.total
+    lines, other = _lines(advice, lang), other_total(advice)
     facts = {
         "period": advice.every,
         "level": advice.level,
@@ -48,9 +48,8 @@ def print_budget(advice: BudgetAdvice, lang: str) -> dict[str, Any]:
         "others": _others(advice, lang) if len(lines) > MOST_ROWS else None,
         "total": _sums(advice, slice(None), lang),
         "has_now": advice.stance != "move",
-        "hold_moves": bool(
-            (advice.table["verdict"].eq("hold") & (advice.table["change"].abs() > still)).any()
-        ),
+        "hold_moves": bool(_follows(advice).any()),
+        "other_total": None if other is None else sentence(other, lang),
         "summary": sentence(certainty_sentence(advice), lang),
         "findings": [sentence(one, lang) for one in advice.findings if _asks(one)],
         "evidence": [sentence(one, lang) for one in advice.evidence if one.metric == "mix.media"],
@@ -70,10 +69,11 @@ def _lines(advice: BudgetAdvice, lang: str) -> list[dict[str, Any]]:
     columns = {name: _rounded(advice, name) for name in ("current", "proposed", "recommended")}
     widest = max([float(x) for name in columns for x in columns[name]], default=0.0)
     reach = float(advice.table["high"].max())
+    held = _follows(advice).to_numpy()
     return [
         {
             "channel": row.channel,
-            "verdict": row.verdict,
+            "verdict": "follow" if held[i] else row.verdict,
             "current": money(columns["current"][i]),
             "proposed": money(columns["proposed"][i]),
             "now": money(columns["recommended"][i]),
@@ -90,6 +90,12 @@ def _lines(advice: BudgetAdvice, lang: str) -> list[dict[str, Any]]:
         }
         for i, row in enumerate(rows)
     ]
+
+
+def _follows(advice: BudgetAdvice) -> pd.Series:
+    """Tell of each channel whether it is on hold, and yet gives or takes what others need."""
+    moves = advice.table["change"].abs() > STILL * float(advice.table["current"].sum())
+    return advice.table["verdict"].eq("hold") & moves
 
 
 def _part(amount: Decimal, whole: float) -> str:

@@ -49,15 +49,15 @@ def _any(table: pd.DataFrame, column: str) -> bool:
 
 
 def _line(row: dict[Any, Any], calls: Calls, lang: str) -> dict[str, Any]:
-    known = pd.notna(row["lower"]) and pd.notna(row["upper"])
+    low, high = row["grade_lower"], row["grade_upper"]
     return {
         "lead": str(row["lead_id"]),
         "channel": "" if pd.isna(row["channel"]) else str(row["channel"]),
         "owner": "" if pd.isna(row["owner"]) else str(row["owner"]),
         "grade": row["grade"],
         "chance": wording.format_share(row["probability"], lang),
-        "interval": wording.say("page.between", lang, lower=row["lower"], upper=row["upper"])
-        if known
+        "interval": wording.say("page.between", lang, lower=low, upper=high)
+        if pd.notna(low) and pd.notna(high)
         else "",
         "worth": wording.format_money(row["expected_value"], calls.currency, lang),
         "next": row["next_action"],

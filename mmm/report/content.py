@@ -8,7 +8,7 @@ import pandas as pd
 
 from mmm import wording
 from mmm.funnel.economics import TOTAL
-from mmm.report.budget import other_total, print_budget, print_decisions, print_pilots
+from mmm.report.budget import print_budget, print_decisions, print_pilots
 from mmm.report.calls import print_calls
 from mmm.report.front import print_cards
 from mmm.report.health import print_health
@@ -118,9 +118,6 @@ def _made(brief: Brief, lang: str) -> dict[str, Any]:
 def _care(brief: Brief) -> list[Finding]:
     """Choose what a reader of the first page alone has to know."""
     said = [_gap(gap) for gap in brief.gaps if gap.answer != "budget"][: MOST_CARE - 1]
-    total = None if brief.budget is None else other_total(brief.budget)
-    if total is not None:
-        said = [total, *said[: MOST_CARE - 2]]
     together = disagreement(brief.signal, brief.budget)
     against = credit_against_effect(brief)[:1] if together is None else [together]
     return [*said, *against, Finding("brief.presence", None)]

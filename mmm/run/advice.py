@@ -173,12 +173,12 @@ class Calls:
     ----------
     table : pandas.DataFrame
         The leads of the highest expected value, best first, at most 20 rows: lead_id, probability
-        (won within the horizon), lower, upper (realised rate of its grade on leads held out),
-        grade (A to D), value, value_lower, value_upper (of such a deal, in money; missing where no
-        deal has a value), expected_value (probability x value), next_action ("call now",
-        "nurture", "wait", "drop"), reason (dict of language to why the model says so, up to three
-        sentences), because (dict of language to why this action), owner, age_days, channel; owner
-        and channel missing where unknown. Leads with an open opportunity are not in it: sales
+        (won within the horizon), grade (A to D), grade_lower, grade_upper (realised rate of that
+        grade on leads held out), value, value_lower, value_upper (of such a deal, in money;
+        missing where no deal has a value), expected_value (probability x value), next_action
+        ("call now", "nurture", "wait", "drop"), reason (dict of language to why the model says
+        so, up to three sentences), because (dict of language to why this action), owner,
+        age_days, channel; owner and channel missing where unknown. Leads with an open opportunity are not in it: sales
         works them already.
     every : pandas.DataFrame
         All leads that could be called, the same columns and order.

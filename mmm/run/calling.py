@@ -291,11 +291,11 @@ def _calls(
 ) -> Calls:
     card, settings = trained.scorer.card_, config.scoring
     grades = card.grades.set_index("grade")
-    rows[["lower", "upper"]] = grades.loc[rows["grade"], ["lower", "upper"]].to_numpy()
+    rows[["grade_lower", "grade_upper"]] = grades.loc[rows["grade"], ["lower", "upper"]].to_numpy()
     value_known = bool(rows["value"].notna().any())
-    columns = ["lead_id", "probability", "lower", "upper", "grade", "value", "value_lower",
-               "value_upper", "expected_value", "next_action", "reason", "because", "owner",
-               "age_days", "channel"]  # fmt: skip
+    columns = ["lead_id", "probability", "grade", "grade_lower", "grade_upper", "value",
+               "value_lower", "value_upper", "expected_value", "next_action", "reason",
+               "because", "owner", "age_days", "channel"]  # fmt: skip
     rows = rows[columns]
     calls = Calls(
         table=rows.head(SHOWN),

@@ -36,7 +36,7 @@ def load_database(url: str, table: str | None, *, since: tuple[str, datetime] | 
         import sqlalchemy
     except ImportError as error:
         raise MissingLibraryError(
-            'Reading a database needs SQLAlchemy. Run: pip install "mmm-research[sql]"'
+            'Reading a database needs SQLAlchemy. Run: pip install sqlalchemy "psycopg[binary]"'
         ) from error
     driver, _, rest = url.partition("://")
     if driver in {"postgresql", "postgres"}:
@@ -49,7 +49,8 @@ def load_database(url: str, table: str | None, *, since: tuple[str, datetime] | 
         raise
     except ModuleNotFoundError as error:
         raise MissingLibraryError(
-            f'The driver for {driver} is missing ({error}). Run: pip install "mmm-research[sql]"'
+            f"The driver for {driver} is missing ({error}). "
+            'Run: pip install sqlalchemy "psycopg[binary]"'
         ) from error
     except (sqlalchemy.exc.SQLAlchemyError, ValueError, TypeError, ArithmeticError) as error:
         raise SourceError(

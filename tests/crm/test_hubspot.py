@@ -437,5 +437,5 @@ def test_what_cannot_be_opened(address: str, environ: dict[str, str], match: str
 
 def test_without_the_library_the_error_holds_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "hubspot", None)
-    with pytest.raises(MissingLibraryError, match=r"pip install .mmm-research\[hubspot\]"):
+    with pytest.raises(MissingLibraryError, match=r"pip install hubspot-api-client"):
         open_target("", environ={"HUBSPOT_TOKEN": TOKEN})

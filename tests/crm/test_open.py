@@ -106,5 +106,5 @@ def test_a_missing_library_is_named_with_its_cure(monkeypatch):
     for module in ("mmm.crm.sql", "mmm.crm.sql.target", "mmm.crm.sql.place"):
         monkeypatch.delitem(sys.modules, module, raising=False)
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)
-    with pytest.raises(MissingLibraryError, match=r'pip install "mmm-research\[sql\]"'):
+    with pytest.raises(MissingLibraryError, match='pip install sqlalchemy "psycopg'):
         open_target("sqlite:///x.db", environ={})

@@ -620,5 +620,5 @@ def test_what_cannot_be_opened(address: str, change: dict[str, str], match: str)
 def test_without_the_library_the_error_holds_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "simple_salesforce", None)
     words = {"SALESFORCE_INSTANCE_URL": "https://a.my.salesforce.com"}
-    with pytest.raises(MissingLibraryError, match=r"pip install .mmm-research\[salesforce\]"):
+    with pytest.raises(MissingLibraryError, match=r"pip install simple-salesforce"):
         open_target("", environ={**words, "SALESFORCE_ACCESS_TOKEN": TOKEN})

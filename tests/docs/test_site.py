@@ -11,6 +11,8 @@ from urllib.parse import unquote
 
 import pytest
 
+from tests.docs.conftest import hook
+
 ROOT = Path(__file__).parents[2]
 KINDS = {"a": "href", "img": "src", "script": "src", "link": "href"}
 
@@ -35,6 +37,22 @@ def test_modules_that_say_nothing_of_what_is_public_are_in_it(reference):
     for module in reference.MODULES:
         page = dict(reference.pages())[f"reference/{module}.md"]
         assert "::: " in page
+
+
+def test_links_into_the_repository_become_links_of_the_site():
+    pytest.importorskip("mkdocs")
+    relink = hook("pages").relink
+    places = {"contributing.md", "architecture.md", "how-to/a.md"}
+    for place, written, read in (
+        ("architecture.md", "[a](../CONTRIBUTING.md#rules)", "[a](contributing.md#rules)"),
+        ("how-to/a.md", "[a](../architecture.md)", "[a](../architecture.md)"),
+        ("contributing.md", "[a](docs/architecture.md)", "[a](architecture.md)"),
+        ("contributing.md", "[a](Makefile)", "a"),
+        ("how-to/a.md", "[a](nowhere.md)", "[a](nowhere.md)"),
+        ("how-to/a.md", "[a](https://example.org)", "[a](https://example.org)"),
+        ("how-to/a.md", "```\n[a](Makefile)\n```", "```\n[a](Makefile)\n```"),
+    ):
+        assert relink(written, place, places) == read
 
 
 class Links(HTMLParser):

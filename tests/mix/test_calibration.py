@@ -120,7 +120,7 @@ def test_a_test_that_agrees_is_not_named_and_narrows():
     rng = np.random.default_rng(1)
     outcome = 3000 + 0.5 * frame["Search"] + 0.8 * frame["Fairs"] + rng.normal(0, 300, 120)
     tested = frame["Fairs"].iloc[60:70].sum()
-    test = LiftTest("Fairs", "60", "69", -0.3 * tested, -0.36 * tested, 0.06 * tested, part=0.5)
+    test = LiftTest("Fairs", "60", "69", -0.3 * tested, -0.24 * tested, 0.06 * tested, part=0.5)
     # Rows count where there are no dates.
     plain, _ = fit(frame.drop(columns="week"), outcome)
     model, said = fit(frame.drop(columns="week"), outcome, tests=[test])

@@ -67,6 +67,20 @@ def made_up(channels=("Search", "Social", "Fairs", "Radio"), seed=0, **changes):
     return advice_of(table, curves, **changes)
 
 
+def other_totals(lower, less=0.8):
+    """Return scenarios in which another total leaves at least `lower`, most likely."""
+    return pd.DataFrame(
+        {
+            "scenario": ["plan", "less" if less < 1 else "more"],
+            "total": np.array([1.0, less]) * made_up().total,
+            "profit": [900.0, lower + 500.0],
+            "profit_lower": [-200.0, lower],
+            "profit_upper": [2000.0, lower + 1000.0],
+            "probability_better": [0.83, 0.99],
+        }
+    )
+
+
 def of_model(model, margin, **changes):
     """Return the advice that a fitted model gives, its rows in an order of their own."""
     plan = optimize_budget(model, margin=margin)
@@ -100,7 +114,8 @@ def made_up_calls(ids=("L-1", "L-2", "L-3", "L-4"), **changes):
     n = len(ids)
     table = pd.DataFrame(
         {
-            "lead_id": ids, "probability": np.linspace(0.4, 0.1, n), "lower": 0.05, "upper": 0.5,
+            "lead_id": ids, "probability": np.linspace(0.4, 0.1, n),
+            "grade_lower": 0.05, "grade_upper": 0.5,
             "grade": "B", "expected_value": np.linspace(8000, 900, n),
             "next_action": ["call now" if i < n // 2 else "nurture" for i in range(n)],
             "reason": [{"en": f"because {i}", "it": f"perché {i}"} for i in ids],

@@ -16,7 +16,7 @@ from mmm.report.front import answers, customer_cost, print_cards, stopping_point
 from mmm.report.outlook import against_capacity, next_month, print_work
 from mmm.run.answer import STILL, budget_answer, budget_sentence
 from mmm.wording import LANGUAGES, Finding
-from tests.report.advised import STANCES, gap, made_up, made_up_calls, pilots
+from tests.report.advised import STANCES, gap, made_up, made_up_calls, other_totals, pilots
 from tests.report.test_brief import Reader, a_brief, columns_add_up
 
 
@@ -280,20 +280,6 @@ def test_what_follows_half_a_move_depends_on_whether_a_test_pays():
     assert "answer.then_watch" in said(pilots=poor)
     assert not {"answer.then_test", "answer.test_with"} & set(said(pilots=poor))
     assert "answer.then_test" in said(pilots=None)
-
-
-def other_totals(lower, less=0.8):
-    """Return scenarios in which another total leaves at least `lower`, most likely."""
-    return pd.DataFrame(
-        {
-            "scenario": ["plan", "less" if less < 1 else "more"],
-            "total": [1.0, less],
-            "profit": [900.0, lower + 500.0],
-            "profit_lower": [-200.0, lower],
-            "profit_upper": [2000.0, lower + 1000.0],
-            "probability_better": [0.83, 0.99],
-        }
-    ).assign(total=lambda frame: frame["total"] * made_up().total)
 
 
 def test_another_total_is_named_on_the_first_page_where_it_is_clearly_better():

@@ -49,7 +49,7 @@ class Account:
             library = importlib.import_module("hubspot")
         except ImportError as error:
             raise MissingLibraryError(
-                'hubspot-api-client is needed for HubSpot. Run: pip install "mmm-research[hubspot]"'
+                "hubspot-api-client is needed for HubSpot. Run: pip install hubspot-api-client"
             ) from error
         self._token = token
         self._network = importlib.import_module("urllib3.exceptions").HTTPError

@@ -83,8 +83,7 @@ class Org:
             self._requests: Any = importlib.import_module("requests")
         except ImportError as error:
             raise MissingLibraryError(
-                "simple-salesforce is needed for Salesforce. "
-                'Run: pip install "mmm-research[salesforce]"'
+                "simple-salesforce is needed for Salesforce. Run: pip install simple-salesforce"
             ) from error
         self._util: Any = importlib.import_module("simple_salesforce.util")
         self._format: Any = importlib.import_module("simple_salesforce.format")

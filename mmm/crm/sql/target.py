@@ -337,7 +337,7 @@ def _engine(place: Place) -> sa.Engine:
         )
     except ModuleNotFoundError as error:
         raise MissingLibraryError(
-            f'The driver of the database is missing ({error}). Run: pip install "mmm-research[sql]"'
+            f'The driver of the database is missing ({error}). Run: pip install "psycopg[binary]"'
         ) from error
     if lite:  # its driver would commit before a savepoint or a definition
         sa.event.listen(engine, "connect", lambda raw, _: setattr(raw, "isolation_level", None))
