@@ -178,8 +178,8 @@ class Calls:
         missing where no deal has a value), expected_value (probability x value), next_action
         ("call now", "nurture", "wait", "drop"), reason (dict of language to why the model says
         so, up to three sentences), because (dict of language to why this action), owner,
-        age_days, channel; owner and channel missing where unknown. Leads with an open opportunity are not in it: sales
-        works them already.
+        age_days, channel; owner and channel missing where unknown. Leads with an open opportunity
+        are not in it: sales works them already.
     every : pandas.DataFrame
         All leads that could be called, the same columns and order.
     n_open : int
