@@ -47,7 +47,7 @@ def print_budget(advice: BudgetAdvice, lang: str) -> dict[str, Any]:
         "n_others": len(lines) - MOST_ROWS + 1 if len(lines) > MOST_ROWS else 0,
         "others": _others(advice, lang) if len(lines) > MOST_ROWS else None,
         "total": _sums(advice, slice(None), lang),
-        "has_now": advice.stance != "move",
+        "has_now": _to_do(advice) == "recommended",
         "hold_moves": bool(_follows(advice).any()),
         "other_total": None if other is None else sentence(other, lang),
         "summary": sentence(certainty_sentence(advice), lang),
@@ -78,7 +78,7 @@ def _lines(advice: BudgetAdvice, lang: str) -> list[dict[str, Any]]:
             "proposed": money(columns["proposed"][i]),
             "now": money(columns["recommended"][i]),
             "change": signed_money(
-                columns["proposed"][i] - columns["current"][i], advice.currency, lang
+                columns[_to_do(advice)][i] - columns["current"][i], advice.currency, lang
             ),
             "marginal": signed_share(row.marginal_romi, lang),
             "interval": _between(row.marginal_romi_lower, row.marginal_romi_upper, lang),
@@ -96,6 +96,11 @@ def _follows(advice: BudgetAdvice) -> pd.Series:
     """Tell of each channel whether it is on hold, and yet gives or takes what others need."""
     moves = advice.table["change"].abs() > STILL * float(advice.table["current"].sum())
     return advice.table["verdict"].eq("hold") & moves
+
+
+def _to_do(advice: BudgetAdvice) -> str:
+    """Return the column of what to do now, which is not always all that is proposed."""
+    return "proposed" if advice.stance == "move" else "recommended"
 
 
 def _part(amount: Decimal, whole: float) -> str:
@@ -118,7 +123,7 @@ def _sums(advice: BudgetAdvice, rows: slice, lang: str) -> dict[str, str]:
         name: sum(_rounded(advice, name)[rows], Decimal(0))
         for name in ("current", "proposed", "recommended")
     }
-    change = signed_money(sums["proposed"] - sums["current"], advice.currency, lang)
+    change = signed_money(sums[_to_do(advice)] - sums["current"], advice.currency, lang)
     return {
         "current": money(sums["current"]),
         "proposed": money(sums["proposed"]),
