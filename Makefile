@@ -14,7 +14,7 @@ demo: $(VENV)/base
 	$(BIN)/mmm demo --out demo
 
 test: $(VENV)/test chromium lint
-	$(BIN)/python -m pytest -W error --doctest-modules -n auto mmm tests
+	$(BIN)/python -m pytest -W error --doctest-modules -n auto --dist worksteal mmm tests
 
 lint: $(VENV)/test
 	$(BIN)/ruff check .
