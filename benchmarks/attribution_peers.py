@@ -8,7 +8,8 @@ of chains of orders 3 and 4. CPU-seconds hold on a busy machine where wall time 
     python benchmarks/attribution_peers.py PEERS [--paths PathData.csv.gz] [--rows 1000000]
 
 PEERS is a folder for the environments; what is missing there is installed with pip. A package that
-fails to install, to run or to end within the limit is listed as such.
+fails to install, to run or to end within the limit is listed as such. With --repeat the figure is
+the median of so many runs, taken in turns; --packages takes some of them alone.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import json
 import os
 import resource
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -53,11 +55,16 @@ warnings.simplefilter("ignore")
 import pyarrow.csv
 from mmm.journeys import Journeys
 from mmm.attribution import first_touch, last_touch, linear, markov
+if BARE:
+    from mmm.attribution.uncertainty import Interval
+    for name in ("rules", "markov"):
+        sys.modules[f"mmm.attribution.{name}"].share_interval = (
+            lambda journeys, of, share, *rest: Interval(share * float("nan"), share * float("nan"))
+        )
 d = pyarrow.csv.read_csv(sys.argv[1])
 order = int(sys.argv[2])
-given = {"value": d["value"].to_numpy()} if VALUE else {}
-journeys = Journeys.from_paths(d["path"], d["conversions"].to_numpy(), nulls=d["nulls"].to_numpy(),
-                               merge=True, **given)
+given = {"value": d["value"]} if VALUE else {}
+journeys = Journeys.from_paths(d["path"], d["conversions"], nulls=d["nulls"], **given)
 found = {}
 for measure in ["conversions", "value"] if VALUE else ["conversions"]:
     models = {"first": first_touch, "last": last_touch, "linear": linear} if order == 1 else {}
@@ -134,9 +141,11 @@ class Entry:
 
 
 ENTRIES = [
-    Entry("mmm", None, "VALUE = False\n" + OURS),
+    Entry("mmm", None, "VALUE = BARE = False\n" + OURS),
+    Entry("mmm without intervals", None, "VALUE = False; BARE = True\n" + OURS),
     Entry("ChannelAttribution", "ChannelAttribution", "VALUE = False\n" + CHANNEL_ATTRIBUTION),
-    Entry("mmm, with value", None, "VALUE = True\n" + OURS),
+    Entry("mmm, with value", None, "VALUE = True; BARE = False\n" + OURS),
+    Entry("mmm without intervals, with value", None, "VALUE = BARE = True\n" + OURS),
     Entry(
         "ChannelAttribution, with value",
         "ChannelAttribution",
@@ -179,6 +188,14 @@ def install(folder: Path) -> dict[str, Path | None]:
     return interpreters
 
 
+def environment() -> dict[str, str]:
+    """Return what every process is given: one thread, and modules compiled once, as installed."""
+    cache = str(Path(tempfile.gettempdir()) / "attribution_peers_bytecode")
+    kept = {name: said for name, said in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    return {**kept, **threads, "PYTHONPYCACHEPREFIX": cache}
+
+
 def measure(python: Path | str, program: str, arguments: list[str], limit: int) -> Run:
     """Run a program in a process of its own, within `limit` CPU-seconds."""
 
@@ -192,7 +209,7 @@ def measure(python: Path | str, program: str, arguments: list[str], limit: int) 
             stderr=errors,
             preexec_fn=bounded,
             cwd=tempfile.gettempdir(),
-            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            env=environment(),
         )
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -254,7 +271,7 @@ def compare(interpreters: dict[str, Path | None], file: Path, limit: int) -> Non
     print("|---|---|---:|---:|---:|")
     for entry in ENTRIES:
         python = sys.executable if entry.environment is None else interpreters[entry.environment]
-        if python is None or "value" in entry.name:
+        if python is None or "value" in entry.name or "without" in entry.name:
             continue
         run = measure(python, entry.program(), [str(file), "1"], limit)
         for model, credit in (run.found or {}).items():
@@ -268,32 +285,48 @@ def compare(interpreters: dict[str, Path | None], file: Path, limit: int) -> Non
             print(f"| {entry.name} | - | {run.problem} | | |", flush=True)
 
 
-def clock(interpreters: dict[str, Path | None], file: Path, limit: int) -> None:
+def clock(
+    interpreters: dict[str, Path | None], entries: list[Entry], file: Path, settings: "Settings"
+) -> None:
     """Print CPU-seconds and memory of whole processes, and ratios to ours."""
     print("\n| package | models | order | CPU-s | x ours | peak MiB | note |")
     print("|---|---|---:|---:|---:|---:|---|")
-    ours: dict[tuple[int, bool], float] = {}
-    for order in (1, 3, 4):
-        for entry in ENTRIES:
-            known = entry.environment in (None, "ChannelAttribution")
-            if order > 1 and (not known or "value" in entry.name):
+    for order in settings.orders:
+        runs: dict[Entry, list[Run]] = {entry: [] for entry in entries}
+        for turn in range(settings.repeat):
+            for entry in entries:
+                known = entry.environment in (None, "ChannelAttribution")
+                python = interpreters[entry.environment] if entry.environment else sys.executable
+                if python is None or (order > 1 and (not known or "value" in entry.name)):
+                    continue
+                if turn and runs[entry][0].problem:
+                    continue
+                arguments = [str(file), str(order)]
+                runs[entry].append(measure(python, entry.program(), arguments, settings.limit))
+        ours: dict[bool, float] = {}
+        for entry, made in runs.items():
+            if not made:
                 continue
-            python = (
-                sys.executable if entry.environment is None else interpreters[entry.environment]
-            )
-            if python is None:
-                print(f"| {entry.name} | | | | | | not installed |", flush=True)
-                continue
-            run = measure(python, entry.program(), [str(file), str(order)], limit)
-            key = (order, "value" in entry.name)
-            if entry.environment is None:
-                ours[key] = run.cpu
-            ratio = f"{run.cpu / ours[key]:.1f}" if run.found else ""
+            cpu = statistics.median(run.cpu for run in made)
+            ours.setdefault("value" in entry.name, cpu)
+            problem = made[0].problem
+            ratio = "" if problem else f"{cpu / ours['value' in entry.name]:.2f}"
+            models = entry.models if order == 1 else "Markov"
+            peak = max(run.mebibytes for run in made)
             print(
-                f"| {entry.name} | {entry.models if order == 1 else 'Markov'} | {order} "
-                f"| {run.cpu:.1f} | {ratio} | {run.mebibytes:.0f} | {run.problem} |",
+                f"| {entry.name} | {models} | {order} | {cpu:.2f} | {ratio} | {peak:.0f} "
+                f"| {problem or [round(run.cpu, 2) for run in made]} |",
                 flush=True,
             )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the processes are timed."""
+
+    orders: tuple[int, ...]
+    repeat: int
+    limit: int
 
 
 def main() -> None:
@@ -304,10 +337,18 @@ def main() -> None:
     parser.add_argument("--paths", type=Path, default=beside, help="PathData of ChannelAttribution")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--limit", type=int, default=300, help="CPU-seconds a process may use")
+    parser.add_argument("--repeat", type=int, default=1, help="runs of each, in turns")
+    parser.add_argument("--orders", default="1,3,4", help="of the chains that are timed")
+    parser.add_argument("--packages", default="", help="some of them alone, such as mmm,mta")
     options = parser.parse_args()
     interpreters = install(options.peers)
+    orders = tuple(int(order) for order in options.orders.split(","))
+    wanted = set(options.packages.split(",")) if options.packages else {"mmm", *REQUIREMENTS}
+    entries = [entry for entry in ENTRIES if (entry.environment or "mmm") in wanted]
     with tempfile.TemporaryDirectory() as folder:
-        if options.paths.exists():
+        if options.packages:
+            print("some packages alone: no comparison of answers")
+        elif options.paths.exists():
             table = pd.read_csv(options.paths).rename(
                 columns={
                     "total_conversions": "conversions",
@@ -319,8 +360,14 @@ def main() -> None:
             compare(interpreters, Path(folder) / "path_data.csv", options.limit)
         else:
             print(f"PathData is not at {options.paths}: no comparison of answers")
+        draw_paths(1000, Path(folder) / "few.csv")
+        for entry in entries:  # so that modules are compiled
+            python = interpreters[entry.environment] if entry.environment else sys.executable
+            if python is not None:
+                measure(python, entry.program(), [str(Path(folder) / "few.csv"), "1"], 60)
         draw_paths(options.rows, Path(folder) / "paths.csv")
-        clock(interpreters, Path(folder) / "paths.csv", options.limit)
+        settings = Settings(orders, options.repeat, options.limit)
+        clock(interpreters, entries, Path(folder) / "paths.csv", settings)
 
 
 if __name__ == "__main__":

@@ -165,7 +165,8 @@ def with_own(journeys: Journeys, of: Measured, by_effects: Influence, shares: Sh
     def influence(rows: Integers) -> tuple[Floats, Floats]:
         null, won = by_effects(rows)
         paid = np.flatnonzero(each[rows])
-        won[paid] += each[rows[paid], None] * shares.own(rows[paid])
+        if len(paid):
+            won[paid] += each[rows[paid], None] * shares.own(rows[paid])
         return null, won
 
     return influence

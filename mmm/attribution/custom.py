@@ -78,15 +78,15 @@ def custom(
     return by_rule(
         name,
         f"Credit of a won deal by weights of your own ({how}).",
-        partial(_as_given, given),
+        partial(_as_given, given[np.repeat(journeys.conversions > 0, journeys.lengths)]),
         journeys,
         measure=measure,
         level=level,
     )
 
 
-def _as_given(weights: Floats, _journeys: Journeys) -> Floats:
-    return weights
+def _as_given(of_won: Floats, _won: Journeys) -> Floats:
+    return of_won
 
 
 def checked_weights(journeys: Journeys, weights: npt.ArrayLike) -> Floats:

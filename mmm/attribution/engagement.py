@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from mmm.attribution.measure import Floats, Integers, add_up, touched_by
+from mmm.attribution.measure import Floats, Integers, add_up
 from mmm.attribution.result import AttributionResult
 from mmm.attribution.rules import linear
 from mmm.attribution.uncertainty import FEW_CLUSTERS
@@ -247,7 +247,7 @@ def engagement(
     progression = _over(add_up(label, went, n_labels), held)
     clusters, effective = effective_journeys(journeys, journey, label)
     lower, upper = wilson(progression, effective, level)
-    pairs = touched_by(journeys)
+    pairs = journeys.won_channels
     told = Engagement(
         dimension=str(journeys.about.get("dimension", "channel")),
         labels=journeys.channels,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,8 @@ Integers = npt.NDArray[np.int64]
 MEASURES = ("value", "conversions")
 # Sums of floats and an exact total agree to rounding; more than this is a different total.
 SAME_TOTAL = 1e-9
+# Numbers handled at once where all of them would not fit the processor's cache.
+AT_ONCE = 2**17
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,31 +149,6 @@ def expected_note(journeys: Journeys) -> tuple[str, ...]:
     )
 
 
-def touched_by(journeys: Journeys) -> tuple[Integers, Integers]:
-    """Return each pair of won journey and channel that occurs, once, journey by journey.
-
-    Returns
-    -------
-    journey, channel : ndarray of int64, shape (n_pairs,)
-
-    Examples
-    --------
-    >>> pairs = touched_by(Journeys.from_paths(["b > a > b", "a"], conversions=[1, 0]))
-    >>> pairs[0].tolist(), pairs[1].tolist()
-    ([0, 0], [0, 1])
-    """
-    n_channels = max(len(journeys.channels), 1)
-    won = np.flatnonzero(journeys.conversions > 0)
-    lengths = journeys.lengths[won]
-    journey = np.repeat(won, lengths)
-    before = np.cumsum(lengths) - lengths
-    touches = np.repeat(journeys.start[won] - before, lengths) + np.arange(len(journey))
-    # Nearly in order already, which the stable sort uses; np.unique would hash.
-    pairs = np.sort(journey * n_channels + journeys.touch[touches], kind="stable")
-    pairs = pairs[np.append(True, pairs[1:] != pairs[:-1])[: len(pairs)]]
-    return pairs // n_channels, pairs % n_channels
-
-
 def deals_touched(journeys: Journeys) -> Floats:
     """Count won deals with a touch of each channel.
 
@@ -183,7 +161,7 @@ def deals_touched(journeys: Journeys) -> Floats:
     >>> deals_touched(Journeys.from_paths(["a > b > a", "b"], conversions=[2, 1])).tolist()
     [2.0, 3.0]
     """
-    journey, channel = touched_by(journeys)
+    journey, channel = journeys.won_channels
     return add_up(channel, journeys.conversions[journey], len(journeys.channels))
 
 
@@ -209,6 +187,39 @@ def add_up(
     [3.0, 0.0, 5.0, 0.0]
     """
     return np.bincount(codes, weights=weights, minlength=n_codes).astype(np.float64, copy=False)
+
+
+def add_up_by_journey(
+    codes: npt.NDArray[np.integer], start: Integers, weights: Floats, n_codes: int
+) -> Floats:
+    """Sum the weights of journeys by code, some journeys at a time so that memory stays bounded.
+
+    Parameters
+    ----------
+    codes : ndarray of int, shape (n,)
+        From 0 to n_codes - 1.
+    start : ndarray of int64, shape (n_journeys + 1,)
+        Journey ``j`` owns ``codes[start[j]:start[j + 1]]``.
+    weights : ndarray of float64, shape (n_journeys,)
+    n_codes : int
+
+    Returns
+    -------
+    ndarray of float64, shape (n_codes,)
+
+    Examples
+    --------
+    >>> step, start = np.array([0, 1, 1]), np.array([0, 2, 3])
+    >>> add_up_by_journey(step, start, np.array([1.0, 5.0]), 2).tolist()
+    [1.0, 6.0]
+    """
+    sums = np.zeros(n_codes)
+    cuts = np.unique(np.searchsorted(start, np.arange(0, len(codes) + AT_ONCE, AT_ONCE)))
+    cuts = np.minimum(cuts, len(weights))
+    for low, high in pairwise(cuts.tolist()):
+        each = np.repeat(weights[low:high], np.diff(start[low : high + 1]))
+        sums += add_up(codes[start[low] : start[high]], each, n_codes)
+    return sums
 
 
 def per_conversion(journeys: Journeys, of: Measured) -> Floats:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from mmm.attribution.compare import MODELS, Model
 from mmm.attribution.decay import time_decay
@@ -20,15 +19,13 @@ from mmm.attribution.markov import markov
 from mmm.attribution.measure import Floats
 from mmm.attribution.positions import position_based
 from mmm.attribution.result import AttributionResult
-from mmm.channels import ChannelMap
 from mmm.errors import ConfigError, DataWarning, MmmError, quoted
-from mmm.journeys import UNATTRIBUTED, Journeys, build_journeys
-from mmm.journeys.inputs import label_touches
+from mmm.journeys import UNATTRIBUTED, Journeys
 from mmm.showing import Shown, as_text, statement
-from mmm.tables import read_deals, read_leads, read_touches
 from mmm.wording import Finding
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
 LABEL, WITHIN = "mmm_label", "\x1f"
@@ -118,7 +115,7 @@ class Robustness(Shown):
         """Whether a share leaves the interval of the base, shape (n_variations, n_channels)."""
         return np.asarray((self.share < self.lower) | (self.share > self.upper))
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> "pd.DataFrame":
         """Return one row a variation and channel.
 
         Returns
@@ -127,6 +124,8 @@ class Robustness(Shown):
             Columns variation, channel, share, base (share), change, lower, upper (interval of the
             base), beyond (whether the share leaves it).
         """
+        import pandas as pd
+
         shape = self.share.shape
 
         def along(row: Floats) -> Floats:
@@ -234,6 +233,7 @@ def robustness(
 
     Examples
     --------
+    >>> import pandas as pd
     >>> touches = pd.DataFrame({"person_id": ["p1", "p1", "p2"], "channel": ["Events", "Email",
     ...     "Email"], "touched_at": ["2023-06-10", "2024-02-20", "2024-02-01"]})
     >>> deals = pd.DataFrame({"deal_id": ["d1", "d2"], "person_id": ["p1", "p2"],
@@ -246,6 +246,8 @@ def robustness(
     0  a year more   Email   0.33   1.0
     1  a year more  Events   0.67   0.0
     """
+    from mmm.tables import read_deals, read_leads, read_touches
+
     function = _model(model)
     tables = _Tables(
         None if touches is None else read_touches(touches),
@@ -274,12 +276,14 @@ def robustness(
 class _Tables:
     """Tables read once, and the options of the base."""
 
-    touches: pd.DataFrame | None
-    deals: pd.DataFrame
-    leads: pd.DataFrame | None
+    touches: "pd.DataFrame | None"
+    deals: "pd.DataFrame"
+    leads: "pd.DataFrame | None"
     options: Mapping[str, Any]
 
     def journeys(self, variation: Variation | None = None) -> Journeys:
+        from mmm.journeys import build_journeys
+
         options = {**self.options, **({} if variation is None else variation.build)}
         touches = self.touches
         if variation is not None and (
@@ -291,7 +295,10 @@ class _Tables:
         relabelled = variation is not None and variation.repeats == "keep"
         return merge_labels(built) if relabelled else built
 
-    def _relabelled(self, variation: Variation, options: Mapping[str, Any]) -> pd.DataFrame:
+    def _relabelled(self, variation: Variation, options: Mapping[str, Any]) -> "pd.DataFrame":
+        from mmm.channels import ChannelMap
+        from mmm.journeys.inputs import label_touches
+
         if self.touches is None:
             raise ConfigError("there is no log of touches, so no repeats and no finer groups.")
         touches, channels = self.touches, options.get("channels") or ChannelMap()

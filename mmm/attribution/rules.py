@@ -1,6 +1,7 @@
 """Rules: each won deal is shared out over its touches by weights that sum to 1."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -16,9 +17,10 @@ from mmm.attribution.measure import (
     per_conversion,
 )
 from mmm.attribution.result import CONVENTION, AttributionResult, DealCredit, unattributed_credit
-from mmm.attribution.uncertainty import Influence, Sampling, share_interval, touches_of
+from mmm.attribution.uncertainty import Influence, Sampling, share_interval
 from mmm.errors import check_level, quoted
 from mmm.journeys import Journeys
+from mmm.journeys.columnar import touches_of
 
 Weights = Callable[[Journeys], Floats]
 
@@ -271,7 +273,8 @@ def by_rule(
     model, definition : str
         Name, and one sentence with the source.
     weights : callable
-        From journeys to weights of shape (n_touches,), which sum to 1 within each journey.
+        From journeys to weights of shape (n_touches,), which sum to 1 within each journey. It is
+        handed the won journeys alone.
     journeys : Journeys
     measure : {"value", "conversions"} or None
     level : float
@@ -294,15 +297,16 @@ def by_rule(
     [0.0, 900.0]
     """
     of, level = measured(journeys, measure), check_level(level)
-    touch_weights = weights(journeys)
-    per_touch = touch_weights * np.repeat(of.amount, journeys.lengths)
-    credit = add_up(journeys.touch, per_touch, len(journeys.channels))
+    won, rows = journeys.won, np.flatnonzero(journeys.conversions > 0)
+    of_won = replace(of, amount=of.amount[rows])
+    touch_weights = weights(won)
+    per_touch = touch_weights * np.repeat(of_won.amount, won.lengths)
+    credit = add_up(won.touch, per_touch, len(won.channels))
     # The sum of the credit, not of the journeys: rounding must not push a share above 1.
     whole = credit.sum() + of.unattributed
     share = credit / whole if whole else np.zeros_like(credit)
-    influence = rule_influence(journeys, of, touch_weights, share)
-    n_deals = deals_touched(journeys)
-    interval = share_interval(journeys, of, share, influence, level)
+    influence = rule_influence(won, of_won, touch_weights, share)
+    interval = share_interval(won, of_won, share, influence, level)
     return AttributionResult(
         model=model,
         definition=definition,
@@ -313,13 +317,24 @@ def by_rule(
         lower=interval.lower,
         upper=interval.upper,
         level=level,
-        n_deals=n_deals,
+        n_deals=deals_touched(won),
         unattributed=unattributed_credit(journeys, of),
         total=of.total,
         notes=(CONVENTION, *notes, *of.notes, *interval.notes),
-        deal_credit=partial(deal_credit, journeys, weights, of.amount),
-        sampling=Sampling(journeys, of, influence),
+        deal_credit=partial(_won_credit, won, weights, of_won.amount, rows),
+        sampling=Sampling(journeys, of, partial(_among_all, influence, rows, len(share))),
     )
+
+
+def _among_all(
+    influence: Influence, won: Integers, n_channels: int, rows: Integers
+) -> tuple[Floats, Floats]:
+    """Return the influence of any rows, from that of the won ones, which lie at `won`."""
+    moved = np.zeros((len(rows), n_channels))
+    place = np.minimum(np.searchsorted(won, rows), len(won) - 1)
+    found = np.flatnonzero(won[place] == rows) if len(won) else place[:0]
+    moved[found] = influence(place[found])[1]
+    return np.zeros_like(moved), moved
 
 
 def rule_influence(
@@ -402,3 +417,9 @@ def deal_credit(journeys: Journeys, weights: Weights, amount: Floats) -> DealCre
         deal_id=None if journeys.deal_id is None else journeys.deal_id[owner],
         account_id=None if journeys.account_id is None else journeys.account_id[owner],
     )
+
+
+def _won_credit(won: Journeys, weights: Weights, amount: Floats, rows: Integers) -> DealCredit:
+    """Return the credit per deal of won journeys, at their positions among all."""
+    pairs = deal_credit(won, weights, amount)
+    return replace(pairs, journey=rows[pairs.journey])

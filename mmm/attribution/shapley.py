@@ -150,7 +150,8 @@ def shapley(
     of, level = measured(journeys, measure), check_level(level)
     if game != "sum":
         return _by_game(journeys, of, game, level, warn_without_nulls(journeys, _NO_NULLS))
-    weights = set_weights(journeys)
+    # By channel even where places are what is credited.
+    weights = set_weights(journeys.won)
     seen = by_place(journeys) if ordered else journeys
     return by_rule(
         "shapley",

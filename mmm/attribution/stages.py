@@ -6,7 +6,7 @@ from typing import Any
 from mmm.attribution.groups import Model, Split
 from mmm.attribution.rules import linear
 from mmm.errors import ConfigError
-from mmm.journeys import Journeys, stage_journeys
+from mmm.journeys import Journeys
 
 WITH_VALUE = ("opportunity", "won")
 FACTS = (
@@ -79,6 +79,8 @@ def by_stage(
     4          won        value   Email   500.0
     5          won        value  Events   500.0
     """
+    from mmm.journeys import stage_journeys
+
     if not callable(model):
         raise ConfigError(f"model is {model!r}. Pass the function itself, such as linear.")
     cut = stage_journeys(touches, deals, leads, stages=stages, **options)

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmm.attribution.measure import Floats, Integers, Measured, add_up, touched_by
+from mmm.attribution.measure import Floats, Integers, Measured, add_up
 from mmm.journeys import Journeys
 
 # From journey positions, shape (n,), to the influence on each share of one journey of that row
-# that ends without a deal, and of one that converts: two arrays of shape (n, n_channels).
+# that ends without a deal, and of one that converts: two arrays of shape (n, n_channels), which
+# nobody writes to, since they may be one where no row has a deal.
 Influence = Callable[[Integers], tuple[Floats, Floats]]
 
 FEW_CLUSTERS = 5
@@ -171,7 +172,7 @@ def won_clusters(journeys: Journeys, of: Measured) -> WonClusters:
     1.6
     """
     n_channels = len(journeys.channels)
-    journey, channel = touched_by(journeys)
+    journey, channel = journeys.won_channels
     won = journeys.conversions > 0
     total = of.attributed
     if journeys.cluster is None:
@@ -244,7 +245,7 @@ def sum_of_squares(
     """
     squares = np.zeros(n_channels)
     for weight, part in _independent(journeys, influence, n_channels, spread):
-        squares += weight @ part**2
+        squares += np.einsum("i,ij,ij->j", weight, part, part)
     return squares
 
 
@@ -280,64 +281,38 @@ def _independent(
     journeys: Journeys, influence: Influence, n_channels: int, spread: Floats | None
 ) -> Iterator[tuple[Floats, Floats]]:
     """Yield weights and influences whose outer products add up to the covariance, in blocks."""
-    for rows, first in _blocks(journeys, n_channels):
-        null, won = influence(rows)
-        n_won, n_null = journeys.conversions[rows], journeys.nulls[rows]
-        if journeys.cluster is None:
-            parts = [(n_won, won), (n_null, null)]
-            if spread is not None:
-                parts.append((spread[rows], won - null))
-            for weight, part in parts:
-                some = np.flatnonzero(weight)
-                yield weight[some], part[some]
-        else:
-            summed = n_won[:, None] * won + n_null[:, None] * null
+    if journeys.cluster is not None:
+        for rows, first in _clusters(journeys, journeys.cluster, n_channels):
+            null, won = influence(rows)
+            summed = journeys.conversions[rows, None] * won + journeys.nulls[rows, None] * null
             yield np.ones(len(first)), np.add.reduceat(summed, first, axis=0)
+        return
+    is_won = journeys.conversions > 0
+    # Apart, since most rows hold no deal and an influence has less to do there.
+    for rows in (np.flatnonzero(~is_won & (journeys.nulls > 0)), np.flatnonzero(is_won)):
+        cost = np.cumsum(journeys.start[rows + 1] - journeys.start[rows]) * (n_channels + 1)
+        for block in np.split(rows, np.flatnonzero(np.diff(cost // BLOCK)) + 1):
+            null, won = influence(block)
+            parts = [(journeys.nulls[block], null), (journeys.conversions[block], won)]
+            if spread is not None:
+                parts.append((spread[block], won - null))
+            yield from ((weight, part) for weight, part in parts if weight.any())
 
 
-def _blocks(journeys: Journeys, n_channels: int) -> Iterator[tuple[Integers, Integers]]:
+def _clusters(
+    journeys: Journeys, cluster: Integers, n_channels: int
+) -> Iterator[tuple[Integers, Integers]]:
     """Yield journey positions, whole clusters together, and where each cluster begins in them."""
-    n_journeys = len(journeys)
-    if journeys.cluster is None:
-        order = np.arange(n_journeys, dtype=np.int64)
-        first = order
-    else:
-        order = np.argsort(journeys.cluster, kind="stable").astype(np.int64)
-        changes = np.diff(journeys.cluster[order]) != 0
-        first = np.flatnonzero(np.concatenate([[True], changes])).astype(np.int64)
+    order = np.argsort(cluster, kind="stable").astype(np.int64)
+    changes = np.diff(cluster[order]) != 0
+    first = np.flatnonzero(np.concatenate([[True], changes])).astype(np.int64)
     cost = np.cumsum(journeys.lengths[order]) * (n_channels + 1)
     block_of_cluster = cost[first] // BLOCK
     cut = np.flatnonzero(np.diff(block_of_cluster)) + 1
     for clusters in np.split(np.arange(len(first)), cut):
         low, after = clusters[0], clusters[-1] + 1
-        high = first[after] if after < len(first) else n_journeys
+        high = first[after] if after < len(first) else len(order)
         yield order[first[low] : high], first[low:after] - first[low]
-
-
-def touches_of(start: Integers, rows: Integers) -> tuple[Integers, Integers]:
-    """Return the touch positions of some journeys, and where each journey begins in them.
-
-    Parameters
-    ----------
-    start : ndarray of int64, shape (n_journeys + 1,)
-        As in `Journeys`.
-    rows : ndarray of int64, shape (n,)
-        Positions of journeys, none of them empty.
-
-    Returns
-    -------
-    touches : ndarray of int64, shape (n_touches_of_rows,)
-    first : ndarray of int64, shape (n,)
-
-    Examples
-    --------
-    >>> touches, first = touches_of(np.array([0, 2, 5]), np.array([1, 0]))
-    >>> touches.tolist(), first.tolist()
-    ([2, 3, 4, 0, 1], [0, 3])
-    """
-    lengths = start[rows + 1] - start[rows]
-    first = np.cumsum(lengths) - lengths
-    return np.repeat(start[rows] - first, lengths) + np.arange(int(lengths.sum())), first
 
 
 def _unattributed(journeys: Journeys, of: Measured, share: Floats) -> Floats:

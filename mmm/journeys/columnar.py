@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -165,6 +166,31 @@ class Journeys:
         is_deal = np.asarray(self.deal_id != None, dtype=bool)  # noqa: E711 (element by element)
         return is_deal & np.isnat(self.closed_at)
 
+    @cached_property
+    def won(self) -> Self:
+        """Journeys that hold a won deal, deals without a touch included; itself where all do."""
+        is_won = self.conversions > 0
+        if is_won.all():
+            return self
+        return replace(
+            self.select(is_won),
+            unattributed=self.unattributed,
+            untouched=self.untouched,
+            total_value=self.total_value,
+        )
+
+    @cached_property
+    def won_channels(self) -> tuple[Integers, Integers]:
+        """Each pair of a won journey, by position, and one of its channels, once; in order."""
+        won, n_channels = self.won, max(len(self.channels), 1)
+        if won is not self:
+            row, channel = won.won_channels
+            return np.flatnonzero(self.conversions > 0)[row], channel
+        # Nearly in order already, which the stable sort uses; np.unique would hash.
+        pairs = np.sort(self.journey_of_touch * n_channels + self.touch, kind="stable")
+        pairs = pairs[np.append(True, pairs[1:] != pairs[:-1])[: len(pairs)]]
+        return pairs // n_channels, pairs % n_channels
+
     def paths(self) -> Iterator[tuple[str, ...]]:
         """Yield the channel names of each journey, in order."""
         for first, end in zip(self.start[:-1], self.start[1:], strict=True):
@@ -224,8 +250,8 @@ class Journeys:
         >>> list(journeys.paths())[0]
         ('Email', 'Events')
         """
-        coded = code_paths(paths, sep, UNATTRIBUTED)
-        n = len(coded.row)
+        coded = code_paths(paths, sep, UNATTRIBUTED, merge=merge)
+        n = coded.n_rows
         won = path_weights("conversions", conversions, n, 1.0)
         worth = path_weights("value", value, n, 0.0)
         check_values(won, worth)
@@ -234,19 +260,15 @@ class Journeys:
         if value_squares is not None:
             squares = path_weights("value_squares", value_squares, n, 0.0)
             check_squares(won, worth, squares)
-        touch, start = (coded.touch, coded.start) if merge else coded.spread_out()
-        if merge:
-            won, worth, lost = coded.added_up(won), coded.added_up(worth), coded.added_up(lost)
-            squares = None if squares is None else coded.added_up(squares)
         return cls(
             channels=coded.channels,
-            touch=touch,
-            start=start,
-            conversions=won,
-            value=worth,
-            nulls=lost,
+            touch=coded.touch,
+            start=coded.start,
+            conversions=coded.added_up(won),
+            value=coded.added_up(worth),
+            nulls=coded.added_up(lost),
             has_value=value is not None,
-            value_squares=squares,
+            value_squares=None if squares is None else coded.added_up(squares),
         )
 
     def select(
@@ -265,33 +287,65 @@ class Journeys:
         Journeys
             Without the exact total, which is that of the whole.
         """
-        keep = np.asarray(keep, dtype=bool)
-        lengths = self.lengths
-        touches = np.repeat(keep, lengths)
-        new_position = np.concatenate([np.cumsum(touches) - 1, [-1]])
+        rows = np.flatnonzero(np.asarray(keep, dtype=bool))
+        touches, first = touches_of(self.start, rows)
         bare = self.untouched
         bare = None if bare is None or untouched is None else bare.select(untouched)
 
-        def rows(column: Any) -> Any:
-            return None if column is None else column[keep]
+        def kept(column: Any, at: Integers) -> Any:
+            return None if column is None else column[at]
+
+        def moved(anchor: Integers) -> Integers:
+            there = anchor[rows]
+            return np.where(there < 0, -1, there - self.start[rows] + first)
 
         return replace(
             self,
             touch=self.touch[touches],
-            start=np.concatenate([[0], np.cumsum(lengths[keep])]).astype(np.int64),
-            conversions=self.conversions[keep],
-            value=self.value[keep],
-            nulls=self.nulls[keep],
+            start=np.append(first, len(touches)),
+            conversions=self.conversions[rows],
+            value=self.value[rows],
+            nulls=self.nulls[rows],
             unattributed=Unattributed() if bare is None else bare.added_up(),
             untouched=bare,
             total_value=None,
-            anchors={name: new_position[at[keep]] for name, at in self.anchors.items()},
-            kind=rows(self.kind),
-            cluster=rows(self.cluster),
-            deal_id=rows(self.deal_id),
-            account_id=rows(self.account_id),
-            person=None if self.person is None else self.person[touches],
-            touched_at=None if self.touched_at is None else self.touched_at[touches],
-            closed_at=rows(self.closed_at),
-            value_squares=rows(self.value_squares),
+            anchors={name: moved(at) for name, at in self.anchors.items()},
+            kind=kept(self.kind, rows),
+            cluster=kept(self.cluster, rows),
+            deal_id=kept(self.deal_id, rows),
+            account_id=kept(self.account_id, rows),
+            person=kept(self.person, touches),
+            touched_at=kept(self.touched_at, touches),
+            closed_at=kept(self.closed_at, rows),
+            value_squares=kept(self.value_squares, rows),
         )
+
+
+def touches_of(start: Integers, rows: Integers) -> tuple[Integers, Integers]:
+    """Return the touch positions of some journeys, and where each journey begins in them.
+
+    Parameters
+    ----------
+    start : ndarray of int64, shape (n_journeys + 1,)
+        As in `Journeys`.
+    rows : ndarray of int64, shape (n,)
+        Positions of journeys, none of them empty.
+
+    Returns
+    -------
+    touches : ndarray of int64, shape (n_touches_of_rows,)
+    first : ndarray of int64, shape (n,)
+
+    Examples
+    --------
+    >>> touches, first = touches_of(np.array([0, 2, 5]), np.array([1, 0]))
+    >>> touches.tolist(), first.tolist()
+    ([2, 3, 4, 0, 1], [0, 3])
+    """
+    begins = start[rows]
+    lengths = start[rows + 1] - begins
+    ends = np.cumsum(lengths)
+    first = ends - lengths
+    touches = np.repeat(begins - first, lengths)
+    touches += np.arange(len(touches))
+    return touches, first

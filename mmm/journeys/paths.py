@@ -1,7 +1,7 @@
 """Bare channel sequences become codes: each distinct text is split once, in Arrow."""
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mmm.errors import InputError, name_rows
+
+# Texts coded at once: what is split off stays in the processor's cache.
+PIECE = 2**14
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,32 +24,33 @@ class CodedPaths:
         Sorted by code point.
     touch : ndarray of int32, shape (n_touches,)
         Positions in `channels`, path after path.
-    start : ndarray of int64, shape (n_distinct + 1,)
-        Distinct path ``j`` owns ``touch[start[j]:start[j + 1]]``.
-    row : ndarray of int64, shape (n_paths,)
-        Which distinct path each row is.
+    start : ndarray of int64, shape (n_paths + 1,)
+        Path ``j`` owns ``touch[start[j]:start[j + 1]]``.
+    row : ndarray of int64, shape (n_rows,), or None
+        Which path each row given is, where equal rows were merged; None: path ``j`` is row ``j``.
     """
 
     channels: tuple[str, ...]
     touch: npt.NDArray[np.int32]
     start: npt.NDArray[np.int64]
-    row: npt.NDArray[np.int64]
+    row: npt.NDArray[np.int64] | None
 
-    def spread_out(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-        """Return touch and start of every row, instead of every distinct path."""
-        lengths = np.diff(self.start)[self.row]
-        start = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        position = np.repeat(self.start[:-1][self.row] - start[:-1], lengths)
-        position += np.arange(len(position))
-        return self.touch[position], start
+    @property
+    def n_rows(self) -> int:
+        """Number of rows given."""
+        return len(self.start) - 1 if self.row is None else len(self.row)
 
     def added_up(self, weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Sum weights of rows, shape (n_paths,), by distinct path."""
+        """Sum weights of rows, shape (n_rows,), by path."""
+        if self.row is None:
+            return weights
         sums = np.bincount(self.row, weights, len(self.start) - 1)
         return sums.astype(np.float64, copy=False)
 
 
-def code_paths(paths: Iterable[str | Sequence[str]], sep: str, reserved: str) -> CodedPaths:
+def code_paths(
+    paths: Iterable[str | Sequence[str]], sep: str, reserved: str, *, merge: bool = False
+) -> CodedPaths:
     """Split texts on `sep`, take sequences as they stand, and replace names by codes.
 
     Parameters
@@ -55,6 +59,8 @@ def code_paths(paths: Iterable[str | Sequence[str]], sep: str, reserved: str) ->
     sep : str
     reserved : str
         A name that no channel may have.
+    merge : bool, default False
+        Whether equal rows become one path.
 
     Returns
     -------
@@ -73,49 +79,89 @@ def code_paths(paths: Iterable[str | Sequence[str]], sep: str, reserved: str) ->
     """
     if not sep:
         raise InputError("sep is empty. Pass the text between two channels, such as ' > '.")
-    lists, row_list = _lists(paths, sep)
-    offsets = np.asarray(lists.offsets, dtype=np.int64)
-    names = lists.flatten().dictionary_encode()
-    plain = [unicodedata.normalize("NFC", name).strip() for name in names.dictionary.to_pylist()]
-    channels = tuple(sorted(set(plain) - {""}))
-    code = {name: i for i, name in enumerate(channels)}
-    code_of_name = np.array([code.get(name, -1) for name in plain], dtype=np.int32)
-    flat = code_of_name[np.asarray(names.indices)] if len(names) else np.empty(0, np.int32)
-    lengths = np.diff(offsets)
-    bad = lengths == 0
-    bad[np.repeat(np.arange(len(bad)), lengths)[flat < 0]] = True
-    _refuse(np.flatnonzero(bad[row_list]), sep)
-    if reserved in code:
-        taken = np.repeat(np.arange(len(bad)), lengths)[flat == code[reserved]]
-        _refuse_reserved(np.flatnonzero(np.isin(row_list, taken)), reserved)
-    return CodedPaths(channels, flat, offsets - offsets[0], row_list)
+    pieces, row = _pieces(paths, sep, merge)
+    number: dict[str, int] = {}
+    tables, indices = [], []
+    counts: list[npt.NDArray[Any]] = [np.zeros(1, dtype=np.int64)]
+    for piece in pieces:
+        names, index, count = _coded_piece(piece, sep)
+        plain = (unicodedata.normalize("NFC", name).strip() for name in names)
+        tables.append([number.setdefault(name, len(number)) for name in plain])
+        indices.append(index)
+        counts.append(count)
+    channels = tuple(sorted(number.keys() - {""}))
+    position = {name: i for i, name in enumerate(channels)}
+    code = np.array([position.get(name, -1) for name in number], dtype=np.int32)
+    parts = [code[table][index] for table, index in zip(tables, indices, strict=True) if table]
+    touch = np.concatenate(parts) if parts else np.empty(0, np.int32)
+    lengths = np.concatenate(counts)
+    start = np.cumsum(lengths, dtype=np.int64)
+
+    def rows_with(at_fault: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
+        path = np.repeat(np.arange(len(start) - 1), lengths[1:])[at_fault]
+        return np.unique(path) if row is None else np.flatnonzero(np.isin(row, path))
+
+    if "" in number:
+        _refuse(rows_with(touch < 0), sep)
+    if reserved in position:
+        _refuse_reserved(rows_with(touch == position[reserved]), reserved)
+    return CodedPaths(channels, touch, start, row)
 
 
-def _lists(paths: Iterable[str | Sequence[str]], sep: str) -> tuple[Any, npt.NDArray[np.int64]]:
-    """Return distinct paths as an Arrow list array, and which of them each row is."""
+def _pieces(
+    paths: Iterable[str | Sequence[str]], sep: str, merge: bool
+) -> tuple[Iterator[Any], npt.NDArray[np.int64] | None]:
+    """Return Arrow arrays of texts or of lists, and, if merged, which of their rows each row is."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     given: Any = paths if hasattr(paths, "__array__") else list(paths)
     try:
         is_arrow = isinstance(given, pa.Array | pa.ChunkedArray)
         array = given if is_arrow else pa.array(given, from_pandas=True)
-        array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
     except (pa.ArrowException, TypeError, UnicodeEncodeError):
         array = pa.nulls(0)
-    is_coded = pa.types.is_dictionary(array.type)
-    kind = array.type.value_type if is_coded else array.type
+    kind = array.type.value_type if pa.types.is_dictionary(array.type) else array.type
+    row = None
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         if array.null_count:
             _refuse(np.flatnonzero(np.asarray(array.is_null())), sep)
         # A category that no row has is no path: texts are coded anew.
-        encoded = (array.cast(kind) if is_coded else array).dictionary_encode()
-        lists = pc.split_pattern(encoded.dictionary, sep)
-        return lists, np.asarray(encoded.indices, dtype=np.int64)
-    seen: dict[tuple[str, ...], int] = {}
-    rows = [seen.setdefault(names, len(seen)) for names in _sequences(list(given), sep)]
+        array = array.cast(kind) if kind != array.type else array
+        if merge:
+            encoded = array.dictionary_encode()
+            encoded = encoded.combine_chunks() if isinstance(array, pa.ChunkedArray) else encoded
+            array, row = encoded.dictionary, numbers(encoded.indices).astype(np.int64)
+    else:
+        rows = _sequences(list(given), sep)
+        if merge:
+            seen: dict[tuple[str, ...], int] = {}
+            row = np.array([seen.setdefault(names, len(seen)) for names in rows], dtype=np.int64)
+            rows = list(seen)
+        array = _lists(rows)
+    chunks = array.chunks if isinstance(array, pa.ChunkedArray) else [array]
+    cut = (chunk[i : i + PIECE] for chunk in chunks for i in range(0, len(chunk), PIECE))
+    return cut, row
+
+
+def _coded_piece(piece: Any, sep: str) -> tuple[list[str], npt.NDArray[Any], npt.NDArray[Any]]:
+    """Return the distinct names of texts or lists, the name of each touch, and touches a path."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    lists = piece if pa.types.is_list(piece.type) else pc.split_pattern(piece, sep)
+    names = lists.flatten().dictionary_encode()
+    return (
+        names.dictionary.to_pylist(),
+        numbers(names.indices),
+        numbers(pc.list_value_length(lists)),
+    )
+
+
+def _lists(rows: list[tuple[str, ...]]) -> Any:
+    import pyarrow as pa
+
     try:
-        return pa.array(list(seen), pa.list_(pa.string())), np.array(rows, dtype=np.int64)
+        return pa.array(rows, pa.list_(pa.string()))
     except UnicodeEncodeError as error:
         raise InputError(
             f"paths hold text that is not valid Unicode ({error}). Correct it."
@@ -149,6 +195,26 @@ def _refuse_reserved(rows: npt.NDArray[np.intp], reserved: str) -> None:
         )
 
 
+def numbers(given: Any) -> npt.NDArray[Any]:
+    """Return an array as NumPy; numbers of Arrow without the pandas that Arrow would load.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> numbers(pa.chunked_array([[1, 2], [3]])).tolist()
+    [1, 2, 3]
+    """
+    import pyarrow as pa
+
+    if not isinstance(given, pa.Array | pa.ChunkedArray) or given.null_count:
+        return np.asarray(given)
+    if not (pa.types.is_integer(given.type) or pa.types.is_floating(given.type)):
+        return np.asarray(given)
+    chunks = given.chunks if isinstance(given, pa.ChunkedArray) else [given]
+    parts = [np.from_dlpack(chunk) for chunk in chunks if len(chunk)]
+    return np.concatenate(parts) if parts else np.empty(0)
+
+
 def path_weights(
     name: str, given: Iterable[float] | None, n: int, default: float
 ) -> npt.NDArray[np.float64]:
@@ -167,9 +233,8 @@ def path_weights(
     if given is None:
         return np.full(n, default)
     try:
-        weights = np.asarray(
-            given if hasattr(given, "__array__") else list(given), dtype=np.float64
-        )
+        plain = numbers(given) if hasattr(given, "__array__") else list(given)
+        weights = np.asarray(plain, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise InputError(
             f"{name} holds something that is no number ({error}). Correct it."

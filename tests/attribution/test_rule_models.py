@@ -245,3 +245,11 @@ def test_intervals_cover_a_known_share(rule):
         judged = (truth > 0.04) & (truth < 1)
         held.append(((result.lower <= truth) & (truth <= result.upper))[judged])
     assert 0.84 <= np.mean(held) <= 0.96
+
+
+def test_a_direct_channel_that_is_not_there_is_said():
+    journeys = Journeys.from_paths(["Email > Events"], value=[10.0])
+    assert "No touch is called 'Direct'." in last_non_direct(journeys).notes
+    named = last_non_direct(journeys, direct="Events")
+    assert not any("No touch is called" in note for note in named.notes)
+    assert named.credit.tolist() == [10.0, 0.0]

@@ -8,7 +8,13 @@ from scipy.sparse import csr_array
 
 from mmm.attribution.chain.removal import AbsorbingChain, removal_effects
 from mmm.attribution.chain.states import Walks, check_order, walk
-from mmm.attribution.measure import Floats, Measured, add_up, measured, touched_by
+from mmm.attribution.measure import (
+    Floats,
+    Measured,
+    add_up,
+    add_up_by_journey,
+    measured,
+)
 from mmm.errors import InputError
 from mmm.journeys import Journeys
 
@@ -272,7 +278,7 @@ def count_chain(journeys: Journeys, of: Measured, walks: Walks) -> MarkovChain:
     """
     n_states = len(walks.states)
     weight = journeys.conversions + journeys.nulls
-    taken = add_up(walks.step, np.repeat(weight, np.diff(walks.start)), len(walks.source))
+    taken = add_up_by_journey(walks.step, walks.start, weight, len(walks.source))
     out = add_up(walks.source, taken, n_states)
     # A state without weighted visits has no moves either: any divisor will do.
     divisor = np.where(out > 0, out, 1.0)
@@ -299,6 +305,6 @@ def count_chain(journeys: Journeys, of: Measured, walks: Walks) -> MarkovChain:
 
 
 def _participation(journeys: Journeys, of: Measured) -> Floats:
-    journey, channel = touched_by(journeys)
+    journey, channel = journeys.won_channels
     brought = add_up(channel, of.amount[journey], len(journeys.channels))
     return brought / of.attributed if of.attributed else brought

@@ -10,8 +10,9 @@ from mmm.attribution.chain.fit import MarkovChain
 from mmm.attribution.chain.removal import Removal, reach_each
 from mmm.attribution.chain.states import Walks
 from mmm.attribution.measure import Floats, Integers, Measured, per_conversion
-from mmm.attribution.uncertainty import BLOCK, Influence, touches_of
+from mmm.attribution.uncertainty import BLOCK, Influence
 from mmm.journeys import Journeys
+from mmm.journeys.columnar import touches_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,15 +207,17 @@ def chain_influence(
             tables.append(moved())
         table = tables[0]
         visits, begin = touches_of(walks.start, rows)
-        bounds = np.append(begin, len(visits))
+        bounds = np.append(begin, len(visits)).astype(np.int32)
         taken = csr_array(
             (np.ones(len(visits)), walks.step[visits], bounds),
             shape=(len(rows), len(table.steps)),
         )
-        null = taken @ table.steps
+        null: Floats = np.asarray(taken @ table.steps)
         null += table.first[first[rows]]
-        won = null.copy()
         paid = np.flatnonzero(each[rows])
+        if not len(paid):
+            return null, null
+        won = null.copy()
         won[paid] += each[rows[paid], None] * table.last[last[rows[paid]]]
         return null, won
 

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array, diags_array, eye_array
-from scipy.sparse.csgraph import breadth_first_order
-from scipy.sparse.linalg import splu
 
 from mmm.attribution.measure import Floats, Integers
 from mmm.errors import ConfigError
@@ -274,6 +272,8 @@ def solve_columns(
 
 
 def _by_factors(moves: csr_array, factor: Floats, gain: Floats) -> Floats:
+    from scipy.sparse.linalg import splu
+
     solution = np.zeros_like(gain)
     for column in range(gain.shape[1]):
         scaled = diags_array(factor[:, column]) @ moves
@@ -288,6 +288,8 @@ def _reaching(moves: csr_array, gain: Floats) -> Integers:
 
     Rerouted journeys may have no way left but a circle, where I - Q is singular.
     """
+    from scipy.sparse.csgraph import breadth_first_order
+
     n_states = len(gain)
     final = np.flatnonzero(gain > 0)
     ways = moves.tocoo()

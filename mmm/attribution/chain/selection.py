@@ -191,8 +191,9 @@ def count_steps(journeys: Journeys, order: int, won: Floats, null: Floats) -> St
     [[0.0, 1.0, 3.0], [1.0, 1.0, 3.0], [1.0, 2.0, 1.0], [1.0, 3.0, 2.0]]
     """
     n_channels = len(journeys.channels)
-    codes, position = context_codes(journeys, order)
-    before = np.where(position > 0, np.append(0, codes[:-1])[: len(codes)], 0)
+    codes = context_codes(journeys, order).astype(np.int64)
+    before = np.append(0, codes[:-1])[: len(codes)]
+    before[journeys.start[:-1]] = 0
     end = codes[journeys.start[1:] - 1]
     outcomes = n_channels + 3
     keys = np.concatenate(

@@ -9,9 +9,13 @@ from mmm.attribution.measure import Integers
 from mmm.errors import ConfigError
 from mmm.journeys import Journeys
 
+Codes = npt.NDArray[np.signedinteger]
+
 ORDERS = range(1, 7)
 # Codes below this are ranked by a table of that size instead of a sort.
 LOOKUP = 2**24
+# Codes looked up at once: NumPy makes 64-bit positions of them, which then stay in the cache.
+SLICE = 2**17
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +32,9 @@ class Walks:
         Channel codes, oldest first; -1 before the first touch of a short journey.
     start : ndarray of int64, shape (n_journeys + 1,)
         Journey ``j`` owns visits ``start[j]`` to ``start[j + 1] - 1``, at least one.
-    state : ndarray of int64, shape (n_visits,)
+    state : ndarray of int, shape (n_visits,)
         State of each visit.
-    step : ndarray of int64, shape (n_visits,)
+    step : ndarray of int, shape (n_visits,)
         Step that each visit takes; the last one of a journey is an end.
     source, target : ndarray of int64, shape (n_steps,)
         Where a step leaves from and arrives; target -1 where it ends the journey.
@@ -38,18 +42,18 @@ class Walks:
 
     states: Integers
     start: Integers
-    state: Integers
-    step: Integers
+    state: Codes
+    step: Codes
     source: Integers
     target: Integers
 
     @property
-    def first(self) -> Integers:
+    def first(self) -> Codes:
         """State in which each journey begins, shape (n_journeys,)."""
         return self.state[self.start[:-1]]
 
     @property
-    def last(self) -> Integers:
+    def last(self) -> Codes:
         """State in which each journey ends, shape (n_journeys,)."""
         return self.state[self.start[1:] - 1]
 
@@ -103,38 +107,42 @@ def walk(journeys: Journeys, order: int) -> Walks:
     ([1, 2, 3, 0], [0, 3, 4])
     """
     base = len(journeys.channels) + 1
-    codes, position = context_codes(journeys, order)
-    lengths = journeys.lengths
-    visited = position >= order - 1
-    visited[journeys.start[1:] - 1] = True
-    journey = np.repeat(np.arange(len(journeys)), lengths)[visited]
-    codes = codes[visited]
-    opens = np.append(True, journey[1:] != journey[:-1])[: len(journey)]
+    codes = context_codes(journeys, order)
+    ends = journeys.start[1:] - 1
+    opens = np.zeros(len(codes), dtype=bool)
+    if order == 1:
+        opens[journeys.start[:-1]] = True
+    else:
+        visited = codes >= base ** (order - 1)
+        visited[ends] = True
+        opens[ends - np.maximum(journeys.lengths - order, 0)] = True
+        codes, opens = codes[visited], opens[visited]
     moved = opens.copy()
     moved[1:] |= codes[1:] != codes[:-1]
-    codes, opens = codes[moved], opens[moved]
+    codes = codes[moved]
+    start = np.append(np.flatnonzero(opens[moved]), len(codes)).astype(np.int64)
     values, state = ranked(codes, base**order)
-    start = np.append(np.flatnonzero(opens), len(codes)).astype(np.int64)
-    following = np.append(codes[1:] % base, 0)
-    following[start[1:] - 1] = 0
-    keys, step = ranked(state * base + following, len(values) * base)
-    target = np.full(len(keys), -1, dtype=np.int64)
-    goes_on = np.flatnonzero(following)
-    target[step[goes_on]] = state[goes_on + 1]
+    keys = state.astype(_narrow(len(values) * base)) * base
+    # The latest touch of the visit that follows; division is faster than the remainder.
+    keys[:-1] += codes[1:] if order == 1 else codes[1:] - codes[1:] // base * base
+    keys[start[1:] - 1] = state[start[1:] - 1] * base
+    taken, step = ranked(keys, len(values) * base)
+    source, following = taken // base, taken % base
+    target = np.searchsorted(values, (values[source] * base + following) % base**order)
     powers = base ** np.arange(order - 1, -1, -1, dtype=np.int64)
     states = values[:, None] // powers % base - 1
-    return Walks(states, start, state, step, keys // base, target)
+    return Walks(states, start, state, step, source, np.where(following > 0, target, -1))
 
 
-def context_codes(journeys: Journeys, order: int) -> tuple[Integers, Integers]:
-    """Give a number to the last `order` touches up to each touch, and its place in its journey.
+def context_codes(journeys: Journeys, order: int) -> Codes:
+    """Give a number to the last `order` touches up to each touch.
 
     Digits of base n_channels + 1, the latest touch last, 0 before the first touch: the remainder
     by a power of the base is the shorter context.
 
     Returns
     -------
-    codes, position : ndarray of int64, shape (n_touches,)
+    ndarray of int, shape (n_touches,)
 
     Raises
     ------
@@ -143,9 +151,8 @@ def context_codes(journeys: Journeys, order: int) -> tuple[Integers, Integers]:
 
     Examples
     --------
-    >>> codes, position = context_codes(Journeys.from_paths(["a > b > a"]), 2)
-    >>> codes.tolist(), position.tolist()
-    ([1, 5, 7], [0, 1, 2])
+    >>> context_codes(Journeys.from_paths(["a > b > a"]), 2).tolist()
+    [1, 5, 7]
     """
     base = len(journeys.channels) + 1
     if base ** (order + 1) >= 2**62:
@@ -153,27 +160,33 @@ def context_codes(journeys: Journeys, order: int) -> tuple[Integers, Integers]:
             f"{base - 1} channels are too many for order {order}: their sequences cannot be "
             "numbered. Use a lower order, or group channels."
         )
-    digit = journeys.touch.astype(np.int64) + 1
-    position = np.arange(len(digit)) - np.repeat(journeys.start[:-1], journeys.lengths)
-    codes = digit.copy()
-    for back in range(1, min(order, len(digit))):
-        codes[back:] += base**back * np.where(position[back:] >= back, digit[:-back], 0)
-    return codes, position
+    digit = journeys.touch.astype(_narrow(base**order)) + 1
+    codes = digit
+    for _ in range(1, order):
+        before = np.zeros_like(codes)
+        before[1:] = codes[:-1]
+        before[journeys.start[:-1]] = 0
+        codes = before * base + digit
+    return codes
 
 
-def ranked(codes: Integers, space: int) -> tuple[Integers, npt.NDArray[np.int64]]:
+def _narrow(space: int) -> type[np.signedinteger]:
+    return np.int32 if space <= 2**31 else np.int64
+
+
+def ranked(codes: Codes, space: int) -> tuple[Integers, Codes]:
     """Return the distinct codes in order, and the rank of each code among them.
 
     Parameters
     ----------
-    codes : ndarray of int64, shape (n,)
+    codes : ndarray of int, shape (n,)
         From 0 to space - 1.
     space : int
 
     Returns
     -------
     values : ndarray of int64, shape (n_values,)
-    rank : ndarray of int64, shape (n,)
+    rank : ndarray of int, shape (n,)
 
     Examples
     --------
@@ -183,10 +196,15 @@ def ranked(codes: Integers, space: int) -> tuple[Integers, npt.NDArray[np.int64]
     """
     if space > LOOKUP:
         values, rank = np.unique(codes, return_inverse=True)
-        return values, rank.astype(np.int64, copy=False)
+        return values.astype(np.int64, copy=False), rank
+    parts = [slice(i, i + SLICE) for i in range(0, len(codes), SLICE)]
     present = np.zeros(space, dtype=bool)
-    present[codes] = True
-    values = np.flatnonzero(present)
-    table = np.zeros(space, dtype=np.int64)
-    table[values] = np.arange(len(values))
-    return values, table[codes]
+    for part in parts:
+        present[codes[part]] = True
+    found = np.flatnonzero(present).astype(np.int64, copy=False)
+    table = np.zeros(space, dtype=np.int32)
+    table[found] = np.arange(len(found))
+    narrow = np.empty(len(codes), dtype=np.int32)
+    for part in parts:
+        narrow[part] = table[codes[part]]
+    return found, narrow
