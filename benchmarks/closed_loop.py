@@ -39,7 +39,7 @@ from mmm.mix import (
     tau_from_tests,
 )
 from mmm.mix.pilots.knowing import value_of_test
-from mmm.signal import ExperimentLog, reasons_why, triangulate
+from mmm.signal import ExperimentLog
 from mmm.simulate.quarters import QUARTER, Play, Trial, begin, best_next, draw_firm
 
 MOST = 0.5
@@ -47,6 +47,7 @@ YEAR_DAYS = 365
 JOURNEYS = {"by": "person", "lookback_days": 90}
 # Chains and draws that tell means, a quarter or so of the default's time; r-hat reaches 1.03.
 QUICK = Sampling(n_warmup=100, n_draws=150, n_starts=2, max_rounds=1)
+CAUTION = 2  # times its cost that a pilot has to be worth beyond its cost
 CHANGE = 0.8  # of a channel's spend, down in half of the regions and up in the others
 
 
@@ -60,6 +61,12 @@ class Desk:
     log: ExperimentLog | None = None
     trials: list = field(default_factory=list)
     said: list = field(default_factory=list)
+    acted_on: int | None = None  # tests known when the budget was last moved
+
+    @property
+    def first(self):
+        """Weekly spend before the first quarter."""
+        return self.play.firm.today
 
     @property
     def channels(self):
@@ -148,7 +155,8 @@ def attribution(desk):
     paid, now = float(told["share"].sum()), desk.now
     share, lower, upper = (told[name].to_numpy() / paid for name in ("share", "lower", "upper"))
     spent = now / now.sum()
-    goal = np.clip(share / spent, 1 - MOST, 1 + MOST) * now - now
+    ratio = np.divide(share, spent, out=np.ones_like(share), where=spent > 0)
+    goal = np.clip(ratio, 1 - MOST, 1 + MOST) * now - now
     up = np.where((lower > spent) & ~flagged, np.maximum(goal, 0), 0.0)
     down = np.where(upper < spent, np.maximum(-goal, 0), 0.0)
     moved = min(up.sum(), down.sum())
@@ -160,49 +168,73 @@ def attribution(desk):
 def mix(desk):
     """Fit the mix, and follow the plan as advised: all the way, half of it, or not at all."""
     now = dict(zip(desk.channels, map(float, desk.now), strict=True))
-    bounds = {name: ((1 - MOST) * x, (1 + MOST) * x) for name, x in now.items()}
-    plan = optimize_budget(desk.mix(), "current", bounds, now)
+    plan = optimize_budget(desk.mix(), "current", room(desk), now)
+    return follow(desk, plan), None
+
+
+def room(desk, kept=()):
+    """Return the bounds of each channel: half off what it was at first, and off what it is.
+
+    `kept` names channels that are not to have more than they have.
+    """
+    least = (1 - MOST) * np.maximum(desk.first, desk.now)
+    most = (1 + MOST) * np.minimum(desk.first, desk.now)
+    least, most = np.minimum(least, desk.now), np.maximum(most, desk.now)
+    most = np.where(np.isin(desk.channels, list(kept)), desk.now, most)
+    return dict(zip(desk.channels, zip(least.tolist(), most.tolist(), strict=True), strict=True))
+
+
+def follow(desk, plan, n_tests=0):
+    """Do what the plan advises, once.
+
+    After that, a step wants something new: a test that was read since, or a plan that is surely
+    better than what is done now.
+    """
     desk.said.append(plan.advice)
-    return plan.recommended, None
+    if desk.acted_on is not None and n_tests <= desk.acted_on and plan.advice != "move":
+        return desk.now
+    if not np.allclose(plan.recommended, desk.now):
+        desk.acted_on = n_tests
+    return plan.recommended
 
 
 def joined(desk):
     """Follow the mix with what pilots showed and what attribution makes doubtful; test on.
 
-    Pilots of quarters before enter the fit, and the hidden bias of a tested channel is no larger
-    than the error of its tests. Where triangulation finds more credit than the mix, and attribution
-    suspects captured demand, a channel that was not tested is raised by half a step at most. Then
-    the channel whose test is worth most is tested, if that is worth more than it costs.
+    Pilots of quarters before enter the fit, and the hidden bias of a tested channel is that of its
+    test. A channel of which attribution suspects that it harvests demand that others made gets no
+    more than it has, until a test shows that it returns what the budget asks. Then the channel
+    whose test is worth most is tested, if that is well worth its cost.
     """
     read_last(desk)
     tests = desk.log.tests()
     model = desk.mix(tests)
-    journeys = desk.journeys()
-    hints = reasons_why(journeys, desk.play.table(), lookback_days=JOURNEYS["lookback_days"])
-    known = desk.log.to_frame()
-    told = triangulate(
-        markov(journeys).to_frame(),
-        model.contributions(),
-        known[known["state"] == "read"],
-        hints=hints,
-    ).table.set_index("channel")
-    now = dict(zip(desk.channels, map(float, desk.now), strict=True))
-    bounds = {}
-    for name, x in now.items():
-        doubt = told.loc[name, "reason"] == "demand_capture"
-        tested = told.loc[name, "grade"] == "experiment"
-        step = MOST / 2 if doubt and not tested else MOST
-        bounds[name] = ((1 - MOST) * x, (1 + step) * x)
-    tau = dict.fromkeys(now, tau_from_tests(model, ()))
-    for test in tests:
-        tau[test.channel] = min(tau[test.channel], test.roas_error)
-    plan = optimize_budget(model, "current", bounds, now, tau=tau)
-    desk.said.append(plan.advice)
-    return plan.recommended, choose_trial(desk, model, plan, tau)
+    flags = evidence(desk.journeys()).to_frame().set_index("channel")["captures"]
+    suspected = {name for name in desk.channels if flags.get(name, False)}
+    tau = dict.fromkeys(desk.channels, tau_from_tests(model, ()))
+    tau |= {test.channel: test.roas_error for test in tests}
+
+    def planned(kept):
+        now = dict(zip(desk.channels, map(float, desk.now), strict=True))
+        return optimize_budget(model, "current", room(desk, kept), now, tau=tau)
+
+    plan = planned(suspected)
+    cleared = {test.channel for test in tests if test.roas > 1 + plan.multiplier}
+    if cleared & suspected:
+        plan = planned(suspected - cleared)
+    spend = follow(desk, plan, len(tests))
+    open_to = suspected - {test.channel for test in tests}
+    freed = {name: planned(suspected - cleared - {name}) for name in open_to}
+    gains = {name: one.expected_gain - plan.expected_gain for name, one in freed.items()}
+    return spend, choose_trial(desk, model, plan, spend, tau, gains)
 
 
-def choose_trial(desk, model, plan, tau):
-    """Return the pilot worth most over the quarters that are left, if it is worth its cost."""
+def choose_trial(desk, model, plan, spend, tau, gains):
+    """Return the pilot worth most over the quarters that are left, if it is well worth its cost.
+
+    Of a suspected channel that is half of what freeing it would gain (`gains`, a week), since
+    budgets go half the way; of another what is lost by deciding without it.
+    """
     left = desk.quarters_left - 1
     if left < 1:
         return None
@@ -210,13 +242,14 @@ def choose_trial(desk, model, plan, tau):
     pilots = rank_pilots(
         model, plan, delta=1.0, modes=("holdout",), horizon=QUARTER * left, terms=terms
     )
-    spend = plan.recommended
     ends = np.stack([spend, (1 - CHANGE) * spend, (1 + CHANGE) * spend])
     even, low, high = steady_response(model, ends).mean(axis=0)
     cost = dict(zip(desk.channels, QUARTER * (even - (low + high) / 2), strict=True))
-    net = {pilot.channel: worth(pilot) - cost[pilot.channel] for pilot in pilots}
+    known = {pilot.channel: worth(pilot) for pilot in pilots}
+    known |= {name: 0.5 * gain * QUARTER * left for name, gain in gains.items() if name in known}
+    net = {name: value - cost[name] for name, value in known.items()}
     best = max(net, key=net.get, default=None)
-    if best is None or net[best] <= 0:
+    if best is None or net[best] <= CAUTION * cost[best]:
         return None
     number = len(desk.trials)
     trial = Trial(desk.channels.index(best), CHANGE, number % 2)

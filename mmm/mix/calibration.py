@@ -1,15 +1,15 @@
 """What tests measured, put into the scales of the fit and held against what the fit says."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from mmm.errors import ConfigError, quoted
 from mmm.mix.fitted import Fitted
+from mmm.mix.inference.joint import CompanyTest, Positions
 from mmm.mix.inference.lifts import LiftTerm, predicted_lifts
 from mmm.mix.inference.media import lagged, respond
 from mmm.mix.inference.problem import Scaled
@@ -40,6 +40,8 @@ class LiftTest:
     part : float, default 1
         Part of the market, by its usual spend on the channel, in which spend was changed. A test
         in regions with a fifth of the market changes spend five times as much there.
+    panel : str, optional
+        The panel that it was made in, of a model with panels; all together without.
 
     Examples
     --------
@@ -54,6 +56,7 @@ class LiftTest:
     lift: float
     standard_error: float
     part: float = 1.0
+    panel: str | None = None
 
     def __post_init__(self) -> None:
         numbers = (self.spend_change, self.lift, self.standard_error, self.part)
@@ -114,16 +117,73 @@ def place_tests(
     """
     terms = []
     for test in tests:
-        if test.channel not in channels:
-            raise ConfigError(
-                f"a test names {test.channel!r}; the channels with spend are "
-                f"{quoted(channels, 20)}. Correct the name, or leave the test out."
-            )
+        _check_channel(test, channels)
         channel = list(channels).index(test.channel)
         window = _window(test, clock)
         money = _with_and_without(test, spend[channel], window)
         terms.append(_term(test, scaled, channel, window, [spend[channel], *money]))
     return tuple(terms)
+
+
+def _check_channel(test: LiftTest, channels: Sequence[str]) -> None:
+    if test.channel not in channels:
+        raise ConfigError(
+            f"a test names {test.channel!r}; the channels with spend are {quoted(channels, 20)}. "
+            "Correct the name, or leave the test out."
+        )
+
+
+def place_together(tests: Sequence[LiftTest], panels: Sequence[Fitted]) -> tuple[CompanyTest, ...]:
+    """Put tests of all panels together into their scales and periods.
+
+    The change of spend is split over panels as their spend in the periods of the test is; as that
+    of all fitted periods where there is none.
+
+    Parameters
+    ----------
+    tests : sequence of LiftTest
+        Those that name a panel are left out.
+    panels : sequence of Fitted
+        Read and scaled; the posterior is not needed.
+
+    Returns
+    -------
+    tuple of CompanyTest
+
+    Raises
+    ------
+    ConfigError
+        As `place_tests`.
+    """
+    placed = []
+    for test in tests:
+        if test.panel is not None:
+            continue
+        spent = [name for one in panels for name in _spent(one)]
+        _check_channel(test, list(dict.fromkeys(spent)))
+        share = _share_of_change(test, panels)
+        terms, units = {}, {}
+        for i in np.flatnonzero(share).tolist():
+            one, names = panels[i], _spent(panels[i])
+            own = replace(test, spend_change=float(share[i]) * test.spend_change)
+            spend = one.spend_[one.active_]
+            terms[i] = place_tests([own], one.scaled_, spend, names, one.clock_)[0]
+            units[i] = one.scaled_.outcome_scale
+        placed.append(CompanyTest(terms, units, test.lift, test.standard_error))
+    return tuple(placed)
+
+
+def _spent(model: Fitted) -> list[str]:
+    return [name for name, on in zip(model.channels_, model.active_, strict=True) if on]
+
+
+def _share_of_change(test: LiftTest, panels: Sequence[Fitted]) -> Floats:
+    rows = [panel.spend_[panel.channels_.index(test.channel)] for panel in panels]
+    inside = np.array(
+        [row[_window(test, panel.clock_)].sum() for row, panel in zip(rows, panels, strict=True)]
+    )
+    spent = inside if inside.sum() > 0 else np.array([row.sum() for row in rows])
+    return np.asarray(spent / spent.sum())
 
 
 def _window(test: LiftTest, clock: Clock) -> slice:
@@ -188,7 +248,7 @@ def _term(
 
 
 class Tested(Fitted, Protocol):
-    """A model fitted with tests."""
+    """A model fitted with tests, itself or as the panels `panels_`."""
 
     tests: Sequence[LiftTest] | None
 
@@ -208,7 +268,8 @@ def check_tests(model: Tested) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a test: channel, start, end, lift and standard_error as given; fitted, with
+        One row a test: panel, of a model with panels, missing where all together were tested;
+        channel, start, end, lift and standard_error as given; fitted, with
         fitted_error, from the posterior, in units of the outcome; z, of the test against all else;
         agrees, where z is within 2.
 
@@ -225,16 +286,17 @@ def check_tests(model: Tested) -> pd.DataFrame:
     >>> check_tests(model)["agrees"].tolist()
     [True]
     """
-    tests, terms = list(model.tests or ()), model.scaled_.problem.lifts
-    lifts = model.scaled_.outcome_scale * _posterior_lifts(model, terms)
+    tests, lifts = _fitted_lifts(model)
     lift = np.array([test.lift for test in tests])
     error = np.array([test.standard_error for test in tests])
     fitted, variance = lifts.mean(axis=0), lifts.var(axis=0)
     # The floor keeps a test that decides alone from being judged by Monte Carlo error.
     z = (lift - fitted) / np.sqrt(np.maximum(error**2 - variance, 0.05 * error**2))
     names = {name: [getattr(test, name) for test in tests] for name in ("channel", "start", "end")}
+    where = {"panel": pd.Series([test.panel for test in tests], dtype="str")}
     return pd.DataFrame(
         {
+            **(where if getattr(model, "panels_", None) else {}),
             **{name: pd.Series(values, dtype="str") for name, values in names.items()},
             "lift": lift,
             "standard_error": error,
@@ -246,8 +308,44 @@ def check_tests(model: Tested) -> pd.DataFrame:
     )
 
 
-def _posterior_lifts(model: Tested, terms: Sequence[LiftTerm]) -> npt.NDArray[np.float64]:
-    media, z = model.scaled_.problem.media, model.posterior_.z
+def _fitted_lifts(model: Tested) -> tuple[list[LiftTest], Floats]:
+    """Return the tests, those of panels first, and what each draw expects, (n_draws, n_tests)."""
+    panels = getattr(model, "panels_", None)
+    if not panels:
+        lifts = _posterior_lifts(model, model.scaled_.problem.lifts)
+        return list(model.tests or ()), model.scaled_.outcome_scale * lifts
+    parts = [_fitted_lifts(panel) for panel in panels.values()]
+    together = [test for test in model.tests or () if test.panel is None]
+    lifts = company_lifts(place_together(together, list(panels.values())), list(panels.values()))
+    tests = [test for own, _ in parts for test in own] + together
+    return tests, np.hstack([*(found for _, found in parts), lifts])
+
+
+def company_lifts(
+    tests: Sequence[CompanyTest], panels: Sequence[Fitted], rows: slice | Positions = slice(None)
+) -> Floats:
+    """Return the lift of tests of all panels together, shape (n_draws, n_tests).
+
+    Parameters
+    ----------
+    tests : sequence of CompanyTest
+    panels : sequence of Fitted
+    rows : slice or array
+        Draws.
+    """
+    lifts = np.zeros((len(panels[0].posterior_.z[rows]), len(tests)))
+    for i, panel in enumerate(panels):
+        own = [k for k, test in enumerate(tests) if i in test.terms]
+        terms = [tests[k].terms[i] for k in own]
+        found = _posterior_lifts(panel, terms, rows)
+        lifts[:, own] += panel.scaled_.outcome_scale * found
+    return lifts
+
+
+def _posterior_lifts(
+    model: Fitted, terms: Sequence[LiftTerm], rows: slice | Positions = slice(None)
+) -> Floats:
+    media, z = model.scaled_.problem.media, model.posterior_.z[rows]
     blocks = np.array_split(z, range(_BLOCK, len(z), _BLOCK))
     return np.concatenate([predicted_lifts(media, terms, respond(media, z)) for z in blocks])
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from mmm.mix.budget.limits import NOT_RAISED
 from mmm.mix.budget.plan import BudgetPlan
 from mmm.mix.effects.contributions import MEDIA
 from mmm.wording import Finding
@@ -157,10 +158,13 @@ def _whole_plan(plan: BudgetPlan, common: dict[str, Any]) -> Finding:
 def _verdicts(plan: BudgetPlan, common: dict[str, Any]) -> list[Finding]:
     still = _STILL * float(plan.current.sum())
     advised = plan.recommended
+    rules = plan.binding or ("",) * len(plan.channels)
     return [
         Finding(
             _idle_key(advised[i])
             if plan.current[i] == 0
+            else "mix.suspected"
+            if rule == NOT_RAISED
             else _verdict_key(
                 verdict, plan.advice in _MOVES, abs(advised[i] - plan.current[i]) > still
             ),
@@ -174,7 +178,9 @@ def _verdicts(plan: BudgetPlan, common: dict[str, Any]) -> list[Finding]:
                 "upper": float(plan.marginal_romi_upper[i]),
             },
         )
-        for i, (channel, verdict) in enumerate(zip(plan.channels, plan.verdict, strict=True))
+        for i, (channel, verdict, rule) in enumerate(
+            zip(plan.channels, plan.verdict, rules, strict=True)
+        )
     ]
 
 

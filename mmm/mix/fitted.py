@@ -43,6 +43,17 @@ def panels_of(model: Fitted) -> tuple[Fitted, ...]:
     return tuple(getattr(model, "panels_", {}).values()) or (model,)
 
 
+def check_fitted(model: object) -> None:
+    """Raise where neither a model nor its panels are fitted.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if not (hasattr(model, "posterior_") or getattr(model, "panels_", None)):
+        raise ConfigError("The model is not fitted; call fit first.")
+
+
 def check_one(model: object) -> None:
     """Raise where a model is not fitted, or has panels, of which each has its own answer.
 
@@ -56,5 +67,4 @@ def check_one(model: object) -> None:
             f"The model has the panels {quoted(panels)}; ask each of them, such as "
             f"model.panels_[{next(iter(panels))!r}]."
         )
-    if not hasattr(model, "posterior_"):
-        raise ConfigError("The model is not fitted; call fit first.")
+    check_fitted(model)

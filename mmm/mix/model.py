@@ -16,20 +16,19 @@ from mmm.errors import (
     ConfigError,
     ConvergenceError,
     DataWarning,
-    SourceError,
     check_level,
-    quoted,
 )
 from mmm.mix.calibration import LiftTest, place_tests
+from mmm.mix.company import add_up
+from mmm.mix.effects.statements import stated_conflicts
 from mmm.mix.families import Adstock, HillSaturation, PeakedAdstock, Saturation
-from mmm.mix.fitted import check_one
 from mmm.mix.inference.counts import hint
 from mmm.mix.inference.design import Baseline, Recipe, build_design, learn_recipe
 from mmm.mix.inference.diagnostics import Diagnostics, likely_cause
 from mmm.mix.inference.draws import draw_outcome, expect
 from mmm.mix.inference.problem import Scaled, set_up
 from mmm.mix.inference.sampler import Sampling
-from mmm.mix.panel import by_panel, sample_together, set_up_panels
+from mmm.mix.panel import by_panel, sample_together, set_up_panels, tests_together
 from mmm.mix.priors import Priors
 from mmm.mix.table.adequacy import check_size, spend_warnings
 from mmm.mix.table.inputs import (
@@ -90,7 +89,8 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     tests : sequence of LiftTest, optional
         What tests of channels measured, in periods of the table. They add to its weeks, and must
         not be read from them: a change of spend in the whole market is in the table already, a
-        comparison of regions or accounts is not.
+        comparison of regions or accounts is not. With panels a test is of the one that it names,
+        or of all together.
     seed : int
 
     Attributes
@@ -100,7 +100,8 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     posterior_ : Posterior
         Of the channels with spend, `active_`; without panels.
     panels_ : dict of str to MixModel
-        Each panel as a fitted model. `contributions` adds them up; ask curves of each.
+        Each panel as a fitted model. Contributions, curves and budgets of this one are those of
+        all together; fit and baseline are asked of each.
     n_features_in_, feature_names_in_
         As scikit-learn has them, without the date.
 
@@ -191,18 +192,20 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             self.__dict__.pop("posterior_", None)
             models, notes = self._set_up_panels(X, y)
         found, said = sample_together(
-            models, self.likelihood, self.sampler or Sampling(), self.seed
+            models, self.likelihood, self.sampler or Sampling(), self.seed, tests_together(self)
         )
+        if self.panel is None:
+            said += stated_conflicts(self)
         self._judge(found, [*notes, *said], began)
         return self
 
     def _set_up_panels(self, X: Any, y: Any) -> tuple[list[Any], list[str]]:
-        if self.tests:
-            raise ConfigError("tests= cannot be given with panel= yet; leave one of them out.")
-        one = clone(self).set_params(panel=None)
-        self.panels_, notes = set_up_panels(X, y, str(self.panel), lambda: clone(one))
+        (self.priors or Priors()).refuse_panels()
+        one = clone(self).set_params(panel=None, tests=None)
+        self.panels_, notes = set_up_panels(X, y, self, lambda: clone(one))
         models: list[Any] = list(self.panels_.values())
         self.channels_: tuple[str, ...] = models[0].channels_
+        self.__dict__.update(add_up(self.panels_))
         return models, notes
 
     def _read_fit(self, X: Any, y: Any) -> tuple[Table, Floats]:
@@ -267,6 +270,7 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             outcome,
             design,
             self.recipe_,
+            names=names,
             adstocks=[_family(self.adstock, name, PeakedAdstock()) for name in names],
             saturations=[_family(self.saturation, name, HillSaturation()) for name in names],
             priors=self.priors or Priors(),
@@ -452,12 +456,10 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         ConfigError
             If a setting, such as a family of one's own, cannot be written without pickle.
         """
-        from mmm.mix.storage import ATTRIBUTES, write_fit
+        from mmm.mix.storage import taken_apart, write_fit
 
         check_is_fitted(self, "diagnostics_")
-        check_one(self)
-        state = {name: getattr(self, name) for name in ATTRIBUTES if hasattr(self, name)}
-        return write_fit(Path(path), self.get_params(deep=False), state)
+        return write_fit(Path(path), *taken_apart(self))
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -476,15 +478,9 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         SourceError
             If the folder is foreign, damaged or of a newer version; nothing in it is executed.
         """
-        from mmm.mix.storage import read_fit
+        from mmm.mix.storage import put_together, read_fit
 
-        settings, state = read_fit(Path(path))
-        unknown = sorted(set(settings) - set(cls().get_params(deep=False)))
-        if unknown:
-            raise SourceError(f"{path} has settings {quoted(unknown)} of another mmm. Fit again.")
-        model = cls(**settings)
-        for name, value in state.items():
-            setattr(model, name, value)
+        model: Self = put_together(cls, *read_fit(Path(path)))
         return model
 
 

@@ -1,14 +1,15 @@
 """Several panels, such as regions: told apart before the fit, sampled together, put together."""
 
 from collections.abc import Callable, Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mmm.errors import InputError, name_rows, quoted
-from mmm.mix.calibration import conflicting_tests
+from mmm.errors import ConfigError, InputError, name_rows, quoted
+from mmm.mix.calibration import LiftTest, conflicting_tests, place_together
 from mmm.mix.inference.diagnostics import Diagnostics, diagnose, prior_conflicts
 from mmm.mix.inference.joint import join_panels
 from mmm.mix.inference.sampler import Sampling
@@ -55,7 +56,7 @@ def split_panels(X: Any, panel: str) -> tuple[pd.DataFrame, Rows]:
 
 
 def set_up_panels(
-    X: Any, y: Any, panel: str, make: Callable[[], Any]
+    X: Any, y: Any, whole: Any, make: Callable[[], Any]
 ) -> tuple[dict[str, Any], list[str]]:
     """Make a model of each panel, with its problem scaled, and say what to know of the data.
 
@@ -63,7 +64,8 @@ def set_up_panels(
     ----------
     X, y
         As for `MixModel.fit`.
-    panel : str
+    whole : MixModel
+        Names the column of panels, and the tests.
     make : callable
         Returns a new model of one panel.
 
@@ -71,8 +73,12 @@ def set_up_panels(
     ------
     InputError
         As `MixModel.fit`, naming the panel.
+    ConfigError
+        If a test names a panel that there is none of.
     """
-    frame, rows = split_panels(X, panel)
+    frame, rows = split_panels(X, str(whole.panel))
+    tests: Sequence[LiftTest] = whole.tests or ()
+    _check_panels(tests, list(rows))
     outcome = np.asarray(y)
     if outcome.shape != (len(frame),):
         raise InputError(
@@ -82,12 +88,36 @@ def set_up_panels(
     notes: list[str] = []
     for name, at in rows.items():
         own = panels[name] = make()
+        own.tests = [test for test in tests if test.panel == name] or None
         try:
             found = own.set_up(frame.iloc[at], outcome[at])
         except InputError as error:
             raise InputError(f"In the panel {name!r}: {error}") from error
         notes += [f"In the panel {name!r}: {note}" for note in found]
     return panels, notes
+
+
+def tests_together(model: Any) -> list[LiftTest]:
+    """Return the tests of all panels together; none without panels, which tests may not name.
+
+    Raises
+    ------
+    ConfigError
+        If a model without panels has a test that names one.
+    """
+    if model.panel is None:
+        _check_panels(model.tests or (), [])
+        return []
+    return [test for test in model.tests or () if test.panel is None]
+
+
+def _check_panels(tests: Sequence[LiftTest], names: Sequence[str]) -> None:
+    strange = sorted({test.panel for test in tests if test.panel is not None} - set(names))
+    if strange:
+        raise ConfigError(
+            f"tests name the panel {quoted(strange)}; there are {quoted(names, 20) or 'none'}. "
+            "Correct the name, or leave panel= out where all panels were tested together."
+        )
 
 
 def by_panel(X: Any, panel: str, models: Mapping[str, Any], ask: Callable[..., Any]) -> Floats:
@@ -125,7 +155,11 @@ def by_panel(X: Any, panel: str, models: Mapping[str, Any], ask: Callable[..., A
 
 
 def sample_together(
-    models: Sequence[Any], likelihood: str, sampling: Sampling, seed: int
+    models: Sequence[Any],
+    likelihood: str,
+    sampling: Sampling,
+    seed: int,
+    tests: Sequence[LiftTest] = (),
 ) -> tuple[Diagnostics, list[str]]:
     """Sample the models of all panels in one, and give each its posterior.
 
@@ -135,6 +169,8 @@ def sample_together(
         Set up.
     likelihood, sampling, seed
         As for `mmm.mix.inference.sampling.sample_mix`.
+    tests : sequence of LiftTest
+        Of all panels together, as `tests_together` finds them.
 
     Returns
     -------
@@ -148,11 +184,13 @@ def sample_together(
         for model in models
     ]
     panels = [model.scaled_ for model in models]
-    joint = join_panels([scaled.problem for scaled in panels], names)
+    joint = join_panels([scaled.problem for scaled in panels], names, place_together(tests, models))
     draws, posteriors = sample_mix(panels, joint, likelihood, sampling, seed)
     notes: list[str] = []
     for model, posterior, channels in zip(models, posteriors, names, strict=True):
         model.posterior_ = posterior
         notes += prior_conflicts(model.scaled_.problem.media, posterior, channels)
         notes += conflicting_tests(model)
+    if tests:
+        notes += conflicting_tests(SimpleNamespace(tests=tests, panels_=dict(enumerate(models))))
     return diagnose(panels, draws, posteriors), list(dict.fromkeys(notes))

@@ -14,6 +14,7 @@ import numpy as np
 from mmm.errors import ConfigError, MmmError, SourceError, quoted
 from mmm.mix import families
 from mmm.mix.calibration import LiftTest
+from mmm.mix.inference.beliefs import Attributed, Own
 from mmm.mix.inference.counts import Counts
 from mmm.mix.inference.design import Baseline, Event, Recipe
 from mmm.mix.inference.diagnostics import Diagnostics
@@ -23,7 +24,7 @@ from mmm.mix.inference.media import Group, Media
 from mmm.mix.inference.posterior import Linear, Problem
 from mmm.mix.inference.problem import Scaled
 from mmm.mix.inference.sampler import Sampling
-from mmm.mix.priors import Priors
+from mmm.mix.priors import AttributionPrior, Priors
 from mmm.mix.table.inputs import Clock
 from mmm.tables.sealed import Arrays, Seal, pack_arrays, read_folder, unpack_arrays, write_folder
 
@@ -36,16 +37,18 @@ SEAL = Seal(
     limit=1_000_000_000,
 )
 ARRAYS = "arrays.npz"
-ATTRIBUTES = (
-    "channels_", "controls_", "clock_", "spend_", "outcome_", "active_", "recipe_", "design_",
-    "scaled_", "posterior_", "diagnostics_", "n_features_in_", "feature_names_in_", "_columns",
+_PANELS = "panels_"
+_ALWAYS = ("channels_", "clock_", "spend_", "outcome_", "active_", "diagnostics_")
+_SINGLE = (
+    "controls_", "recipe_", "design_", "scaled_", "posterior_", "n_features_in_", "_columns",
 )  # fmt: skip
+ATTRIBUTES = (*_ALWAYS, *_SINGLE, "feature_names_in_", _PANELS)
 _KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
-        Baseline, Clock, Counts, Diagnostics, Event, Group, LiftTerm, LiftTest, Linear, Media,
-        Posterior, Priors, Problem, Recipe, Sampling, Scaled, families.Parameter,
-        families.NoAdstock, families.GeometricAdstock, families.PeakedAdstock,
+        Attributed, AttributionPrior, Baseline, Clock, Counts, Diagnostics, Event, Group, LiftTerm,
+        LiftTest, Linear, Media, Own, Posterior, Priors, Problem, Recipe, Sampling, Scaled,
+        families.Parameter, families.NoAdstock, families.GeometricAdstock, families.PeakedAdstock,
         families.DelayedAdstock, families.WeibullAdstock, families.NoSaturation,
         families.HillSaturation, families.MichaelisMentenSaturation, families.LogisticSaturation,
         families.ExponentialSaturation, families.RootSaturation,
@@ -116,14 +119,68 @@ def read_fit(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         raise SourceError(f"The model in {folder} is damaged ({error}). {SEAL.cure}") from error
     except Exception as error:  # whatever a damaged file makes a reader stumble over
         raise SourceError(f"The model in {folder} is damaged ({error!r}). {SEAL.cure}") from error
-    strange = set(state) - set(ATTRIBUTES)
-    absent = set(ATTRIBUTES) - {"feature_names_in_"} - set(state)
-    if strange or absent:
+    _check_state(state, folder)
+    return settings, state
+
+
+def _check_state(state: Mapping[str, Any], folder: Path) -> None:
+    needed = {*_ALWAYS, *((_PANELS,) if _PANELS in state else _SINGLE)}
+    odd = (set(state) - set(ATTRIBUTES)) | (needed - set(state))
+    if odd:
         raise SourceError(
-            f"The model in {folder} is damaged: {quoted(sorted(strange | absent))} should not be "
+            f"The model in {folder} is damaged: {quoted(sorted(odd))} should not be "
             f"there, or is missing. {SEAL.cure}"
         )
-    return settings, state
+    for _, of_panel in state.get(_PANELS, {}).values():
+        _check_state(of_panel, folder)
+
+
+def taken_apart(model: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the settings and the state of a fitted model, as `write_fit` takes them.
+
+    Parameters
+    ----------
+    model : MixModel
+        With panels, the state of each is in that of the whole.
+
+    Returns
+    -------
+    settings, state : dict
+    """
+    state = {name: getattr(model, name) for name in ATTRIBUTES if hasattr(model, name)}
+    if _PANELS in state:
+        state[_PANELS] = {name: taken_apart(one) for name, one in state[_PANELS].items()}
+    return model.get_params(deep=False), state
+
+
+def put_together(kind: Any, settings: Mapping[str, Any], state: Mapping[str, Any]) -> Any:
+    """Make a model of what `read_fit` returned.
+
+    Parameters
+    ----------
+    kind : type
+        MixModel.
+    settings, state : mapping
+
+    Returns
+    -------
+    MixModel
+
+    Raises
+    ------
+    SourceError
+        If the settings are those of another version.
+    """
+    unknown = sorted(set(settings) - set(kind().get_params(deep=False)))
+    if unknown:
+        raise SourceError(f"The model has settings {quoted(unknown)} of another mmm. Fit again.")
+    model = kind(**settings)
+    for name, value in state.items():
+        setattr(model, name, value)
+    if _PANELS in state:
+        panels = {name: put_together(kind, *parts) for name, parts in state[_PANELS].items()}
+        setattr(model, _PANELS, panels)
+    return model
 
 
 def _plain(value: Any, arrays: Arrays) -> Any:

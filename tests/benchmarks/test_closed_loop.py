@@ -1,5 +1,6 @@
 import importlib.util
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -80,6 +81,37 @@ def test_the_summary_counts_gains_and_losses(loop):
     assert told.loc["a", ["loses", "worst", "n"]].tolist() == [0.5, pytest.approx(-5.0), 2]
     assert told.loc["nothing", ["gain", "loses"]].tolist() == [0.0, 0.0]
     assert loop.paired(rows, "a", "nothing")[0] == pytest.approx(2.5)
+
+
+def test_a_second_step_wants_a_test_or_a_plan_that_is_surely_better(loop):
+    desk = loop.Desk(begin(draw_firm(1, n_quarters=3)), None)
+    moved = desk.now * (1 + 0.1 * np.resize([1, -1], desk.now.size))
+
+    def followed(advice, n_tests=0):
+        return (
+            loop.follow(desk, SimpleNamespace(advice=advice, recommended=moved), n_tests) is moved
+        )
+
+    assert followed("move half, then test")
+    assert not followed("move half, then test")
+    assert followed("move")
+    assert followed("move half, then test", n_tests=1)
+    assert not followed("move half, then test", n_tests=1)
+
+
+def test_no_channel_leaves_half_of_where_it_began(loop):
+    play = begin(draw_firm(1, n_quarters=3))
+    first = play.now
+    step = 0.4 * min(first[0], first[1])
+    change = np.zeros(first.size)
+    change[:2] = step, -step
+    desk = loop.Desk(play.after(first + change), None)
+    low, high = np.array(list(loop.room(desk, [desk.channels[0]]).values())).T
+    assert (low >= 0.5 * first * (1 - 1e-9)).all()
+    assert (low <= desk.now).all()
+    assert high[0] == desk.now[0]
+    assert (high[1:] <= 1.5 * first[1:] * (1 + 1e-9)).all()
+    assert high[1] == pytest.approx(1.5 * desk.now[1])
 
 
 @pytest.mark.slow

@@ -8,7 +8,16 @@ import pandas as pd
 import pytest
 
 from mmm.errors import ConfigError, DataWarning, InputError
-from mmm.mix import MixModel, decompose, effect_evidence, holdout, optimize_budget
+from mmm.mix import (
+    MixModel,
+    Scenario,
+    compare_scenarios,
+    decompose,
+    effect_evidence,
+    efficient_frontier,
+    holdout,
+    optimize_budget,
+)
 from mmm.mix.inference.sampler import Sampling
 
 CHANNELS = ["search", "fairs"]
@@ -78,13 +87,41 @@ def test_what_else_is_asked_of_a_model_is_answered():
     np.testing.assert_allclose(parts.fitted, model.predict(X))
     np.testing.assert_allclose(parts.residual, y - parts.fitted)
     assert (parts.lower >= 0).all()
-    plan = optimize_budget(model)
+    plan = optimize_budget(model, margin=900.0)
     assert plan.proposed.sum() == pytest.approx(plan.current.sum())
     curves = model.response_curves()
     assert (np.diff(curves.response, axis=-1) >= -1e-12).all()
     rows = model.contributions().set_index("channel")
     total = rows.loc[CHANNELS, "contribution"].sum()
     assert rows.loc["(media)", "contribution"] == pytest.approx(total)
+
+
+@pytest.mark.parametrize("margin", [1.0, 0.4, 5.0])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        optimize_budget,
+        efficient_frontier,
+        lambda model, margin: compare_scenarios(model, {"off": Scenario(off=("fairs",))},
+                                                margin=margin),
+    ],
+    ids=["plan", "frontier", "scenarios"],
+)  # fmt: skip
+def test_a_plan_of_counts_asks_what_a_deal_leaves(ask, margin):
+    model, X, y = fitted()
+    spend = X[CHANNELS].to_numpy().sum()
+    assert 5 * y.sum() < 0.05 * spend < 900 * y.sum()
+    with pytest.raises(ConfigError, match=f"margin of {margin:g} makes all .* such as margin=900"):
+        ask(model, margin=margin)
+
+
+def test_what_a_deal_leaves_scales_the_profit_and_moves_no_plan():
+    model, *_ = fitted()
+    plans = [optimize_budget(model, margin=margin) for margin in (900.0, 1800.0)]
+    np.testing.assert_allclose(plans[0].proposed, plans[1].proposed, rtol=1e-4)
+    assert plans[1].expected_profit == pytest.approx(2 * plans[0].expected_profit, rel=1e-2)
+    free = [optimize_budget(model, None, margin=margin).proposed.sum() for margin in (50.0, 2e4)]
+    assert free[1] > free[0]
 
 
 def test_the_currency_of_spend_does_not_matter():

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mmm.errors import ConfigError, quoted
+from mmm.mix.fitted import Fitted
 from mmm.mix.table.inputs import Clock
 from mmm.mix.transforms import Floats
 from mmm.tables.write import write_csv
@@ -17,7 +18,6 @@ from mmm.wording import round_to_total
 
 if TYPE_CHECKING:
     from mmm.mix.budget.plan import BudgetPlan
-    from mmm.mix.model import MixModel
 
 _QUARTER, _YEAR = 365.25 / 4, 365.25
 _ALWAYS_ON = 0.8  # of the periods of the last year have spend
@@ -112,7 +112,7 @@ def coming_periods(clock: Clock, n_periods: int) -> pd.Index:
 
 
 def flight_plan(
-    model: "MixModel",
+    model: Fitted,
     plan: "BudgetPlan",
     *,
     which: Literal["recommended", "proposed"] = "recommended",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,14 +10,13 @@ import pandas as pd
 from mmm.errors import ConfigError, check_level
 from mmm.mix.budget.allocation import best_allocation
 from mmm.mix.budget.limits import Limits, find_room
+from mmm.mix.budget.money import check_money
 from mmm.mix.budget.optimize import current_spend, mean_curves
 from mmm.mix.effects.curves import steady_response
+from mmm.mix.fitted import Fitted
 from mmm.mix.transforms import Floats
 from mmm.showing import Shown, as_text
 from mmm.wording import format_share
-
-if TYPE_CHECKING:
-    from mmm.mix.model import MixModel
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -89,7 +88,7 @@ class Frontier(Shown):
 
 
 def efficient_frontier(
-    model: "MixModel",
+    model: Fitted,
     bounds: Mapping[str, tuple[float, float]] | None = None,
     current: Mapping[str, float] | None = None,
     margin: float = 1.0,
@@ -140,6 +139,7 @@ def efficient_frontier(
     tail = 0.5 * (1.0 - check_level(level))
     if n_totals < 2:
         raise ConfigError(f"n_totals is {n_totals}. Pass 2 or more.")
+    check_money(model, margin)
     today = current_spend(model, current)
     room = find_room(model.channels_, today, None, bounds or {}, limits or Limits())
     value, slope = mean_curves(model, room.rules, margin)

@@ -10,6 +10,7 @@ from mmm.mix.budget.allocation import Rules
 from mmm.mix.transforms import Floats
 
 Group = tuple[str, ...]
+NOT_RAISED = "not raised"
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,9 @@ class Limits:
         None: from nothing to three times today.
     fixed : tuple of str
         Channels that stay as they are.
+    not_raised : tuple of str
+        Channels that get no more than today until a test shows what they add, such as those that
+        attribution suspects of harvesting demand that others made.
     presence : mapping of str to float
         A channel gets nothing or at least this much per period.
     committed : mapping of str to float
@@ -43,6 +47,7 @@ class Limits:
 
     max_change: float | None = 0.5
     fixed: tuple[str, ...] = ()
+    not_raised: tuple[str, ...] = ()
     presence: Mapping[str, float] = field(default_factory=dict)
     committed: Mapping[str, float] = field(default_factory=dict)
     step: Mapping[str, float] = field(default_factory=dict)
@@ -163,6 +168,8 @@ def _sides(
         low = high = Bound(now, "fixed")
     if blind and name not in limits.fixed:
         low, high = _within_pilot(now, low, high, limits.pilot)
+    if name in limits.not_raised and high.amount > now:
+        high = Bound(max(now, low.amount), NOT_RAISED)
     committed = limits.committed.get(name)
     if committed is not None and committed > low.amount:
         low = Bound(float(committed), "committed")
@@ -188,7 +195,8 @@ def _check_names(
     channels: Sequence[str], bounds: Mapping[str, tuple[float, float]], limits: Limits
 ) -> None:
     grouped = [name for group in limits.caps for name in group]
-    asked = [*bounds, *limits.fixed, *limits.presence, *limits.committed, *limits.step, *grouped]
+    asked = [*bounds, *limits.fixed, *limits.not_raised, *limits.presence, *limits.committed]
+    asked += [*limits.step, *grouped]
     unknown = [name for name in dict.fromkeys(asked) if name not in channels]
     if unknown:
         raise ConfigError(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
@@ -10,17 +10,15 @@ from scipy.interpolate import PchipInterpolator
 from mmm.errors import ConfigError, check_level, quoted
 from mmm.mix.budget.allocation import Allocation, Curves, Rules, best_allocation
 from mmm.mix.budget.certainty import Certainty, advise, judge, learned_tau
-from mmm.mix.budget.limits import Limits, find_room
+from mmm.mix.budget.limits import NOT_RAISED, Limits, find_room
+from mmm.mix.budget.money import check_money
 from mmm.mix.budget.plan import BudgetPlan
+from mmm.mix.company import company_notes, largest_seen, quarter_of
+from mmm.mix.effects.contributions import what_it_rests_on
 from mmm.mix.effects.curves import marginal_response, simulate_response, steady_response
-from mmm.mix.fitted import check_one
-from mmm.mix.inference.diagnostics import identified
+from mmm.mix.fitted import Fitted, check_fitted, panels_of
 from mmm.mix.transforms import Floats
 
-if TYPE_CHECKING:
-    from mmm.mix.model import MixModel
-
-_QUARTER = 365.25 / 4
 _KNOTS = 201
 _PUSH, _CUT = 0.8, 0.2
 
@@ -64,7 +62,7 @@ class Judged:
 
 
 def optimize_budget(
-    model: "MixModel",
+    model: Fitted,
     total: Total = "current",
     bounds: Mapping[str, tuple[float, float]] | None = None,
     current: Mapping[str, float] | None = None,
@@ -86,7 +84,8 @@ def optimize_budget(
     Parameters
     ----------
     model : MixModel
-        Fitted.
+        Fitted. With panels the plan is of the company, each channel split over the panels in
+        today's proportions; `mmm.mix.each_panel(model)` plans each channel of each panel.
     total : "current", number, Target or None
         Spend per period in all. None: free, maximising margin x response - spend.
     bounds : mapping of str to (low, high), optional
@@ -94,7 +93,8 @@ def optimize_budget(
     current : mapping of str to number, optional
         Spend per period today; the mean of the last quarter by default.
     margin : float
-        Part of the outcome that is margin.
+        Part of the outcome that is margin; of counts, the money that one deal or lead leaves, which
+        has to be stated.
     level : float
         Coverage of the intervals.
     limits : Limits, optional
@@ -113,7 +113,7 @@ def optimize_budget(
     ------
     ConfigError
         If a name is unknown, a number is no spend, or no plan meets the rules; the two that clash
-        are named.
+        are named. If the outcome counts and `margin` is no money a deal.
 
     Examples
     --------
@@ -127,19 +127,20 @@ def optimize_budget(
     >>> plan.verdict[0], bool(plan.proposed[0] > plan.current[0])
     ('push', True)
     """
-    check_one(model)
+    check_fitted(model)
     level = check_level(level)
     if not (np.isfinite(margin) and margin > 0):
         raise ConfigError(f"margin is {margin!r}. Pass the margin as a share of the outcome.")
     today = current_spend(model, current)
-    known = identified(model.scaled_.problem.media, model.posterior_, model.spend_, model.active_)
+    check_money(model, margin)
+    known = what_it_rests_on(model)
     blind = [name for name, by in zip(model.channels_, known, strict=True) if by == _BLIND]
     fixed = _fixed_total(total, today)
     room = find_room(model.channels_, today, fixed, bounds or {}, limits or Limits(), blind)
     value, slope = mean_curves(model, room.rules, margin)
     best = _best(value, slope, room.rules, total)
     if horizon is None:
-        horizon = max(round(_QUARTER / model.clock_.period_days), 1)
+        horizon = quarter_of(model.clock_)
     gain = gain_draws(model, today, best.spend, horizon)[1::2]
     moved = best.spend - today
     profit = margin * gain - moved.sum()
@@ -147,9 +148,15 @@ def optimize_budget(
     spread = float(np.sqrt(((bias * moved) ** 2).sum()))
     judged = Judged(gain, profit, judge(profit, moved, bias), spread)
     plan = _describe(model, today, best, judged, known, margin=margin, level=level)
+    binding = room.binding(best.spend)
     return replace(
         plan,
-        binding=room.binding(best.spend),
+        # A channel that only suspicion stops from growing is one to test.
+        verdict=tuple(
+            "test" if rule == NOT_RAISED else verdict
+            for rule, verdict in zip(binding, plan.verdict, strict=True)
+        ),
+        binding=binding,
         horizon=horizon,
         notes=_notes(model, today, best, known),
     )
@@ -158,7 +165,7 @@ def optimize_budget(
 _BLIND = "not identified"
 
 
-def current_spend(model: "MixModel", given: Mapping[str, float] | None) -> Floats:
+def current_spend(model: Fitted, given: Mapping[str, float] | None) -> Floats:
     """Return today's spend per period: as given, or the mean of the last quarter.
 
     Raises
@@ -167,8 +174,7 @@ def current_spend(model: "MixModel", given: Mapping[str, float] | None) -> Float
         If a channel is unknown or missing, or a number is no spend.
     """
     if given is None:
-        last = max(round(_QUARTER / model.clock_.period_days), 1)
-        return np.asarray(model.spend_[:, -last:].mean(axis=1))
+        return np.asarray(model.spend_[:, -quarter_of(model.clock_) :].mean(axis=1))
     unknown = [name for name in given if name not in model.channels_]
     missing = [name for name in model.channels_ if name not in given]
     if unknown or missing:
@@ -194,7 +200,7 @@ def _fixed_total(total: Total, today: Floats) -> float | None:
     return float(total)
 
 
-def mean_curves(model: "MixModel", rules: Rules, margin: float) -> tuple[Curves, Curves]:
+def mean_curves(model: Fitted, rules: Rules, margin: float) -> tuple[Curves, Curves]:
     """Tabulate margin x mean steady response of each channel, on the draws that choose.
 
     Returns
@@ -250,7 +256,7 @@ def _romi(value: Curves, spend: Floats) -> float:
     return float(value(spend[:, None]).sum()) / spent - 1.0 if spent > 0 else np.inf
 
 
-def gain_draws(model: "MixModel", today: Floats, plan: Floats, horizon: int) -> Floats:
+def gain_draws(model: Fitted, today: Floats, plan: Floats, horizon: int) -> Floats:
     """Return the outcome of the plan less that of today, mean per period, by draw.
 
     Both are held for `horizon` periods after the fitted ones; what then still works counts.
@@ -268,9 +274,7 @@ def gain_draws(model: "MixModel", today: Floats, plan: Floats, horizon: int) -> 
     return np.asarray((then - now) / horizon)
 
 
-def hidden_bias(
-    model: "MixModel", margin: float, tau: Mapping[str, float] | float | None
-) -> Floats:
+def hidden_bias(model: Fitted, margin: float, tau: Mapping[str, float] | float | None) -> Floats:
     """Return the standard deviation of the unknown bias of each channel's return.
 
     Without tests it is 0.4 times the return that the prior expects of media: the part of the
@@ -278,7 +282,7 @@ def hidden_bias(
     """
     n = len(model.channels_)
     if tau is None:
-        priors = model.scaled_.problem.media
+        priors = panels_of(model)[0].scaled_.problem.media
         share = float(np.exp(priors.total_loc))
         scale = margin * share * float(np.abs(model.outcome_).sum() / model.spend_.sum())
         return np.full(n, learned_tau(np.array([]), np.array([]), scale))
@@ -291,7 +295,7 @@ def hidden_bias(
 
 
 def _describe(
-    model: "MixModel",
+    model: Fitted,
     today: Floats,
     best: Allocation,
     judged: Judged,
@@ -375,17 +379,15 @@ def verdicts(above: Floats, change: Floats, known: Sequence[str]) -> tuple[str, 
     )
 
 
-def _notes(
-    model: "MixModel", today: Floats, best: Allocation, known: Sequence[str]
-) -> tuple[str, ...]:
-    said = []
+def _notes(model: Fitted, today: Floats, best: Allocation, known: Sequence[str]) -> tuple[str, ...]:
+    said = [*company_notes(model)]
     idle = [name for name, x in zip(model.channels_, today, strict=True) if x == 0]
     if idle:
         said.append(
             f"{quoted(idle)}: no spend in the last quarter, and none in the plan. Name bounds to "
             "consider more."
         )
-    far = best.spend > model.spend_.max(axis=1) * (1 + 1e-9)
+    far = best.spend > largest_seen(model) * (1 + 1e-9)
     if far.any():
         names = [name for name, beyond in zip(model.channels_, far, strict=True) if beyond]
         said.append(f"the plan for {quoted(names)} lies beyond any spend seen: extrapolated.")

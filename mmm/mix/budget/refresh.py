@@ -12,6 +12,7 @@ from mmm.errors import ConfigError, InputError, quoted
 from mmm.mix.budget.certainty import judge
 from mmm.mix.budget.optimize import gain_draws, hidden_bias
 from mmm.mix.budget.plan import BudgetPlan
+from mmm.mix.fitted import Fitted
 from mmm.mix.transforms import Floats
 from mmm.wording import Finding
 
@@ -307,7 +308,7 @@ class Switch:
 
 
 def keep_or_switch(
-    model: "MixModel",
+    model: Fitted,
     old: BudgetPlan,
     new: BudgetPlan,
     *,

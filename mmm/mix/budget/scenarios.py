@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -10,15 +9,14 @@ import pandas as pd
 from mmm.errors import ConfigError, check_level, quoted
 from mmm.mix.budget.certainty import judge
 from mmm.mix.budget.limits import Limits
+from mmm.mix.budget.money import check_money
 from mmm.mix.budget.optimize import current_spend, gain_draws, hidden_bias, optimize_budget
 from mmm.mix.budget.plan import BudgetPlan
+from mmm.mix.company import quarter_of
+from mmm.mix.fitted import Fitted
 from mmm.mix.transforms import Floats
 from mmm.wording import Finding
 
-if TYPE_CHECKING:
-    from mmm.mix.model import MixModel
-
-_QUARTER = 365.25 / 4
 _LIKELY = 0.8
 
 
@@ -143,7 +141,7 @@ class Scenarios:
 
 
 def compare_scenarios(
-    model: "MixModel",
+    model: Fitted,
     scenarios: Mapping[str, Scenario | BudgetPlan],
     *,
     current: Mapping[str, float] | None = None,
@@ -189,9 +187,10 @@ def compare_scenarios(
     level = check_level(level)
     if not scenarios:
         raise ConfigError("there is no scenario. Pass a mapping of names to Scenario(...).")
+    check_money(model, margin)
     today = current_spend(model, current)
     if horizon is None:
-        horizon = max(round(_QUARTER / model.clock_.period_days), 1)
+        horizon = quarter_of(model.clock_)
     bias = hidden_bias(model, margin, tau)
     rows, gains, profits, judged = [], [], [], []
     for name, scenario in scenarios.items():
@@ -218,7 +217,7 @@ def compare_scenarios(
 
 
 def _spend(
-    model: "MixModel", today: Floats, name: str, scenario: Scenario | BudgetPlan, margin: float
+    model: Fitted, today: Floats, name: str, scenario: Scenario | BudgetPlan, margin: float
 ) -> tuple[Floats, Floats]:
     """Return what a scenario spends per period, and what that would have cost today."""
     channels = model.channels_
@@ -241,7 +240,7 @@ def _spend(
 
 
 def _best_split(
-    model: "MixModel", today: Floats, scenario: Scenario, kept: float, margin: float
+    model: Fitted, today: Floats, scenario: Scenario, kept: float, margin: float
 ) -> Floats:
     saved = float(sum(today[model.channels_.index(channel)] for channel in scenario.off))
     fixed = {channel: (float(x), float(x)) for channel, x in scenario.spend.items()}

@@ -14,12 +14,14 @@ from mmm.mix.inference.design import YEAR, build_design, learn_recipe
 from mmm.mix.inference.draws import Posterior
 from mmm.mix.inference.media import lagged
 from mmm.mix.transforms import Floats, geometric_weights
+from mmm.wording import Finding
 
 if TYPE_CHECKING:
     from mmm.mix.model import MixModel
 
 _RETENTION, _LAGS = 0.5, 13  # of the spend that least squares is given
 _NORMAL = 1e6  # degrees of freedom
+_FEWEST = 26  # periods of the first of several fits
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,11 +102,23 @@ def holdout(
             f"{periods} of {len(outcome)} periods cannot be held out; hold out at least 1, and "
             "keep at least 3."
         )
+    table, outcome = _in_order(model, X, outcome)
+    return _hold_out(model, table, outcome, n_fitted, level)
+
+
+def _in_order(model: "MixModel", X: Any, outcome: Floats) -> tuple[Any, Floats]:
+    """Return the rows by date."""
     order = np.arange(len(outcome))
     if model.date is not None and isinstance(X, pd.DataFrame) and model.date in X:
         order = np.argsort(pd.to_datetime(X[model.date]).to_numpy(), kind="stable")
-    table = X.iloc[order] if isinstance(X, pd.DataFrame) else np.asarray(X)[order]
-    known, came = outcome[order[:n_fitted]], outcome[order[n_fitted:]]
+    return X.iloc[order] if isinstance(X, pd.DataFrame) else np.asarray(X)[order], outcome[order]
+
+
+def _hold_out(
+    model: "MixModel", table: Any, outcome: Floats, n_fitted: int, level: float
+) -> pd.DataFrame:
+    """Fit on the first rows and judge the forecasts of the others."""
+    known, came = outcome[:n_fitted], outcome[n_fitted:]
     fitted = type(model)(**model.get_params(deep=False)).fit(table[:n_fitted], known)
     forecasts = {
         "model": _by_model(fitted, table, came, level),
@@ -114,6 +128,151 @@ def holdout(
     return pd.DataFrame([_judged(name, one, came) for name, one in forecasts.items()]).astype(
         {"method": "str"}
     )
+
+
+def rolling_holdout(
+    model: "MixModel",
+    X: Any,
+    y: Any,
+    periods: int = 13,
+    origins: int = 4,
+    *,
+    step: int | None = None,
+    level: float = 0.9,
+) -> pd.DataFrame:
+    """Fit and forecast from several points in time, each time on what was known then.
+
+    One stretch held out may be lucky. From each origin the model is fitted anew on all that came
+    before, and the `periods` after it are forecast, as `holdout` does for the last ones.
+
+    Parameters
+    ----------
+    model : MixModel
+        Its settings are used; it is not changed, and need not be fitted.
+    X, y
+        As for `MixModel.fit`.
+    periods : int
+        Forecast from each origin.
+    origins : int
+        The last one leaves `periods` to the end.
+    step : int, optional
+        Periods from one origin to the next; `periods` by default, so that no two forecasts
+        overlap.
+    level : float
+        Coverage that the intervals aim at.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The rows of `holdout` for each origin, the first origin first, and before its columns
+        n_fitted, the number of periods known. `summarise_holdout` puts them together.
+
+    Raises
+    ------
+    ConfigError
+        If not at least 1 period and 1 origin are asked for, or the first leaves too few periods.
+
+    References
+    ----------
+    Hyndman and Athanasopoulos 2021, Forecasting: principles and practice, 3rd edition, section
+    5.10 (rolling forecasting origin).
+    """
+    level, step = check_level(level), periods if step is None else step
+    outcome = np.asarray(y, dtype=np.float64).ravel()
+    if min(periods, origins, step) < 1:
+        raise ConfigError(
+            f"periods is {periods}, origins {origins} and step {step}; pass 1 or more of each."
+        )
+    known = [len(outcome) - periods - k * step for k in range(origins)][::-1]
+    if known[0] < max(_FEWEST, periods):
+        raise ConfigError(
+            f"{origins} origins of {periods} periods leave {known[0]} of {len(outcome)} periods to "
+            f"the first fit; keep at least {max(_FEWEST, periods)}, with fewer origins or a "
+            "smaller step."
+        )
+    table, outcome = _in_order(model, X, outcome)
+    frames = []
+    for n_fitted in known:
+        until = n_fitted + periods
+        frame = _hold_out(model, table[:until], outcome[:until], n_fitted, level)
+        frame.insert(0, "n_fitted", n_fitted)
+        frames.append(frame)
+    return pd.concat(frames, ignore_index=True)
+
+
+def summarise_holdout(frame: pd.DataFrame) -> pd.DataFrame:
+    """Put the forecasts from several origins together, one row a method.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Of `rolling_holdout`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        method; log_density, mape, coverage and width, means over the origins; behind, mean log
+        density a period by which the method is behind the model, below 0 where it is ahead, and
+        behind_error, its standard error over origins, missing with one; nearer, origins at which
+        the model has the smaller mape; n_origins.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"n_fitted": [50, 50, 60, 60], "method": ["model", "last year"] * 2,
+    ...     "log_density": [-1.0, -2.0, -1.0, -3.0], "mape": [0.1, 0.2, 0.3, 0.2],
+    ...     "coverage": 0.9, "width": 5.0, "n_periods": 10})
+    >>> told = summarise_holdout(frame).set_index("method").loc["last year"]
+    >>> told["behind"].item(), int(told["nearer"]), int(told["n_origins"])
+    (1.5, 1, 2)
+    """
+    figures = ["log_density", "mape", "coverage", "width"]
+    by_origin = {name: frame.pivot(index="n_fitted", columns="method", values=name) for name in
+                 ("log_density", "mape")}  # fmt: skip
+    density, error = by_origin["log_density"], by_origin["mape"]
+    methods = list(dict.fromkeys(frame["method"]))
+    behind = density[["model"]].to_numpy() - density[methods].to_numpy()
+    n = len(behind)
+    result = frame.groupby("method", sort=False)[figures].mean().loc[methods].reset_index()
+    result["behind"] = behind.mean(axis=0)
+    spread = behind.std(axis=0, ddof=1) if n > 1 else np.full(len(methods), np.nan)
+    result["behind_error"] = spread / np.sqrt(n)
+    nearer = error[["model"]].to_numpy() < error[methods].to_numpy()
+    result["nearer"] = nearer.sum(axis=0)
+    result["n_origins"] = n
+    return result
+
+
+def holdout_findings(frame: pd.DataFrame) -> list[Finding]:
+    """Say how well the model forecasts what it had not seen, beside methods that need none.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Of `rolling_holdout`, or of `holdout`.
+
+    Returns
+    -------
+    list of Finding
+        One a method beside the model, whose error the model beats or not.
+    """
+    if "n_fitted" not in frame:
+        frame = frame.assign(n_fitted=0)
+    rows = summarise_holdout(frame).to_dict("records")
+    own = next(row for row in rows if row["method"] == "model")
+    return [
+        Finding(
+            "mixholdout.nearer" if own["mape"] < row["mape"] else "mixholdout.farther",
+            own["mape"],
+            facts={
+                "rival": row["method"].replace(" ", "_"),
+                "other": row["mape"],
+                "nearer": row["nearer"],
+                "origins": row["n_origins"],
+            },
+        )
+        for row in rows
+        if row["method"] != "model"
+    ]
 
 
 def _judged(name: str, forecast: Forecast, came: Floats) -> dict[str, object]:

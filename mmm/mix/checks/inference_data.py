@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmm.errors import MissingLibraryError
+from mmm.mix.fitted import check_one
 
 if TYPE_CHECKING:
     from mmm.mix.model import MixModel
@@ -33,7 +34,10 @@ def to_arviz(model: "MixModel") -> Any:
     ------
     MissingLibraryError
         If ArviZ is not installed.
+    ConfigError
+        If the model has panels; ask each of them.
     """
+    check_one(model)
     try:
         arviz = import_module("arviz")
     except ImportError as error:

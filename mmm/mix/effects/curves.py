@@ -7,7 +7,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from mmm.errors import ConfigError, check_level
-from mmm.mix.fitted import Fitted, check_one
+from mmm.mix.company import largest_seen, panel_share
+from mmm.mix.fitted import Fitted, check_fitted, panels_of
 from mmm.mix.inference.draws import media_by_period, steady_media
 from mmm.mix.transforms import Floats
 from mmm.showing import Shown, as_text
@@ -128,6 +129,9 @@ class ResponseCurves(Shown):
 def steady_response(model: Fitted, spend: Floats) -> Floats:
     """Return the outcome per period of constant spend, carry-over complete, by draw.
 
+    Of panels it is their sum, each with its part of today's spend of a channel
+    (`mmm.mix.company.panel_share`).
+
     Parameters
     ----------
     model : Fitted
@@ -173,7 +177,7 @@ def simulate_response(model: Fitted, future_spend: Floats) -> Floats:
     """Return what media bring in the periods after the fit, and after the plan ends, by draw.
 
     Carry-over comes in from the fitted periods. In the tail after the plan nothing is spent, and
-    what is carried over still works.
+    what is carried over still works. Of panels it is their sum, as of `steady_response`.
 
     Parameters
     ----------
@@ -194,6 +198,19 @@ def simulate_response(model: Fitted, future_spend: Floats) -> Floats:
     plan = _check_spend(model, np.asarray(future_spend, dtype=np.float64))
     if plan.ndim != 2:
         raise ConfigError("future_spend has one dimension; pass one row a period.")
+    share = panel_share(model)
+    parts = [
+        _simulate(panel, plan * own) for panel, own in zip(panels_of(model), share, strict=True)
+    ]
+    longest = max(part.shape[-1] for part in parts)
+    result = np.zeros((*parts[0].shape[:-1], longest))
+    for part in parts:
+        result[..., : part.shape[-1]] += part
+    return result
+
+
+def _simulate(model: Fitted, plan: Floats) -> Floats:
+    """Return what the plan of one panel brings, as `simulate_response`."""
     media, active = model.scaled_.problem.media, model.active_
     tail = max(group.lags.shape[1] for group in media.groups) - 1
     memory = min(tail, model.clock_.n_periods)
@@ -218,9 +235,9 @@ def response_curves(model: Fitted, margin: float = 1.0) -> ResponseCurves:
     -------
     ResponseCurves
     """
-    check_one(model)
-    largest = model.spend_.max(axis=1)
-    spend = largest[:, None] * np.linspace(0.0, _REACH, _GRID)
+    check_fitted(model)
+    current, largest = model.spend_.mean(axis=1), largest_seen(model)
+    spend = np.maximum(largest, current)[:, None] * np.linspace(0.0, _REACH, _GRID)
     response, slope = _steady(model, spend)
     return ResponseCurves(
         channels=model.channels_,
@@ -228,25 +245,29 @@ def response_curves(model: Fitted, margin: float = 1.0) -> ResponseCurves:
         response=response,
         marginal_romi=margin * slope - 1.0,
         margin=margin,
-        current=model.spend_.mean(axis=1),
+        current=current,
         largest=largest,
     )
 
 
 def _steady(model: Fitted, spend: Floats) -> tuple[Floats, Floats]:
     """Return response and slope, shape (n_draws, n_channels, n_levels), of spend by channel."""
-    active, scale = model.active_, model.scaled_.spend_scale[:, None]
-    shape = (len(model.posterior_.z), *spend.shape)
+    shape = (len(panels_of(model)[0].posterior_.z), *spend.shape)
     response, slope = np.zeros(shape), np.zeros(shape)
-    found, by_scaled = steady_media(
-        model.scaled_.problem.media, model.posterior_, spend[active] / scale
-    )
-    response[:, active], slope[:, active] = found, by_scaled / scale
+    for panel, share in zip(panels_of(model), panel_share(model), strict=True):
+        active, own = panel.active_, share[panel.active_, None]
+        scale = panel.scaled_.spend_scale[:, None]
+        found, by_scaled = steady_media(
+            panel.scaled_.problem.media, panel.posterior_, own * spend[active] / scale
+        )
+        response[:, active] += found
+        # A slope at no spend may have no bound; a panel without a part adds none.
+        slope[:, active] += np.multiply(own, by_scaled / scale, where=own > 0, out=0.0 * found)
     return response, slope
 
 
 def _check_spend(model: Fitted, spend: Floats) -> Floats:
-    check_one(model)
+    check_fitted(model)
     n_channels = len(model.channels_)
     if spend.ndim not in (1, 2) or spend.shape[-1] != n_channels:
         raise ConfigError(

@@ -18,6 +18,7 @@ import scipy.special
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from mmm.errors import ConfigError
+from mmm.mix.calibration import company_lifts, place_together
 from mmm.mix.fitted import Fitted, panels_of
 from mmm.mix.inference.draws import blocks_of
 from mmm.mix.inference.full_vector import counts_change, place
@@ -121,10 +122,25 @@ def effect_evidence(model: Fitted) -> EffectEvidence:
             for block in blocks_of(len(kept)):
                 problem = _with_drawn_weights(panel, kept[block], rng)
                 change[block, own] += log_without(problem, panel.posterior_.z[kept[block]])
+        change += _tests_without(model, kept)
     log_odds, n_effective = average(change)
     spent = np.append(np.any([panel.active_ for panel in panels], axis=0), True)
     n_effective[~spent] = 0.0
     return EffectEvidence(log_odds, n_effective)
+
+
+def _tests_without(model: Fitted, kept: npt.NDArray[np.intp]) -> Floats:
+    """Return the same of tests of all panels together, shape (n_kept, n_channels + 1)."""
+    change = np.zeros((len(kept), len(model.channels_) + 1))
+    together = [test for test in getattr(model, "tests", None) or () if test.panel is None]
+    if together and getattr(model, "panels_", None):
+        placed = place_together(together, panels_of(model))
+        lifts = company_lifts(placed, panels_of(model), kept)
+        for test, lift in zip(together, lifts.T, strict=True):
+            fit, none = (lift - test.lift) / test.standard_error, test.lift / test.standard_error
+            at = [model.channels_.index(test.channel), -1]
+            change[:, at] += 0.5 * (fit**2 - none**2)[:, None]
+    return change
 
 
 def average(change: Floats) -> tuple[Floats, Floats]:
@@ -162,7 +178,7 @@ def log_without(problem: Problem, z: Floats) -> Floats:
     -------
     ndarray, shape (n_draws, n_channels + 1)
     """
-    response, density_change = _changes(problem, z)
+    response, density_change = density_changes(problem, z)
     parts = channel_media(problem.media, response)
     each = [density_change(part) for part in parts.swapaxes(0, 1)]
     change = np.stack([*each, density_change(response.media)], axis=1)
@@ -173,8 +189,20 @@ def log_without(problem: Problem, z: Floats) -> Floats:
     return change
 
 
-def _changes(problem: Problem, z: Floats) -> tuple[Response, Callable[[Floats], Floats]]:
-    """Return media, and how the log density changes where they bring less by so much."""
+def density_changes(problem: Problem, z: Floats) -> tuple[Response, Callable[[Floats], Floats]]:
+    """Return media, and how the log density changes where they bring less by so much.
+
+    Parameters
+    ----------
+    problem : Problem
+    z : ndarray, shape (n_draws, n_parameters)
+
+    Returns
+    -------
+    response : Response
+    change : callable
+        From what is taken off media, shape (n_draws, n_periods), to the change, shape (n_draws,).
+    """
     if problem.counts is not None:
         full = place(problem, z)
         return full.response, lambda part: counts_change(problem, z, full, part)

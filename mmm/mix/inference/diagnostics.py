@@ -12,11 +12,12 @@ from mmm.mix.inference.convergence import ess_bulk, ess_tail, r_hat
 from mmm.mix.inference.counts import normal_scores, spread_ratio
 from mmm.mix.inference.draws import Posterior, bent
 from mmm.mix.inference.full_vector import place
-from mmm.mix.inference.media import Media, draw_prior, mean_contribution
+from mmm.mix.inference.media import Media, mean_contribution
 from mmm.mix.inference.noise import is_heavy
 from mmm.mix.inference.posterior import collapse
 from mmm.mix.inference.problem import Scaled
 from mmm.mix.inference.sampler import Draws
+from mmm.mix.inference.stated import draw_media
 from mmm.mix.table.adequacy import constant, groups_together
 from mmm.mix.transforms import Floats
 from mmm.showing import Shown
@@ -231,7 +232,7 @@ def prior_conflicts(media: Media, posterior: Posterior, channels: Sequence[str])
             "outcome alike."
         )
     deviation = centre[media.deviations]
-    far = [name for name, at in zip(channels, deviation, strict=True) if abs(at) > _FAR]
+    far = [channels[c] for c in media.shared if abs(deviation[c]) > _FAR]
     if far:
         notes.append(
             f"The data put {quoted(far)} far from its share of spend; check the units and the "
@@ -254,10 +255,7 @@ def contraction(media: Media, posterior: Posterior) -> Floats:
     -------
     ndarray, shape (n_channels,)
     """
-    rng = np.random.default_rng(0)
-    shape = (4000, media.n_parameters)
-    z = draw_prior(shape, media.deviations, media.spread_scale, rng)
-    prior = np.log(mean_contribution(media, z))
+    prior = np.log(mean_contribution(media, draw_media(media, 4000, np.random.default_rng(0))))
     seen = np.log(posterior.contribution)
     return np.asarray(np.clip(1.0 - seen.var(axis=0) / prior.var(axis=0), 0.0, 1.0))
 

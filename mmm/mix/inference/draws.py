@@ -99,7 +99,7 @@ def restore_units(
     Posterior
     """
     problem, unit = scaled.problem, scaled.outcome_scale
-    contribution, height, elasticity, last = _media_of(scaled, z)
+    contribution, height, elasticity, last = media_of(scaled, z)
     error = problem.outcome[-1] - last - coefficient @ problem.linear.design[-1]
     return Posterior(
         z=z,
@@ -121,7 +121,7 @@ def _read_counts(scaled: Scaled, z: Floats) -> Posterior:
         at = place(scaled.problem, z[rows])
         parts.append((at.coefficient, *noise_scale(scaled.problem, z[rows], at)))
     coefficient, sigma, dispersion = (np.concatenate(part) for part in zip(*parts, strict=True))
-    contribution, height, elasticity, _ = _media_of(scaled, z)
+    contribution, height, elasticity, _ = media_of(scaled, z)
     return Posterior(
         z=z,
         contribution=contribution,
@@ -136,8 +136,23 @@ def _read_counts(scaled: Scaled, z: Floats) -> Posterior:
     )
 
 
-def _media_of(scaled: Scaled, z: Floats) -> tuple[Floats, ...]:
-    """Return contribution, height and elasticity in units of the outcome, and scaled last media."""
+def media_of(scaled: Scaled, z: Floats) -> tuple[Floats, ...]:
+    """Return what media bring at given parameters.
+
+    Parameters
+    ----------
+    scaled : Scaled
+    z : ndarray, shape (n_draws, n_z)
+        At least the parameters of media.
+
+    Returns
+    -------
+    contribution, height : ndarray, shape (n_draws, n_channels)
+        Mean per fitted period, and that over the mean of the curve, in units of the outcome.
+    elasticity : ndarray, shape (n_draws, n_channels)
+    last : ndarray, shape (n_draws,)
+        Media of the last period, over the scale of the outcome.
+    """
     blocks = [_media_block(scaled.problem, z[rows]) for rows in blocks_of(len(z))]
     contribution, height, elasticity, last = (
         np.concatenate(parts) for parts in zip(*blocks, strict=True)

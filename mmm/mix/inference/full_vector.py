@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mmm.mix.inference.counts import Counts, bend_of, check_counts, expected_count, log_mass
-from mmm.mix.inference.lifts import lift_density
+from mmm.mix.inference.lifts import stated_density
 from mmm.mix.inference.media import Response, pull_back, respond
 from mmm.mix.inference.posterior import Problem, trend_size
 from mmm.mix.transforms import Floats
@@ -136,7 +136,7 @@ def log_density_counts(problem: Problem, z: Floats) -> tuple[Floats, Floats]:
         linear, counts, media = problem.linear, counts_of(problem), problem.media
         at, n_media = place(problem, z), media.n_parameters
         mass, by_eta, by_dispersion = log_mass(counts, at.eta, z[:, n_media + 1])
-        tested, bend, by_curve = lift_density(media, problem.lifts, at.response)
+        tested, bend, by_curve = stated_density(media, problem.lifts, at.response)
         q, noise = z[:, problem.n_shared :], _noise(problem)
         drawn_in = at.precision / noise**2 * at.coefficient
         log_root = np.log(np.diagonal(at.root, axis1=1, axis2=2)).sum(axis=1)

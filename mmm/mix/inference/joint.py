@@ -6,18 +6,20 @@ read off joint ones: those of the curves are common; the others are
     z_panel = sqrt(1 - w) z_common + sqrt(w) z_own,  logit w ~ N(-0.85, 1),
 
 distributed as they would be alone whatever w is, which says how much panels differ, and is learnt.
-Of counts the baseline does not integrate out: it is that of each panel, and not pooled.
+Of counts the baseline does not integrate out: it is that of each panel, and not pooled. A test of
+all panels together is a normal term in the sum of what each of them would show.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import scipy.special
 
 from mmm.mix.inference.full_vector import log_density_counts
-from mmm.mix.inference.media import Media, log_prior
+from mmm.mix.inference.lifts import LiftTerm, lift_density, predicted_lifts
+from mmm.mix.inference.media import Media, Response, log_prior, pull_back, respond
 from mmm.mix.inference.posterior import Problem, log_density
 from mmm.mix.transforms import Floats
 
@@ -45,6 +47,26 @@ class Part:
 
 
 @dataclass(frozen=True, eq=False)
+class CompanyTest:
+    """A test whose lift is that of several panels together.
+
+    Attributes
+    ----------
+    terms : mapping of int to LiftTerm
+        What each panel that took part has to do with it, by its position.
+    units : mapping of int to float
+        Scale of the outcome of each.
+    lift, standard_error : float
+        In units of the outcome.
+    """
+
+    terms: Mapping[int, LiftTerm]
+    units: Mapping[int, float]
+    lift: float
+    standard_error: float
+
+
+@dataclass(frozen=True, eq=False)
 class Joint:
     """What the parameters of all panels have in common.
 
@@ -56,12 +78,14 @@ class Joint:
         Where the deviations of shares stand, common ones and those of panels.
     pooling : int or None
         Where w stands; None for one panel, whose parameters are the joint ones.
+    tests : tuple of CompanyTest
     """
 
     parts: tuple[Part, ...]
     n_parameters: int
     deviations: Positions
     pooling: int | None = None
+    tests: tuple[CompanyTest, ...] = ()
 
     def own_share(self, z: Floats) -> Floats:
         """Return w, shape (n_draws, 1)."""
@@ -94,7 +118,11 @@ class Joint:
         return result
 
 
-def join_panels(problems: Sequence[Problem], channels: Sequence[Sequence[str]]) -> Joint:
+def join_panels(
+    problems: Sequence[Problem],
+    channels: Sequence[Sequence[str]],
+    tests: Sequence[CompanyTest] = (),
+) -> Joint:
     """Lay out the joint parameters.
 
     Parameters
@@ -103,6 +131,7 @@ def join_panels(problems: Sequence[Problem], channels: Sequence[Sequence[str]]) 
         One a panel; a channel has the same families in all of them.
     channels : sequence of sequence of str
         Channels of each.
+    tests : sequence of CompanyTest
 
     Returns
     -------
@@ -112,7 +141,7 @@ def join_panels(problems: Sequence[Problem], channels: Sequence[Sequence[str]]) 
         n = problems[0].n_parameters
         every = np.arange(n)
         part = Part(every, np.zeros(n, dtype=bool), every[:0])
-        return Joint((part,), n, every[problems[0].media.deviations])
+        return Joint((part,), n, every[problems[0].media.spread_at], tests=tuple(tests))
     curve: dict[str, int] = {}
     stop = 0
     for problem, names in zip(problems, channels, strict=True):
@@ -131,7 +160,7 @@ def join_panels(problems: Sequence[Problem], channels: Sequence[Sequence[str]]) 
         stop += len(own) + len(baseline)
         parts.append(Part(common, pooled, own))
         deviations.append(own[: len(names)])
-    return Joint(tuple(parts), stop, np.concatenate(deviations), after + 3)
+    return Joint(tuple(parts), stop, np.concatenate(deviations), after + 3, tuple(tests))
 
 
 def _lengths(media: Media, names: Sequence[str]) -> dict[str, int]:
@@ -173,8 +202,56 @@ def log_joint(joint: Joint, problems: Sequence[Problem], z: Floats) -> tuple[Flo
     """
     with np.errstate(all="ignore"):  # as the density of each panel
         density, gradient = log_prior(z, joint.deviations, problems[0].media.spread_scale)
-    for part, problem in zip(joint.parts, problems, strict=True):
+    own = [joint.read(part, z) for part in joint.parts]
+    tested, slopes = _log_tests(joint, problems, own)
+    density = density + tested
+    for i, (part, problem) in enumerate(zip(joint.parts, problems, strict=True)):
         of_panel = log_density if problem.counts is None else log_density_counts
-        found, slope = of_panel(problem, joint.read(part, z))
+        found, slope = of_panel(problem, own[i])
+        if i in slopes:
+            slope[:, : problem.media.n_parameters] += slopes[i]
         density, gradient = density + found, gradient + joint.pull_back(part, z, slope)
     return density, gradient
+
+
+def _log_tests(
+    joint: Joint, problems: Sequence[Problem], own: Sequence[Floats]
+) -> tuple[Floats, dict[int, Floats]]:
+    """Return the log density of tests of the company, and its gradient in media of each panel."""
+    density, slopes = np.zeros(len(own[0])), dict[int, Floats]()
+    with np.errstate(all="ignore"):  # as the density of each panel
+        members = {i for test in joint.tests for i in test.terms}
+        responses = {i: respond(problems[i].media, own[i]) for i in members}
+        for test in joint.tests:
+            lifts = company_lift(test, [problem.media for problem in problems], responses)
+            missing = test.lift - sum(lifts.values())
+            density -= 0.5 * (missing / test.standard_error) ** 2
+            for i, term in test.terms.items():
+                slope = _slope(test, i, lifts[i] + missing, term, problems[i].media, responses[i])
+                slopes[i] = slopes[i] + slope if i in slopes else slope
+    return density, slopes
+
+
+def company_lift(
+    test: CompanyTest, media: Sequence[Media], responses: Mapping[int, Response]
+) -> dict[int, Floats]:
+    """Return what each panel adds to the lift of a test, shapes (n_draws,)."""
+    return {
+        i: test.units[i] * predicted_lifts(media[i], [term], responses[i])[:, 0]
+        for i, term in test.terms.items()
+    }
+
+
+def _slope(
+    test: CompanyTest, i: int, share: Floats, term: LiftTerm, media: Media, response: Response
+) -> Floats:
+    """Return the gradient in the media of a panel.
+
+    Given what the others show, it is that of a test of this panel alone, of the lift `share`.
+    """
+    unit = test.units[i]
+    alone = replace(term, lift=share / unit, standard_error=test.standard_error / unit)
+    _, bend, by_curve = lift_density(media, [alone], response)
+    slope = pull_back(media, response, 0.0 * response.media, bend)
+    slope[:, : media.n_curve] += by_curve
+    return slope

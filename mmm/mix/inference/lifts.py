@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmm.mix.inference.media import GroupResponse, Media, Response
+from mmm.mix.inference.media import GroupResponse, Media, Response, hint_of
 from mmm.mix.transforms import Floats
 
 
@@ -28,8 +28,10 @@ class LiftTerm:
         Weights of the responses that make the lift: 0 for fitted periods, then above 0, then below.
     mean : ndarray, shape (n_columns,)
         Weights of the responses that make the mean over the fitted periods.
-    lift, standard_error : float
-        Over the scale of the outcome.
+    lift : float or ndarray, shape (n_draws,)
+        Over the scale of the outcome; by draw where it is given what other panels show.
+    standard_error : float
+        Likewise.
     """
 
     channel: int
@@ -38,7 +40,7 @@ class LiftTerm:
     lags: Floats
     sign: Floats
     mean: Floats
-    lift: float
+    lift: float | Floats
     standard_error: float
 
 
@@ -121,6 +123,15 @@ def lift_density(
         own = slice(first, first + len(group.parameters))
         by_curve[:, own] += _by_parameter(curve, term, part, slope)
     return density, bend, by_curve
+
+
+def stated_density(
+    media: Media, terms: Sequence[LiftTerm], response: Response
+) -> tuple[Floats, Floats, Floats]:
+    """Return `lift_density`, with what attribution says of contributions added."""
+    density, bend, by_curve = lift_density(media, terms, response)
+    said, by_log = hint_of(media, response.contribution)
+    return density + said, bend + by_log, by_curve
 
 
 def _by_parameter(curve: _Curve, term: LiftTerm, part: GroupResponse, slope: Floats) -> Floats:

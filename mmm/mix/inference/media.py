@@ -8,6 +8,7 @@ import numpy.typing as npt
 import scipy.special
 
 from mmm.mix.families import Adstock, Parameter, Saturation, link_all
+from mmm.mix.inference.beliefs import Attributed, Own, elasticity, hint_density
 from mmm.mix.transforms import Floats
 
 Positions = slice | npt.NDArray[np.intp]
@@ -52,7 +53,7 @@ class Media:
     One common total is shared out: contribution_c = total x share_c, log total ~
     N(total_loc, total_scale), share = softmax(log_share + spread z), all per period and in units
     of the scaled outcome. The deviations z are N(0, k^2) with one k for all channels, log k ~
-    N(0, spread_scale), integrated out (`log_prior`).
+    N(0, spread_scale), integrated out (`log_prior`). Channels of `own` stand outside the total.
 
     Attributes
     ----------
@@ -64,6 +65,10 @@ class Media:
         deviation of its logarithm.
     total_loc, total_scale : float
         Prior of the log total.
+    own : Own, optional
+        Channels of which something is believed by itself.
+    attributed : Attributed, optional
+        What attribution hints at.
     """
 
     groups: tuple[Group, ...]
@@ -72,6 +77,8 @@ class Media:
     spread_scale: float
     total_loc: float
     total_scale: float
+    own: Own | None = None
+    attributed: Attributed | None = None
 
     @property
     def n_curve(self) -> int:
@@ -87,6 +94,17 @@ class Media:
     def deviations(self) -> slice:
         """Where in z the shares stand."""
         return slice(self.n_curve, self.n_curve + len(self.log_share))
+
+    @property
+    def shared(self) -> npt.NDArray[np.intp]:
+        """Channels that share the total."""
+        every = np.arange(len(self.log_share))
+        return every if self.own is None else np.setdiff1d(every, self.own.channels)
+
+    @property
+    def spread_at(self) -> Positions:
+        """Where in z the deviations stand whose scale is common."""
+        return self.deviations if self.own is None else self.n_curve + self.shared
 
 
 @dataclass(frozen=True, eq=False)
@@ -273,11 +291,62 @@ def curve_parameters(group: Group, z: Floats) -> tuple[Floats, Floats]:
 
 def mean_contribution(media: Media, z: Floats) -> Floats:
     """Return the contribution of each channel per period, shape (n_draws, n_channels)."""
+    if media.own is not None:
+        return _mean_with_own(media, media.own, z)
     logit = media.log_share + media.spread * z[:, media.deviations]
     share = np.exp(logit - logit.max(axis=1, keepdims=True))
     share /= share.sum(axis=1, keepdims=True)
     total = np.exp(media.total_loc + media.total_scale * z[:, media.n_parameters - 1])
     return np.asarray(share * total[:, None])
+
+
+def _mean_with_own(media: Media, own: Own, z: Floats) -> Floats:
+    """Return contributions where some channels stand outside the common total."""
+    contribution, shared = np.empty((len(z), len(media.log_share))), media.shared
+    if len(shared):
+        logit = media.log_share[shared] + media.spread * z[:, media.spread_at]
+        total = media.total_loc + media.total_scale * z[:, [media.n_parameters - 1]]
+        contribution[:, shared] = np.exp(total + scipy.special.log_softmax(logit, axis=1))
+    contribution[:, own.channels] = np.exp(own.loc + own.scale * z[:, media.n_curve + own.channels])
+    for channel in own.channels[own.marginal]:
+        group = _group_of(media, channel)
+        value, _ = _elasticity(group, channel, curve_parameters(group, z)[0])
+        contribution[:, channel] /= value
+    return contribution
+
+
+def _group_of(media: Media, channel: int) -> Group:
+    return next(group for group in media.groups if channel in group.channels)
+
+
+def _elasticity(group: Group, channel: int, values: Floats) -> tuple[Floats, Floats]:
+    """Return the elasticity of a channel, and derivatives of its logarithm in its parameters."""
+    row, n_adstock = group.channels.index(channel), len(group.adstock.parameters)
+    own, lags = values[row], group.lags[row]
+    weights, weight_slopes = group.adstock.weights(own[:, :n_adstock], lags.shape[0])
+    carried = np.matmul(weight_slopes, lags)
+    return elasticity(group.saturation, weights @ lags, carried, own[:, n_adstock:])
+
+
+def hint_of(media: Media, contribution: Floats) -> tuple[Floats, Floats]:
+    """Return the log density that attribution adds, and its gradient.
+
+    Parameters
+    ----------
+    media : Media
+    contribution : ndarray, shape (n_draws, n_channels)
+
+    Returns
+    -------
+    density : ndarray, shape (n_draws,)
+    by_log_contribution : ndarray, shape (n_draws, n_channels)
+    """
+    slope = np.zeros_like(contribution)
+    if media.attributed is None:
+        return np.zeros(len(contribution)), slope
+    ratio, by_log, _ = hint_density(media.attributed, np.log(contribution))
+    slope[:, media.attributed.channels] = by_log
+    return ratio.sum(axis=1), slope
 
 
 def respond(media: Media, z: Floats) -> Response:
@@ -357,11 +426,32 @@ def pull_back(
         height = response.contribution[:, group.channels].T / part.mean
         by_log[:, group.channels] += (height * inner).T
         gradient[:, group.first : group.stop] = _pull_group(group, part, slope, inner, height)
-    share = response.contribution / response.contribution.sum(axis=1, keepdims=True)
-    whole = by_log.sum(axis=1, keepdims=True)
-    gradient[:, media.deviations] = media.spread * (by_log - share * whole)
+    shared = slice(None) if media.own is None else media.shared
+    part_of, pull = response.contribution[:, shared], by_log[:, shared]
+    share = part_of / part_of.sum(axis=1, keepdims=True)
+    whole = pull.sum(axis=1, keepdims=True)
+    gradient[:, media.spread_at] = media.spread * (pull - share * whole)
     gradient[:, -1] = media.total_scale * whole[:, 0]
+    if media.own is not None:
+        gradient[:, media.n_curve + media.own.channels] = (
+            media.own.scale * by_log[:, media.own.channels]
+        )
+        _pull_marginal(media, media.own, response, by_log, gradient)
     return gradient
+
+
+def _pull_marginal(
+    media: Media, own: Own, response: Response, by_log: Floats, gradient: Floats
+) -> None:
+    """Add, in place, what curves do to a contribution whose marginal return is believed."""
+    for channel in own.channels[own.marginal]:
+        at = next(i for i, group in enumerate(media.groups) if channel in group.channels)
+        group, part = media.groups[at], response.groups[at]
+        row = group.channels.index(channel)
+        _, log_slope = _elasticity(group, channel, part.values)
+        first = group.first + row * len(group.parameters)
+        curve = slice(first, first + len(group.parameters))
+        gradient[:, curve] -= by_log[:, [channel]] * log_slope * part.slopes[row]
 
 
 def _pull_group(

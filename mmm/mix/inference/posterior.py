@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmm.mix.inference.counts import Counts
-from mmm.mix.inference.lifts import LiftTerm, lift_density
+from mmm.mix.inference.lifts import LiftTerm, stated_density
 from mmm.mix.inference.media import Media, Response, log_prior, pull_back, respond
 from mmm.mix.transforms import Floats
 
@@ -310,7 +310,7 @@ def log_posterior(problem: Problem, z: Floats) -> tuple[Floats, Floats]:
     gradient : ndarray, shape (n_draws, n_parameters)
     """
     density, gradient = log_density(problem, z)
-    prior, slope = log_prior(z, problem.media.deviations, problem.media.spread_scale)
+    prior, slope = log_prior(z, problem.media.spread_at, problem.media.spread_scale)
     return density + prior, gradient + slope
 
 
@@ -332,7 +332,7 @@ def log_density(problem: Problem, z: Floats) -> tuple[Floats, Floats]:
         linear, n_media = problem.linear, problem.media.n_parameters
         heat = (linear.shape + 0.5 * len(problem.outcome)) / (linear.rate + 0.5 * at.square)
         gradient = np.empty_like(z)
-        density, bend, by_curve = lift_density(problem.media, problem.lifts, at.response)
+        density, bend, by_curve = stated_density(problem.media, problem.lifts, at.response)
         slope = heat[:, None] * at.weighted
         gradient[:, :n_media] = pull_back(problem.media, at.response, slope, bend)
         gradient[:, : problem.media.n_curve] += by_curve

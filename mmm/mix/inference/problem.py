@@ -10,8 +10,9 @@ from mmm.mix.families import Adstock, Saturation
 from mmm.mix.inference.counts import COUNTS
 from mmm.mix.inference.design import Recipe
 from mmm.mix.inference.full_vector import as_counts
-from mmm.mix.inference.media import Media, group_channels, lagged
+from mmm.mix.inference.media import Group, Media, group_channels, lagged
 from mmm.mix.inference.posterior import Linear, Problem, build_problem
+from mmm.mix.inference.stated import Units, state_own, with_hint
 from mmm.mix.priors import Priors
 from mmm.mix.transforms import Floats, geometric_weights
 
@@ -62,6 +63,7 @@ def set_up(
     design: Floats,
     recipe: Recipe,
     *,
+    names: Sequence[str],
     adstocks: Sequence[Adstock],
     saturations: Sequence[Saturation],
     priors: Priors,
@@ -77,6 +79,8 @@ def set_up(
     design : ndarray, shape (n_periods, n_columns)
     recipe : Recipe
         Of the design.
+    names : sequence of str
+        Of the channels.
     adstocks, saturations : sequence of length n_channels
     priors : Priors
     likelihood : one of LIKELIHOODS
@@ -88,7 +92,7 @@ def set_up(
     Raises
     ------
     ConfigError
-        If the likelihood is unknown.
+        If the likelihood is unknown, or the priors name another channel.
     InputError
         If the outcome is 0 throughout, or does not count where the likelihood does.
     """
@@ -97,17 +101,12 @@ def set_up(
     outcome_scale = float(np.sqrt(np.mean(outcome**2)))
     if not outcome_scale > 0:
         raise InputError("The outcome is 0 in every period; there is nothing to explain.")
-    spend_scale = scale_spend(spend)
+    spend_scale, spent = scale_spend(spend), spend.sum(axis=1)
     scaled_spend, scaled = spend / spend_scale[:, None], outcome / outcome_scale
     before = scaled_spend.mean(axis=1) if priors.spend_before == "mean" else np.zeros(len(spend))
-    media = Media(
-        groups=group_channels(scaled_spend, before, adstocks, saturations),
-        log_share=np.log(spend.sum(axis=1) / spend.sum()),
-        spread=priors.channel_spread,
-        spread_scale=priors.spread_doubt,
-        total_loc=float(np.log(priors.media_share)),
-        total_scale=priors.media_spread,
-    )
+    units = Units(names, spent, float(outcome.sum()), outcome_scale, len(outcome))
+    groups = group_channels(scaled_spend, before, adstocks, saturations)
+    media = with_hint(_media(groups, units, spent / spend.sum(), priors), priors, units)
     column_sd = _column_sd(recipe, float(scaled.std()))
     noise = _guess_noise(scaled, scaled_spend, design, column_sd)
     linear = Linear(
@@ -124,6 +123,21 @@ def set_up(
     if likelihood in COUNTS:
         problem = as_counts(problem, outcome, outcome_scale, likelihood)
     return Scaled(problem, outcome_scale, spend_scale, before)
+
+
+def _media(groups: tuple[Group, ...], units: Units, share: Floats, priors: Priors) -> Media:
+    """Return the prior of media; a channel believed by itself takes its part out of the total."""
+    own = state_own(priors, units)
+    left = 1.0 if own is None else 1.0 - float(share[own.channels].sum())
+    return Media(
+        groups=groups,
+        log_share=np.log(share),
+        spread=priors.channel_spread,
+        spread_scale=priors.spread_doubt,
+        total_loc=float(np.log(priors.media_share * max(left, 1e-9))),
+        total_scale=priors.media_spread,
+        own=own,
+    )
 
 
 def _column_sd(recipe: Recipe, spread: float) -> Floats:

@@ -13,6 +13,7 @@ import numpy as np
 import scipy.optimize
 
 from mmm.errors import ConfigError
+from mmm.mix.inference.watching import Watch
 from mmm.mix.transforms import Floats
 
 Density = Callable[[Floats], tuple[Floats, Floats]]
@@ -39,6 +40,9 @@ class Sampling:
         Mean acceptance that the step size aims at.
     max_rounds : int
         Times `n_draws` that chains may run until they converge.
+    progress : bool, optional
+        Whether to write a line with the time that is left, of fits over two seconds; by default
+        where a person watches: a terminal, or a notebook.
 
     Examples
     --------
@@ -52,6 +56,7 @@ class Sampling:
     n_starts: int = 4
     acceptance: float = 0.87
     max_rounds: int = 4
+    progress: bool | None = None
 
     def __post_init__(self) -> None:
         counts = (self.n_chains, self.n_warmup, self.n_draws, self.n_starts, self.max_rounds)
@@ -380,7 +385,8 @@ def sample(
     """
     if mode is None:
         mode = find_mode(density, n_parameters, sampling.n_starts, rng)
-    run = _Run(density, whiten(density, mode), renew, rng)
+    watch = Watch(sampling.n_warmup + sampling.n_draws, sampling.progress)
+    run = _Run(density, whiten(density, mode), renew, rng, watch)
     chains = start_chains(run.current, sampling.n_chains, n_parameters, rng)
     first = max(2 * sampling.n_warmup // 5, 1)
     path = _warm_up(run, chains, sampling.acceptance, first)
@@ -391,9 +397,11 @@ def sample(
     kept = run.keep(chains, sampling.n_draws, moves)
     rounds = 1
     while rounds < sampling.max_rounds and not converged(kept):
+        watch.more(rounds * sampling.n_draws)
         more = run.keep(chains, rounds * sampling.n_draws, moves)
         kept = np.concatenate([kept, more], axis=1)
         rounds *= 2
+    watch.close()
     positions, records = run.recorded()
     return Draws(
         z=kept,
@@ -414,7 +422,9 @@ class _Run:
         whitening: Whitening,
         renew: Renew | None,
         rng: np.random.Generator,
+        watch: Watch,
     ) -> None:
+        self.watch = watch
         self.density, self.whitening, self.renew, self.rng = density, whitening, renew, rng
         self.current = whitened(density, whitening)
         self.renewed: list[tuple[Floats, Floats]] = []
@@ -429,6 +439,7 @@ class _Run:
         self._refresh(chains)
 
     def advance(self, chains: Chains) -> None:
+        self.watch.step()
         if self.renew is not None and chains.iteration % _RENEWED == 0:
             z = self.position(chains.q)
             self.density, record = self.renew(z, self.rng)

@@ -34,6 +34,9 @@ class PilotTerms:
         Spend per period today; the mean of the last quarter by default.
     tau : number or mapping of str to number, optional
         Standard deviation of the hidden bias of a return, as in `optimize_budget`.
+    held : tuple of str
+        Channels that get more only after a test, as those of `Limits.not_raised` which a plan
+        would raise: a test of them is worth what raising them brings.
     seed : int
         Of the order of the blocks.
     """
@@ -45,6 +48,7 @@ class PilotTerms:
     longest: int = 52
     current: Mapping[str, float] | None = None
     tau: Mapping[str, float] | float | None = None
+    held: tuple[str, ...] = ()
     seed: int = 0
 
     def __post_init__(self) -> None:

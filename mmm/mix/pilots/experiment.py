@@ -19,6 +19,7 @@ from mmm.errors import ConfigError, InputError, check_level, quoted
 from mmm.mix.budget.certainty import learned_tau
 from mmm.mix.budget.optimize import hidden_bias
 from mmm.mix.calibration import LiftTest, place_tests
+from mmm.mix.fitted import check_one
 from mmm.mix.inference.draws import blocks_of
 from mmm.mix.inference.lifts import predicted_lifts
 from mmm.mix.inference.media import respond
@@ -301,6 +302,7 @@ def tau_from_tests(model: "MixModel", tests: Sequence[LiftTest], margin: float =
     ConfigError
         If a test names a channel or periods that the model does not have.
     """
+    check_one(model)
     scale = float(hidden_bias(model, margin, None)[0]) / _DEFAULT_TAU
     if not tests:
         return learned_tau(np.array([]), np.array([]), scale)

@@ -9,6 +9,7 @@ import numpy as np
 from mmm.errors import ConfigError, quoted
 from mmm.mix.budget.optimize import current_spend, hidden_bias
 from mmm.mix.effects.curves import marginal_response, simulate_response
+from mmm.mix.fitted import check_one
 from mmm.mix.inference.draws import media_by_period
 from mmm.mix.pilots.design import PilotTerms
 from mmm.mix.transforms import Floats
@@ -76,8 +77,9 @@ def survey(
     Raises
     ------
     ConfigError
-        If the channel is unknown or nothing is spent on it.
+        If the channel is unknown or nothing is spent on it, or the model has panels.
     """
+    check_one(model)
     if channel not in model.channels_:
         raise ConfigError(
             f"there is no channel {channel!r}; the model has {quoted(model.channels_, 20)}."

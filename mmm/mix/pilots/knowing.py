@@ -119,6 +119,38 @@ def value_of_test(distance: float, spread: float, s: float) -> float:
     return max(q * (density - u * float(ndtr(-u))), 0.0)
 
 
+def value_of_clearing(distance: float, spread: float, s: float) -> float:
+    """Return what a test is worth of a channel that gets more only after one.
+
+    ``distance Phi(u) + t^2 / v phi(u)`` with ``v = sqrt(t^2 + s^2)`` and ``u = distance / v``: the
+    mean of what a return above the threshold brings, and one below it costs, where the test reads
+    above it; without the test nothing is moved.
+
+    Parameters
+    ----------
+    distance, spread, s
+        As in `value_of_test`.
+
+    Returns
+    -------
+    float
+        In units of the return.
+
+    Examples
+    --------
+    >>> value_of_clearing(2.0, 0.5, 0.5) > value_of_test(2.0, 0.5, 0.5)
+    True
+    >>> round(value_of_clearing(0.0, 1.0, 0.0), 4)
+    0.3989
+    """
+    if not (spread > 0 and math.isfinite(s)):
+        return 0.0
+    v = math.hypot(spread, s)
+    u = distance / v
+    density = math.exp(-0.5 * u**2) / math.sqrt(2 * math.pi)
+    return max(distance * float(ndtr(u)) + spread**2 / v * density, 0.0)
+
+
 def worth_of_horizon(
     n_periods: int, period_days: float, half_life: float, interest: float
 ) -> float:

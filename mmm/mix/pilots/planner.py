@@ -19,6 +19,7 @@ from mmm.mix.pilots.knowing import (
     periods_needed,
     power,
     replay,
+    value_of_clearing,
     value_of_test,
     worth_of_horizon,
 )
@@ -101,7 +102,8 @@ def plan_pilot(
     terms = terms or PilotTerms()
     _check(delta, weeks, mode, horizon, terms)
     ground = survey(model, channel, margin, threshold, terms)
-    order = Order(mode, float(delta), margin, _stake(model, ground, horizon, terms), terms)
+    stake, held = _stake(model, ground, horizon, terms), channel in terms.held
+    order = Order(mode, float(delta), margin, stake, terms, held)
     lengths = _lengths(mode, _block(ground.kernel, terms.longest), terms.longest)
     options = [_laid(ground, order, n) for n in lengths]
     if weeks is None:
@@ -251,13 +253,19 @@ def _check(
 
 @dataclass(frozen=True)
 class Order:
-    """What is asked for: mode, size, margin, money that a unit of return is worth, terms."""
+    """What is asked for; the stake is the money that a unit of return is worth."""
 
     mode: Mode
     delta: float
     margin: float
     stake: float
     terms: PilotTerms
+    held: bool
+
+    def value(self, ground: Ground, s: float) -> float:
+        """Return what a test of standard error s is worth, in money."""
+        by = value_of_clearing if self.held else value_of_test
+        return self.stake * by(ground.distance, ground.spread, s)
 
 
 def _block(kernel: Floats, longest: int) -> int:
@@ -313,9 +321,7 @@ def _most_worth(model: "MixModel", ground: Ground, order: Order, options: Sequen
     longest = options[-1]
     a_period = _lost(model, ground, order, longest) / len(longest.change)
     net = [
-        order.stake
-        * value_of_test(ground.distance, ground.spread, _read(laid, ground, order.margin))
-        - a_period * len(laid.change)
+        order.value(ground, _read(laid, ground, order.margin)) - a_period * len(laid.change)
         for laid in options
     ]
     return int(np.argmax(net))
@@ -343,7 +349,7 @@ def _priced(
     set_up_cost: float,
 ) -> Pilot:
     s, n = _read(laid, ground, order.margin), len(laid.change)
-    value = order.stake * value_of_test(ground.distance, ground.spread, s)
+    value = order.value(ground, s)
     lost = _lost(model, ground, order, laid)
     read = _alarms(laid, ground) / _wider(laid, ground)
     level = float(ground.today[ground.index])
@@ -366,7 +372,7 @@ def _priced(
         ),
         reaches=reaches,
         value=value,
-        perfect_value=order.stake * value_of_test(ground.distance, ground.spread, 0.0),
+        perfect_value=order.value(ground, 0.0),
         outcome_lost=lost,
         set_up_cost=set_up_cost,
         net_value=value - lost - set_up_cost,

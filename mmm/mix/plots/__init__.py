@@ -20,6 +20,7 @@ from mmm.mix.plots.plan import (
     plot_marginal,
     plot_plan,
 )
+from mmm.mix.plots.prior import plot_prior
 from mmm.mix.plots.style import save_figure
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "plot_gain",
     "plot_marginal",
     "plot_plan",
+    "plot_prior",
     "plot_prior_posterior",
     "plot_residuals",
     "save_figure",

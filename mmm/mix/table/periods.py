@@ -20,7 +20,8 @@ def period_start(dates: "pd.Series[Any]", every: str) -> "pd.Series[Any]":
     """
     days = dates.dt.normalize()
     back = days.dt.day_of_week if every == "week" else days.dt.day - 1
-    starts: pd.Series[Any] = days - pd.to_timedelta(back, unit="D")
+    whole = back.fillna(0).astype("int64")  # a missing day stays missing, whatever is taken off
+    starts: pd.Series[Any] = days - pd.to_timedelta(whole, unit="D")
     return starts
 
 

@@ -24,6 +24,7 @@ def read_mix(
     outcome: str,
     channels: Sequence[str],
     controls: Sequence[str] = (),
+    panel: str | None = None,
     locale: str | None = None,
     table: str | None = None,
 ) -> pd.DataFrame:
@@ -36,6 +37,8 @@ def read_mix(
         Names of columns.
     channels, controls : sequence of str
         Names of columns: spend per period, and what else moves the outcome.
+    panel : str, optional
+        Column of regions or units, of a table with a row a period and panel.
     locale : {"it", "en", "en_GB", "en_US"}, optional
         How numbers and dates are written. None reads what can be read in one way only.
     table : str, optional
@@ -44,8 +47,8 @@ def read_mix(
     Returns
     -------
     pandas.DataFrame
-        These columns alone, in this order: dates, and floats; ``attrs["notes"]`` says what was
-        decided while reading.
+        These columns alone, in this order: dates, the panel as text, and floats;
+        ``attrs["notes"]`` says what was decided while reading.
 
     Raises
     ------
@@ -61,22 +64,26 @@ def read_mix(
     ([1000.5], [20.0])
     """
     numbers = [outcome, *channels, *controls]
+    labels = [date] if panel is None else [date, panel]
     profile = find_locale(locale)
     raw = load(source, table, profile)
-    _check_names([date, *numbers], raw)
+    _check_names([*labels, *numbers], raw)
     notes = [f"data: {note}" for note in raw.notes]
     columns: dict[str, Any] = {}
-    for name in (date, *numbers):
+    for name in (*labels, *numbers):
         context = Context(
             f"data column {name!r}", profile, notes=notes, kinds=raw.kinds.get(name), rows=raw.rows
         )
         column = raw.table[name]
         if name == date:
             typed = to_date(column, context).cast("timestamp[s]")
+        elif name == panel:
+            typed = flat(column).cast("string")
         else:
             typed = to_money(_shortened(column), context).cast("float64")
         if typed.null_count:
-            context.refuse(pc.is_null(typed), "is missing", "Fill it in, 0 where there was none.")
+            cure = "Fill it in." if name in labels else "Fill it in, 0 where there was none."
+            context.refuse(pc.is_null(typed), "is missing", cure)
         columns[name] = typed.to_pandas()
     frame = pd.DataFrame(columns)
     frame.attrs["notes"] = tuple(dict.fromkeys(notes))

@@ -55,3 +55,13 @@ def test_a_channel_that_the_data_do_not_identify_moves_by_a_pilot_unless_the_use
 def test_bad_input_38_infeasible_rules_name_what_clashes(asked, said):
     with pytest.raises(ConfigError, match=said):
         room(**asked)
+
+
+def test_a_channel_not_raised_clashes_by_name_with_more_than_today():
+    room = find_room(["A", "B"], np.array([10.0, 10.0]), 20.0, {}, Limits(not_raised=("A",)))
+    assert room.rules.lower.tolist() == [5.0, 5.0]
+    assert room.rules.upper.tolist() == [10.0, 15.0]
+    with pytest.raises(ConfigError, match="'nobody'"):
+        find_room(["A"], np.array([10.0]), 10.0, {}, Limits(not_raised=("nobody",)))
+    with pytest.raises(ConfigError, match=r"total of 11, .* \(not raised of 'A'"):
+        find_room(["A"], np.array([10.0]), 11.0, {}, Limits(not_raised=("A",)))

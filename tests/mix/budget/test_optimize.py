@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from mmm.errors import ConfigError
-from mmm.mix import MixModel, optimize_budget
+from mmm.mix import MixModel, mix_findings, optimize_budget
 from mmm.mix.budget.limits import Limits
 from mmm.mix.budget.optimize import Target, gain_draws, verdicts
 from mmm.mix.effects.curves import marginal_response, steady_response
@@ -148,6 +148,21 @@ def test_each_part_of_the_rule_flips_a_verdict():
     assert one(0.2, -1.0, "prior") == "cut"
     assert one(0.21, -1.0, "prior") == "hold"
     assert one(0.9, 1.0, "not identified") == "test"
+
+
+def test_a_suspected_channel_is_tested_before_it_gets_more(model, plan):
+    kept = optimize_budget(model, limits=Limits(not_raised=("Search", "Social")))
+    search, social, _ = range(3)
+    assert plan.proposed[search] > plan.current[search]
+    assert kept.proposed[search] == pytest.approx(kept.current[search])
+    assert (kept.verdict[search], kept.binding[search]) == ("test", "not raised")
+    # It may still be cut, and then nothing but its return speaks.
+    assert kept.proposed[social] < kept.current[social]
+    assert kept.verdict[social] == plan.verdict[social]
+    assert kept.expected_profit < plan.expected_profit
+    said = {one.facts.get("channel"): one.metric for one in mix_findings(model, kept)[4:]}
+    assert said["Search"] == "mix.suspected"
+    assert said["Social"] != "mix.suspected"
 
 
 def test_bad_input_08_a_constant_channel_moves_by_a_pilot_and_is_to_be_tested():

@@ -17,6 +17,7 @@ from mmm.mix import (
     prior_and_posterior,
 )
 from mmm.mix.inference.sampler import Sampling
+from mmm.wording import format_chance
 
 CHANNELS = ["Search", "Social", "Idle"]
 
@@ -122,7 +123,7 @@ def test_findings_name_every_channel_once_and_the_one_without_spend(model):
     said = [finding.sentence() for finding in mix_findings(model, plan, outcome="sales")]
     assert len(said) == 1 + 3 + 1 + 3
     assert any(text.startswith("Nothing was spent on Idle") for text in said)
-    assert f"{plan.probability_better:.0%}" in said[4]
+    assert format_chance(plan.probability_better) in said[4]
 
 
 def test_a_channel_without_spend_has_no_marginal_return_and_the_figures_do_without(model):

@@ -10,7 +10,15 @@ from sklearn.base import clone
 from sklearn.linear_model import LinearRegression
 
 from mmm.errors import ConfigError, DataWarning
-from mmm.mix.checks.holdout import carried_over, holdout, last_year, least_squares
+from mmm.mix.checks.holdout import (
+    carried_over,
+    holdout,
+    holdout_findings,
+    last_year,
+    least_squares,
+    rolling_holdout,
+    summarise_holdout,
+)
 from mmm.mix.inference.sampler import Sampling
 from mmm.mix.model import MixModel
 
@@ -121,3 +129,65 @@ def test_without_a_year_the_last_period_is_the_forecast():
 def test_too_many_held_out_are_refused(periods):
     with pytest.raises(ConfigError, match="cannot be held out"):
         holdout(unfitted(), *company(), periods=periods)
+
+
+@pytest.fixture(scope="module")
+def rolled():
+    frame, outcome = company(n_weeks=80)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        return rolling_holdout(unfitted(), frame, outcome, periods=6, origins=2, step=5)
+
+
+def test_each_origin_is_a_holdout_of_what_was_known_then(rolled):
+    """The last one on the whole table, the first as if the table ended there."""
+    frame, outcome = company(n_weeks=80)
+    assert rolled["n_fitted"].tolist() == [69] * 3 + [74] * 3
+    for rows, end in ((rolled.iloc[3:], 80), (rolled.iloc[:3], 75)):
+        alone = quietly(unfitted(), frame[:end], outcome[:end], periods=6)
+        pd.testing.assert_frame_equal(
+            rows.drop(columns="n_fitted").reset_index(drop=True), alone, check_exact=True
+        )
+
+
+def test_origins_are_put_together(rolled):
+    told = summarise_holdout(rolled).set_index("method")
+    assert list(told.index) == ["model", "least squares", "last year"]
+    by_method = rolled.groupby("method")
+    for name in ("log_density", "mape", "coverage", "width"):
+        np.testing.assert_allclose(told[name], by_method[name].mean()[told.index])
+    density = rolled.pivot(index="n_fitted", columns="method", values="log_density")
+    behind = density["model"] - density["last year"]
+    assert told.loc["last year", "behind"] == pytest.approx(behind.mean())
+    assert told.loc["last year", "behind_error"] == pytest.approx(behind.std() / np.sqrt(2))
+    assert told.loc["model", ["behind", "behind_error", "nearer"]].tolist() == [0, 0, 0]
+    one = summarise_holdout(rolled[rolled["n_fitted"] == 74]).set_index("method")
+    assert np.isnan(one.loc["last year", "behind_error"])
+
+
+def test_the_sentence_names_the_winner(rolled):
+    least, last = holdout_findings(rolled)
+    assert last.metric == "mixholdout.nearer"
+    assert "last year repeated by" in last.sentence("en")
+    assert "2 of 2 tries" in last.sentence("en")
+    assert "2 prove su 2" in last.sentence("it")
+    assert least.facts["rival"] == "least_squares"
+    worse = rolled.assign(mape=rolled["mape"].where(rolled["method"] != "model", 0.9))
+    keys = [found.metric for found in holdout_findings(worse)]
+    assert keys == ["mixholdout.farther"] * 2
+    assert "found little" in holdout_findings(worse)[0].sentence("en")
+    single = rolled[rolled["n_fitted"] == 74].drop(columns="n_fitted")
+    assert "1 of 1 tries" in holdout_findings(single)[1].sentence("en")
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"origins": 0}, "1 or more"),
+        ({"step": 0}, "1 or more"),
+        ({"origins": 9}, "to the first fit"),
+    ],
+)
+def test_origins_that_cannot_be_are_refused(options, reason):
+    with pytest.raises(ConfigError, match=reason):
+        rolling_holdout(unfitted(), *company(), **options)

@@ -13,6 +13,7 @@ from mmm.mix.pilots.knowing import (
     replay,
     return_weights,
     standard_error,
+    value_of_clearing,
     value_of_test,
     worth_of_horizon,
 )
@@ -45,6 +46,27 @@ def test_value_is_what_the_better_decision_gains_on_average():
     after = np.where(believed > 0.1, theta - 0.1, 0.0).mean()
     before = max(0.3 - 0.1, 0.0)
     assert value_of_test(0.2, 0.8, 0.5) == pytest.approx(after - before, abs=0.005)
+
+
+@given(distance=st.floats(-5, 5), spread=SIZE, s=SIZE, more=SIZE)
+def test_the_value_of_clearing_falls_with_noise_and_is_that_of_a_test_where_nothing_would_move(
+    distance, spread, s, more
+):
+    value = value_of_clearing(distance, spread, s)
+    assert 0 <= value <= value_of_clearing(distance, spread, 0.0) + 1e-12
+    assert value_of_clearing(distance, spread, s + more) <= value + 1e-12
+    # Perfect knowledge: as without the rule, and what would have been moved anyway comes on top.
+    gained = value_of_test(distance, spread, 0.0) + max(distance, 0.0)
+    assert value_of_clearing(distance, spread, 0.0) == pytest.approx(gained, abs=1e-9)
+
+
+def test_the_value_of_clearing_is_what_a_reading_above_the_threshold_gains():
+    rng = np.random.default_rng(0)
+    theta = rng.normal(0.3, 0.8, 400_000)
+    seen = theta + rng.normal(0, 0.5, len(theta))
+    gained = np.where(seen > 0.1, theta - 0.1, 0.0).mean()
+    assert value_of_clearing(0.2, 0.8, 0.5) == pytest.approx(gained, abs=0.005)
+    assert value_of_clearing(0.2, 0.8, np.inf) == 0.0
 
 
 def test_a_test_of_nothing_is_worth_nothing():

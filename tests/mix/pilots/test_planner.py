@@ -194,6 +194,16 @@ def test_pilots_are_ranked_and_turn_hold_into_test(model, plan):
         with_pilots(plan, [replace(ranked[0], channel="Radio")])
 
 
+def test_a_channel_held_back_is_worth_a_test_however_sure_the_model_is(model):
+    free = plan_pilot(model, "Search", threshold=0.0)
+    held = plan_pilot(model, "Search", threshold=0.0, terms=PilotTerms(held=("Search",)))
+    assert free.expected > 1  # far above: without the rule there is nothing to learn
+    assert held.value > 10 * free.value
+    assert free.value <= held.value <= held.perfect_value
+    other = plan_pilot(model, "Search", threshold=0.0, terms=PilotTerms(held=("Social",)))
+    assert other.value == free.value
+
+
 def test_a_costly_pilot_is_worth_less(model):
     dear = plan_pilot(model, "Social", set_up_cost=1e9)
     assert dear.net_value < 0
