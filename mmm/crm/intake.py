@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from mmm.crm.records import Cell, Records
 from mmm.crm.target import FIELDS, PROBABILITY, SCORED_AT, Record, Refusal
 from mmm.errors import ConfigError, TargetError, quoted
 
-Cell = str | float | None
 Rows = dict[str, dict[str, Cell]]
 
 
@@ -123,13 +123,17 @@ def _check_length(records: Sequence[Record], chunk_size: int) -> None:
 
 def _alike(records: Sequence[Record], unfit: Callable[[str], str | None] | None) -> Batch | None:
     """Return all records as they are, where all have the same fields and each value is sound."""
-    fields = [record.fields for record in records]
-    written = set(map(tuple, fields))
-    names = tuple(name for name in FIELDS if name in next(iter(written), ()))
-    if len(written) != 1 or not names or len(names) < len(fields[0]):
+    if isinstance(records, Records):
+        ids, given = records.leads, {tuple(records.columns)}
+    else:
+        ids, given = [one.lead_id for one in records], {tuple(one.fields) for one in records}
+    names = tuple(name for name in FIELDS if name in next(iter(given), ()))
+    if len(given) != 1 or not names or len(names) < len(next(iter(given))):
         return None
-    ids = [record.lead_id for record in records]
-    columns = [[row[name] for row in fields] for name in names]
+    if isinstance(records, Records):
+        columns = [records.columns[name] for name in names]
+    else:
+        columns = [[one.fields[name] for one in records] for name in names]
     if len(set(ids)) < len(ids) or not _sound_texts(set(ids), unfit):
         return None
     for name, column in zip(names, columns, strict=True):

@@ -7,6 +7,8 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
+from mmm.prediction.columns.drift import MODERATE, STRONG
+
 Floats = npt.NDArray[np.float64]
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart.
@@ -179,6 +181,36 @@ def plot_hazard(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax.set_ylabel("Ended by then")
     ax.legend(frameon=False)
     ax.set_title("When leads are won, and lost", loc="left")
+    return ax
+
+
+def plot_drift(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw how far each feature has moved since training, the furthest on top, with intervals.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        feature, psi, lower, upper, state; as `mmm.prediction.feature_drift` returns it. The bars
+        are of the index as observed, the whiskers of the index of the populations.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    shown = frame.sort_values(["psi", "feature"], ascending=[False, True]).head(12)
+    ax = _axes(ax)
+    at = np.arange(len(shown), dtype=np.float64)
+    far = shown["state"].isin(["moderate", "strong"])
+    ax.barh(at, shown["psi"], color=np.where(far, ORANGE, GREY), height=0.62)
+    ax.hlines(at, shown["lower"], shown["upper"], color="black", linewidth=1)
+    ax.set_yticks(at, [str(name).replace("$", r"\$") for name in shown["feature"]])
+    ax.invert_yaxis()
+    for edge in (MODERATE, STRONG):
+        ax.axvline(edge, color=GREY, linewidth=1, linestyle=":")
+    ax.set_xlim(left=0)
+    ax.set_xlabel("Population stability index (dotted: moderate, strong)")
+    ax.set_title("What has moved since training", loc="left")
     return ax
 
 

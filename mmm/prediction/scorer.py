@@ -1,7 +1,6 @@
 """Lead scorer: a calibrated probability for each lead, its reasons, and a grade."""
 
-import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,23 +10,24 @@ import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mmm.errors import ConfigError, DataWarning, InputError
+from mmm.errors import ConfigError, InputError
+from mmm.prediction.blocks import Block, Question, joined, score_blocks, warn_of
 from mmm.prediction.card import Card
-from mmm.prediction.columns.contract import admit, check_schema, freeze_contract
+from mmm.prediction.columns.contract import check_schema, freeze_contract
 from mmm.prediction.columns.drift import bin_features
 from mmm.prediction.columns.leakage import find_leakage
 from mmm.prediction.columns.types import Column, clean_frame, describe_columns, to_frame
 from mmm.prediction.handover.grades import grade_by_share
-from mmm.prediction.learning.encoding import BLOCK, encode, learn_features
+from mmm.prediction.learning.encoding import encode, learn_features
 from mmm.prediction.learning.hazard import fit_hazards
-from mmm.prediction.learning.histories import WON, ages_on, read_histories
+from mmm.prediction.learning.histories import WON, read_histories
 from mmm.prediction.learning.labels import read_labels
 from mmm.prediction.learning.learners import Sample, candidates
 from mmm.prediction.learning.model import assemble
-from mmm.prediction.learning.reasons import Contributions, contributions, next_grades, sentences
+from mmm.prediction.learning.reasons import Contributions, contributions, next_grades
 from mmm.prediction.learning.rows import Known, cut, known_rows
 from mmm.prediction.learning.stacking import choose
-from mmm.prediction.scores import LeadScores, read_ids, read_instant
+from mmm.prediction.scores import LeadScores
 from mmm.prediction.storage import Trained, read_model, version_of, write_model
 
 Floats = npt.NDArray[np.float64]
@@ -230,9 +230,49 @@ class LeadScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         DataWarning
             If rows are left out because their values cannot be read.
         """
+        blocks = self.score_blocks([frame], lead_id, as_of, within_days, lang)
+        scores = joined(blocks)
+        warn_of(scores.quarantine, stacklevel=2)
+        return scores
+
+    def score_blocks(
+        self,
+        frames: Iterable[Any],
+        lead_id: str = "lead_id",
+        as_of: Any = None,
+        within_days: float | None = None,
+        lang: str = "en",
+    ) -> Iterator[Block]:
+        """Score leads that come piece by piece, as `mmm.tables.chunks.read_chunks` gives them.
+
+        The scores are those of `score_leads`; they and the leads are held no longer than a block.
+
+        Parameters
+        ----------
+        frames : iterable of frame
+        lead_id, as_of, within_days, lang
+            As for `score_leads`.
+
+        Returns
+        -------
+        iterator of Block
+
+        Raises
+        ------
+        InputError, ConfigError
+            As `score_leads`. An id that stands twice is found at the end: use no block before all
+            of them have come.
+
+        Examples
+        --------
+        >>> leads = pd.DataFrame({"pages": np.arange(90) % 7})
+        >>> scorer = LeadScorer().fit(leads, np.arange(90) % 2)
+        >>> new = leads.assign(lead_id=np.arange(90).astype(str))
+        >>> blocks = scorer.score_blocks([new[:50], new[50:]])
+        >>> [len(block.scores) for block in blocks]
+        [50, 40]
+        """
         trained = self._trained()
-        table = to_frame(frame)
-        ids = read_ids(table, lead_id)
         if within_days is not None and trained.model.hazards is None:
             raise ConfigError(
                 "within_days needs a model that knows when leads end. Fit it with created_at= and "
@@ -240,11 +280,8 @@ class LeadScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         if within_days is not None and not within_days > 0:
             raise ConfigError(f"within_days is {within_days!r}. Give days above 0.")
-        knows_ends = trained.model.hazards is not None
-        ages = ages_on(table, as_of) if knows_ends else np.zeros(len(table))
-        own = {column.name for column in self.contract_.columns}
-        given = table.drop(columns=[] if lead_id in own else [lead_id])
-        return self._scored(given, ids, ages, as_of, within_days, lang)
+        question = Question(lead_id, as_of, within_days, lang)
+        return score_blocks(trained, self.model_version_, frames, question)
 
     def contributions(self, X: Any) -> Contributions:
         """Return what each column adds to the log-odds of `predict_proba`; they add up to it."""
@@ -408,47 +445,3 @@ class LeadScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _score(self, X: Any) -> Floats:
         model = self._trained().model
         return model.score_table(self._table(X))
-
-    def _scored(
-        self,
-        table: pd.DataFrame,
-        ids: npt.NDArray[np.object_],
-        ages: Floats,
-        as_of: Any,
-        within: float | None,
-        lang: str,
-    ) -> LeadScores:
-        trained = self._trained()
-        model = trained.model
-        log_odds, kept, said, unseen, bad = [], [], [], [], []
-        for start in range(0, len(table), BLOCK):
-            let_in = admit(self.contract_, table.iloc[start : start + BLOCK])
-            rows = start + let_in.kept
-            parts = contributions(model, encode(model.features, let_in.frame), ages[rows], within)
-            log_odds.append(parts.log_odds)
-            kept.append(rows)
-            said.append(sentences(parts, let_in.frame, model.features, ages[rows], lang))
-            unseen.append(let_in.unseen)
-            bad.append(let_in.quarantine.assign(row=let_in.quarantine["row"] + start))
-        empty = np.empty(0, dtype=np.int64)
-        rows = np.concatenate([empty, *kept])
-        z = np.concatenate([np.empty(0), *log_odds])
-        p = model.probability(z)
-        left_out = pd.concat(bad, ignore_index=True) if bad else pd.DataFrame()
-        if len(left_out):
-            warnings.warn(
-                f"{left_out['row'].nunique()} leads are not scored, since their values cannot be "
-                "read; `quarantine` of the result names them.",
-                DataWarning,
-                stacklevel=3,
-            )
-        return LeadScores(
-            lead_id=ids[rows],
-            probability=p,
-            grade=trained.grades.assign(p).to_numpy(dtype=object),
-            reasons=np.concatenate([np.empty(0, dtype=object), *said]),
-            scored_at=read_instant(as_of),
-            model_version=self.model_version_,
-            unseen=pd.concat(unseen, ignore_index=True) if unseen else pd.DataFrame(),
-            quarantine=left_out,
-        )

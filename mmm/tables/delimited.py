@@ -1,11 +1,12 @@
 """Delimited text: CSV and TSV files, whatever their encoding, separator and line ends."""
 
+import codecs
 import csv
 import gzip
 import io
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,108 @@ def load_delimited(path: Path, locale: Locale | None) -> Raw:
     rows = Rows(path.name, "line", lambda: _line_numbers(raw, header))
     table = _named(_records(raw, header, path), header, path, rows)
     return Raw(table, str(path), notes, rows=rows)
+
+
+@dataclass(frozen=True)
+class Delimited:
+    """A CSV or TSV file that is read piece by piece.
+
+    Attributes
+    ----------
+    names : list of str
+    notes : list of str
+    pieces : callable
+        Takes names; yields record batches of those columns, as text.
+    """
+
+    names: list[str]
+    notes: list[str]
+    pieces: Callable[[Sequence[str]], Iterator[Any]]
+
+
+def open_delimited(path: Path, locale: Locale | None) -> Delimited | None:
+    """Open a CSV or TSV file for reading piece by piece, as `load_delimited` would read it.
+
+    Returns
+    -------
+    Delimited or None
+        None where the file has to be looked at whole: it is packed, not in UTF-8, or something is
+        wrong with it.
+    """
+    if path.suffix.lower() == ".gz" or not _is_plain(path):
+        return None
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD_BYTES)
+    bare = head.removeprefix(codecs.BOM_UTF8)
+    mark = len(head) - len(bare)
+    header = _header(bare, locale, path)
+    names = header.names
+    if len(set(names)) < len(names) or any(not n or n != n.strip() for n in names):
+        return None
+    if not _quotes_close(path, mark + header.start, header.delimiter):
+        return None
+    notes = ["encoding: UTF-8 with byte-order mark"] if mark else []
+    if header.delimiter != (locale.delimiter if locale else ","):
+        notes.append(f"fields are separated by {header.delimiter!r}, as in the header")
+
+    def pieces(wanted: Sequence[str]) -> Iterator[Any]:
+        with path.open("rb") as stream:
+            stream.seek(mark + header.end)
+            yield from pa.csv.open_csv(
+                stream,
+                read_options=pa.csv.ReadOptions(
+                    column_names=names, block_size=_BLOCK_BYTES, use_threads=False
+                ),
+                parse_options=_how(header.delimiter),
+                convert_options=_as_text(names, wanted),
+            )
+
+    return Delimited(names, notes, pieces)
+
+
+def _is_plain(path: Path) -> bool:
+    """Tell whether a file is UTF-8 text with line ends."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    lines = False
+    with path.open("rb") as stream:
+        while block := stream.read(_BLOCK_BYTES):
+            try:
+                decoder.decode(block)
+            except UnicodeDecodeError:
+                return False
+            if b"\x00" in block:
+                return False
+            lines = lines or b"\n" in block
+    return lines and not decoder.getstate()[0]
+
+
+def _quotes_close(path: Path, start: int, delimiter: str) -> bool:
+    """Tell whether quotes stand where they should, reading no more than a line at a time."""
+    with path.open("rb") as stream:
+        stream.seek(start)
+        if not any(b'"' in block for block in iter(lambda: stream.read(_BLOCK_BYTES), b"")):
+            return True
+        stream.seek(start)
+        csv.field_size_limit(1 << 24)
+        text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
+        try:
+            for _ in csv.reader(text, delimiter=delimiter, strict=True):
+                pass
+        except csv.Error:
+            return False
+    return True
+
+
+def _how(delimiter: str) -> Any:
+    return pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
+
+
+def _as_text(names: Sequence[str], wanted: Sequence[str] | None = None) -> Any:
+    return pa.csv.ConvertOptions(
+        column_types={name: pa.string() for name in names},
+        strings_can_be_null=False,
+        include_columns=list(wanted or ()),
+    )
 
 
 def _decoded(path: Path) -> tuple[bytes, list[str]]:
@@ -169,10 +272,8 @@ def _parsed(body: bytes, names: list[str], delimiter: str, block_bytes: int) -> 
     return pa.csv.read_csv(
         io.BytesIO(body),
         read_options=pa.csv.ReadOptions(column_names=names, block_size=block_bytes),
-        parse_options=pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-        convert_options=pa.csv.ConvertOptions(
-            column_types={name: pa.string() for name in names}, strings_can_be_null=False
-        ),
+        parse_options=_how(delimiter),
+        convert_options=_as_text(names),
     )
 
 

@@ -1,6 +1,6 @@
 """Mixed tables: a table of the company's own columns, of which only a few have a known meaning."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 import pandas as pd
@@ -12,7 +12,7 @@ from mmm.tables.locales import find_locale
 from mmm.tables.parse import Context, to_feature, to_text
 from mmm.tables.sources import load
 
-_PARSERS = {"text": to_text, "instant": to_instant}
+PARSERS = {"text": to_text, "instant": to_instant}
 
 
 def read_mixed(
@@ -23,6 +23,7 @@ def read_mixed(
     tz: str = "UTC",
     table: str | None = None,
     name: str = "leads",
+    optional: Collection[str] = (),
 ) -> pd.DataFrame:
     """Read a table with the columns it has, under their own names.
 
@@ -37,6 +38,8 @@ def read_mixed(
         As for `mmm.read_touches`.
     name : str
         What messages call the table.
+    optional : collection of str
+        Columns of `kinds` that may be absent.
 
     Returns
     -------
@@ -63,7 +66,7 @@ def read_mixed(
     twice = sorted({column for column in found if found.count(column) > 1})
     if twice:
         raise InputError(f"{name} has the column {quoted(twice)} more than once. Rename one of it.")
-    absent = [column for column in kinds if column not in found]
+    absent = [column for column in kinds if column not in {*found, *optional}]
     if absent:
         raise InputError(
             f"{name} has no column {quoted(absent)}; found {quoted(found, 20)}. Name it as it is."
@@ -77,14 +80,15 @@ def read_mixed(
             f"{name} column {column!r}", profile, tz, None, notes,
             kinds=raw.kinds.get(column), rows=raw.rows,
         )  # fmt: skip
-        parse = _PARSERS[kinds[column]] if column in kinds else to_feature
-        data[column] = _series(parse(raw.table[column], context))
+        parse = PARSERS[kinds[column]] if column in kinds else to_feature
+        data[column] = to_series(parse(raw.table[column], context))
     frame = pd.DataFrame(data)
     frame.attrs["notes"] = tuple(dict.fromkeys(notes))
     return frame
 
 
-def _series(values: Any) -> Any:
+def to_series(values: Any) -> Any:
+    """Return an Arrow column as one of pandas."""
     if pa.types.is_decimal(values.type):  # a feature is no money
         values = values.cast(pa.float64())
     return values.to_pandas()

@@ -156,30 +156,93 @@ def _composed(array: Any) -> Any:
     return pc.take(pa.array(words, pa.string()), coded.indices)
 
 
-def to_feature(column: Any, context: Context) -> Any:
+_PLAIN_NUMBER = r"(0|[1-9]\d{0,14})(\.\d+)?"
+_WITH_EXPONENT = r"\d(\.\d+)?[eE][-+](\d{1,2}|[12]\d\d)"  # the sign tells 1e-05 from the code 1E5
+_ANY_NUMBER = f"^-?({_PLAIN_NUMBER}|{_WITH_EXPONENT})$"
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What all texts of a column have in common, or those of a part of it; parts join by ``&``.
+
+    Attributes
+    ----------
+    empty : bool
+        There is none.
+    numeric, whole : bool
+        They are numbers; without decimals.
+    thousands : bool
+        What decimals they have may be thousands.
+    """
+
+    empty: bool = True
+    numeric: bool = True
+    whole: bool = True
+    thousands: bool = True
+
+    def __and__(self, other: "Looks") -> "Looks":
+        return Looks(
+            self.empty and other.empty,
+            self.numeric and other.numeric,
+            self.whole and other.whole,
+            self.thousands and other.thousands,
+        )
+
+
+def look_at(column: Any, context: Context) -> Looks:
+    """Tell what the texts of a column, or of a part of it, have in common.
+
+    Examples
+    --------
+    >>> look_at(pa.array(["1.500", "7"]), Context("leads")) & look_at(pa.array(["1.5"]),
+    ...     Context("leads"))
+    Looks(empty=False, numeric=True, whole=False, thousands=False)
+    """
+    words, spoken, plain = _spellings(flat(column), context)
+    if words.null_count == len(words):
+        return Looks()
+    if not _all_match(plain, _ANY_NUMBER):
+        return Looks(False, False, False, False)
+    return Looks(
+        False,
+        True,
+        _all_match(plain, r"^[^.eE]*$"),
+        context.locale is None and _all_match(spoken, r"^-?[1-9]\d{0,2}(\.\d{3})?$"),
+    )
+
+
+def to_feature(column: Any, context: Context, looks: Looks | None = None) -> Any:
     """Type a column the package does not know: text that is all numbers becomes numbers.
 
     Codes with leading zeros stay text, and so does a column whose decimals can be read as
-    thousands (1.500) unless a locale says which they are.
+    thousands (1.500) unless a locale says which they are. A part of a column is typed as all of it
+    looks, where that is given.
     """
     array = flat(column)
     if not is_text(array):
         return array
+    looks = look_at(array, context) if looks is None else looks
+    words, _, plain = _spellings(array, context)
+    if looks.empty or not looks.numeric:
+        return words
+    if looks.whole:
+        return plain.cast(pa.int64())
+    if looks.thousands:
+        context.notes.append(f"{context.where}: left as text, 1.500 may be 1500; pass locale=")
+        return words
+    return plain.cast(pa.float64())
+
+
+def _spellings(array: Any, context: Context) -> tuple[Any, Any, Any]:
+    """Return texts as they are, those written by hand, and all of them with a decimal point."""
     words = to_text(array, replace(context, kinds=None))
     comma = context.locale is not None and context.locale.decimal == ","
     plain = pc.replace_substring(pc.replace_substring(words, ".", ""), ",", ".") if comma else words
     numbers = context.is_a("number")  # written with a point, whatever the locale
-    spoken = words if numbers is None else pc.if_else(numbers, pa.scalar(None, pa.string()), words)
-    plain = plain if numbers is None else pc.if_else(numbers, words, plain)
-    # A plus begins telephone numbers.
-    if words.null_count == len(words) or not _all_match(plain, r"^-?(0|[1-9]\d{0,14})(\.\d+)?$"):
-        return words
-    if _all_match(plain, r"^[^.]*$"):
-        return plain.cast(pa.int64())
-    if context.locale is None and _all_match(spoken, r"^-?[1-9]\d{0,2}(\.\d{3})?$"):
-        context.notes.append(f"{context.where}: left as text, 1.500 may be 1500; pass locale=")
-        return words
-    return plain.cast(pa.float64())
+    if numbers is None:
+        return words, words, plain
+    spoken = pc.if_else(numbers, pa.scalar(None, pa.string()), words)
+    return words, spoken, pc.if_else(numbers, words, plain)
 
 
 def _all_match(words: Any, pattern: str) -> bool:

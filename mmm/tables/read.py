@@ -80,13 +80,18 @@ def read(
     Reading
         In the frame known columns come first, others as they came; ``attrs["table"]`` names the
         table and ``attrs["notes"]`` holds what was found and decided on the way.
+
+    Raises
+    ------
+    InputError
+        With a line a mistake, where several columns are missing or cannot be read.
     """
     profile = find_locale(locale)
     check_tz(tz)
     raw = load(source, table, profile)
     if raw.table.num_rows == 0:
         raise InputError(f"{spec.name}: {raw.origin} has a header and no rows. Export it again.")
-    values, theirs = _renamed(spec, raw, columns or {})
+    values, theirs, faults = _renamed(spec, raw, columns or {})
     notes = [f"{spec.name}: {note}" for note in raw.notes]
     contexts = {
         name: Context(
@@ -98,7 +103,12 @@ def read(
     typed: dict[str, Any] = {}
     for column in spec.columns:
         if column.name in values:
-            typed[column.name] = _typed(column, values, contexts, flags)
+            try:
+                typed[column.name] = _typed(column, values, contexts, flags)
+            except InputError as error:  # the columns after it may have a mistake of their own
+                faults.append(error)
+    if faults:
+        raise faults[0] if len(faults) == 1 else InputError("\n".join(map(str, faults)))
     _refuse_totals(spec, typed, contexts)
     _check_future(spec, typed, contexts)
     _end_days(spec, typed, contexts)
@@ -174,13 +184,16 @@ def _to_pandas(typed: dict[str, Any], extras: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(data)
 
 
-def _renamed(spec: TableSpec, raw: Raw, columns: Columns) -> tuple[dict[str, Any], dict[str, str]]:
+def _renamed(
+    spec: TableSpec, raw: Raw, columns: Columns
+) -> tuple[dict[str, Any], dict[str, str], list[InputError]]:
     """Give the source's columns our names; every known or foreign column exactly once.
 
     Returns
     -------
-    dict, dict
-        Values and the source's name of each column; its name is empty for a constant.
+    dict, dict, list of InputError
+        Values and the source's name of each column; its name is empty for a constant. At most one
+        error, of all columns that are missing.
     """
     found = list(raw.table.column_names)
     twice = sorted({name for name in found if found.count(name) > 1})
@@ -212,9 +225,7 @@ def _renamed(spec: TableSpec, raw: Raw, columns: Columns) -> tuple[dict[str, Any
     for group in spec.one_of:
         if not any(name in result for name in group):
             missing.append((" or ".join(group), group[0]))
-    if missing:
-        raise _no_column(spec, missing, found)
-    return result, origin
+    return result, origin, [_no_column(spec, missing, found)] if missing else []
 
 
 def _checked(spec: TableSpec, columns: Columns) -> Columns:

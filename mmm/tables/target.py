@@ -2,14 +2,19 @@
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
 
 from mmm.errors import ConfigError, SourceError
 from mmm.tables.write import inert_frame, make_folder
+
+Write = Callable[[pd.DataFrame], None]
 
 _AVAILABLE = "a file that ends in .csv, .parquet or .xlsx"
 
@@ -60,9 +65,37 @@ def write_target(frame: pd.DataFrame, target: str | Path) -> Path:
     SourceError
         If the file cannot be written; an earlier one is as it was.
     """
+    with written(target) as add:
+        add(frame)
+    return find_target(target)
+
+
+@contextmanager
+def written(target: str | Path) -> Iterator[Callable[[pd.DataFrame], None]]:
+    r"""Write a table piece by piece, as `write_target` writes it at once.
+
+    Yields
+    ------
+    callable
+        Takes the next rows, the same columns each time. Nothing is replaced if an error comes up
+        before the end.
+
+    Raises
+    ------
+    ConfigError, SourceError
+        As `write_target`.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with written(Path(folder) / "a.csv") as add:
+    ...         add(pd.DataFrame({"a": [1]}))
+    ...         add(pd.DataFrame({"a": [2]}))
+    ...     (Path(folder) / "a.csv").read_text()
+    'a\n1\n2\n'
+    """
     path = find_target(target)
     make_folder(path.parent)
-    write = _WRITERS[path.suffix.lower()]
     try:
         number, name = tempfile.mkstemp(
             prefix=f".{path.stem}.", suffix=path.suffix.lower(), dir=path.parent
@@ -72,13 +105,25 @@ def write_target(frame: pd.DataFrame, target: str | Path) -> Path:
     part = Path(name)
     os.close(number)
     try:
-        write(frame, part)
+        with _WRITERS[path.suffix.lower()](part) as write:
+            yield _told(write, path)
         _settle(part, path)
     except OSError as error:
         raise _unwritable(path, error) from error
     finally:
         part.unlink(missing_ok=True)
-    return path
+
+
+def _told(write: Write, path: Path) -> Write:
+    """Say which file it is that cannot be written."""
+
+    def add(frame: pd.DataFrame) -> None:
+        try:
+            write(frame)
+        except OSError as error:
+            raise _unwritable(path, error) from error
+
+    return add
 
 
 def _settle(part: Path, path: Path) -> None:
@@ -102,23 +147,44 @@ def _unwritable(path: Path, error: OSError) -> SourceError:
     return SourceError(f"cannot write {path} ({reason}). Choose a file that you may write to.")
 
 
-def _csv(frame: pd.DataFrame, path: Path) -> None:
-    inert_frame(frame).to_csv(path, index=False, encoding="utf-8", lineterminator="\n")
+@contextmanager
+def _csv(path: Path) -> Iterator[Write]:
+    with path.open("w", encoding="utf-8", newline="") as stream:
+
+        def write(frame: pd.DataFrame) -> None:
+            first = stream.tell() == 0
+            inert_frame(frame).to_csv(stream, index=False, header=first, lineterminator="\n")
+
+        yield write
 
 
-def _parquet(frame: pd.DataFrame, path: Path) -> None:
-    frame.to_parquet(path, index=False)
+@contextmanager
+def _parquet(path: Path) -> Iterator[Write]:
+    with ExitStack() as stack:
+        writers: list[Any] = []
+
+        def write(frame: pd.DataFrame) -> None:
+            table = pa.Table.from_pandas(frame, preserve_index=False)
+            if not writers:
+                writers.append(stack.enter_context(pa.parquet.ParquetWriter(path, table.schema)))
+            schema = writers[0].schema  # what it says of pandas differs where a piece is empty
+            writers[0].write_table(table.replace_schema_metadata(schema.metadata))
+
+        yield write
 
 
-def _xlsx(frame: pd.DataFrame, path: Path) -> None:
-    safe: Any = inert_frame(frame)
+@contextmanager
+def _xlsx(path: Path) -> Iterator[Write]:
+    parts: list[pd.DataFrame] = []
+    yield parts.append
+    safe: Any = inert_frame(pd.concat(parts) if len(parts) > 1 else parts[0])
     for name in safe.columns:
         if isinstance(safe[name].dtype, pd.DatetimeTZDtype):
             safe[name] = safe[name].dt.tz_convert("UTC").dt.tz_localize(None)
     safe.to_excel(path, index=False, engine="openpyxl")
 
 
-_WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
+_WRITERS: dict[str, Callable[[Path], AbstractContextManager[Write]]] = {
     ".csv": _csv,
     ".parquet": _parquet,
     ".xlsx": _xlsx,

@@ -1,6 +1,7 @@
 """Writing CSV that a spreadsheet opens without running anything in it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -59,13 +60,33 @@ def write_csv(frame: pd.DataFrame, path: str | Path) -> Path:
     target = Path(path)
     make_folder(target.parent)
     safe = inert_frame(frame)
+    with replaced(target) as part:
+        safe.to_csv(part, index=False, encoding="utf-8", lineterminator="\n")
+    return target
+
+
+@contextmanager
+def replaced(target: Path) -> Iterator[Path]:
+    """Give a file to write beside `target`, which it then replaces whole.
+
+    Whoever reads `target` meanwhile sees the old file or the new one; where writing fails, the old
+    one stays.
+
+    Raises
+    ------
+    SourceError
+        If the file cannot be written.
+    """
+    part = target.with_name(f".{target.name}.part")
     try:
-        safe.to_csv(target, index=False, encoding="utf-8", lineterminator="\n")
+        yield part
+        part.replace(target)
     except OSError as error:
         raise SourceError(
             f"cannot write {target} ({error.strerror}). Choose a file that you may write to."
         ) from error
-    return target
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def make_folder(folder: Path) -> None:

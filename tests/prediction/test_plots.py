@@ -4,8 +4,11 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
 
 from mmm.prediction import plots
+from mmm.prediction.columns.drift import bin_features, feature_drift
+from mmm.prediction.columns.types import Column
 from mmm.prediction.metrics import gains, reliability
 
 matplotlib.use("Agg")
@@ -60,3 +63,20 @@ def test_hazard_starts_at_nothing():
     table = pd.DataFrame({"age_days": [5.0, 9.0], "won": [0.1, 0.2], "lost": [0.0, 0.3]})
     won = plots.plot_hazard(table).lines[0]
     assert won.get_xydata().tolist() == [[0.0, 0.0], [5.0, 0.1], [9.0, 0.2]]
+
+
+def test_drift_shows_the_furthest_first_and_marks_what_has_moved():
+    rng = np.random.default_rng(0)
+    columns = [Column("still", "number"), Column("moved", "number")]
+    bins = bin_features(
+        pd.DataFrame(rng.normal(size=(500, 2)), columns=["still", "moved"]), columns
+    )
+    now = pd.DataFrame({"still": rng.normal(size=300), "moved": rng.normal(2, 1, 300)})
+    table = feature_drift(bins, now)
+    ax = plots.plot_drift(table)
+    ax.figure.canvas.draw()
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["moved", "still"]
+    psi = table.set_index("feature")["psi"]
+    assert [bar.get_width() for bar in ax.patches] == [psi["moved"], psi["still"]]
+    colours = [to_hex(bar.get_facecolor()).upper() for bar in ax.patches]
+    assert colours == [plots.ORANGE, plots.GREY]

@@ -1,6 +1,7 @@
 """Targets: the file is whole or as it was."""
 
 import os
+from contextlib import contextmanager
 
 import pandas as pd
 import pytest
@@ -34,9 +35,13 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, s
     path = tmp_path / f"scores{suffix}"
     path.write_text("of yesterday")
 
-    def break_off(frame, part):
-        part.write_text("half of it")
-        raise OSError(28, "No space left on device")
+    @contextmanager
+    def break_off(part):
+        def write(frame):
+            part.write_text("half of it")
+            raise OSError(28, "No space left on device")
+
+        yield write
 
     monkeypatch.setitem(target._WRITERS, suffix, break_off)
     with pytest.raises(SourceError, match="No space left"):

@@ -25,9 +25,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmm.crm.http import parts, plain
-from mmm.crm.intake import Cell, by_fields, take_in, utc_text
+from mmm.crm.intake import by_fields, take_in, utc_text
 from mmm.crm.odoo.session import LEAD, Connection, Refused, connect
 from mmm.crm.odoo.source import OdooSource, instant
+from mmm.crm.records import Cell
 from mmm.crm.rpc import number
 from mmm.crm.target import FIELDS, PROBABILITY, SCORED_AT, Fields, Record, Refusal
 from mmm.errors import TargetBusy, TargetError, TargetUnsure, quoted

@@ -31,7 +31,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmm.crm.http import parts
-from mmm.crm.intake import Cell, take_in
+from mmm.crm.intake import take_in
+from mmm.crm.records import Cell
 from mmm.crm.rpc import number
 from mmm.crm.target import FIELDS, PROBABILITY, Fields, Record, Refusal
 from mmm.crm.tryton.session import CHANGED, OPPORTUNITY, Connection, Refused, connect

@@ -202,7 +202,7 @@ def check_schema(contract: DataContract, X: Any) -> None:
     )
 
 
-def admit(contract: DataContract, X: Any, *, lead_id: Any = None) -> Admission:
+def admit(contract: DataContract, X: Any, *, lead_id: Any = None, whole: bool = True) -> Admission:
     """Let a table in for scoring: same columns, bad rows apart, unseen categories counted.
 
     A row is bad where a value is infinite or not of its column's kind, and where its lead_id is
@@ -213,6 +213,9 @@ def admit(contract: DataContract, X: Any, *, lead_id: Any = None) -> Admission:
     contract : DataContract
     X : frame or array, shape (n, p)
     lead_id : array_like, shape (n,), optional
+    whole : bool, default True
+        Whether the rows speak for the table. In a later part of one they do not: the schema has
+        been checked, and bad rows are bad rows however many of them the part holds.
 
     Returns
     -------
@@ -232,14 +235,15 @@ def admit(contract: DataContract, X: Any, *, lead_id: Any = None) -> Admission:
     ([0, 1], [['source', 'fax', 1]])
     """
     frame = to_frame(X)
-    check_schema(contract, frame)
+    if whole:
+        check_schema(contract, frame)
     problems = _bad_cells(contract, frame)
     if lead_id is not None:
         problems += _bad_ids(pd.Series(lead_id).reset_index(drop=True), len(frame))
     quarantine = pd.DataFrame(problems, columns=["row", "column", "problem"])
     quarantine = quarantine.sort_values(["row", "column"], ignore_index=True)
     kept = np.setdiff1d(np.arange(len(frame)), quarantine["row"].to_numpy(dtype=np.int64))
-    if len(frame) and not len(kept):
+    if whole and len(frame) and not len(kept):
         raise InputError(
             f"All {len(frame)} rows are bad: {quoted(quarantine['problem'].unique())} in "
             f"{quoted(quarantine['column'].unique())}. Correct them and score again."

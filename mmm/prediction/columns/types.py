@@ -30,7 +30,8 @@ _ID_NAMES = re.compile(
 )
 # Ids of our own tables identify at any number of repeats: a person with two leads is no category.
 _OWN_IDS = frozenset({"id", "lead_id", "person_id", "account_id", "deal_id", "touch_id", "mql_id"})
-_NUMBER = r"-?(?:0|[1-9]\d{0,14})(?:\.\d+)?"
+# The sign tells 1e-05, as programs write it, from the code 1E5.
+_NUMBER = r"-?(?:(?:0|[1-9]\d{0,14})(?:\.\d+)?|\d(?:\.\d+)?[eE][-+](?:\d{1,2}|[12]\d\d))"
 _THOUSANDS = r"-?[1-9]\d{0,2}(?:\.\d{3})?"  # 1.500 may be 1500
 _ISO = r"\d{4}-\d{2}-\d{2}(?:[T ]\d{1,2}:\d{2}.*)?"
 _DAY_MONTH = r"\d{1,2}[-/.]\d{1,2}[-/.]\d{4}(?: +\d{1,2}:\d{2}(?::\d{2})?)?"

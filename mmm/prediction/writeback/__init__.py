@@ -6,25 +6,19 @@ through a `Caller`, `plan_undo` takes it back, `forget` takes a person out.
 """
 
 from mmm.prediction.writeback.calls import Caller, Pace, Tell, silent
+from mmm.prediction.writeback.changes import Change, Changes
+from mmm.prediction.writeback.entries import OPEN, UNDONE, Batch, Draft
 from mmm.prediction.writeback.guards import Guards, check_missing, check_plan, check_scores
 from mmm.prediction.writeback.keys import Key, key_file, read_key
-from mmm.prediction.writeback.ledger import (
-    OPEN,
-    UNDONE,
-    Batch,
-    Draft,
-    Ledger,
-    counts,
-    finish,
-    open_ledger,
-)
+from mmm.prediction.writeback.ledger import Ledger, counts, finish, open_ledger
 from mmm.prediction.writeback.letters import letters_file, write_letters
 from mmm.prediction.writeback.lock import locked
-from mmm.prediction.writeback.plan import Change, Plan, batch_id, make_plan
+from mmm.prediction.writeback.plan import Plan, batch_id, make_plan
 from mmm.prediction.writeback.privacy import Forgotten, check_key, forget, forgotten, prune
 from mmm.prediction.writeback.send import doubt, send, settle
 from mmm.prediction.writeback.undo import find_batch, plan_undo
 from mmm.prediction.writeback.values import choose_fields, digest_of, same
+from mmm.prediction.writeback.whole import Replacement, compare_whole
 
 __all__ = [
     "OPEN",
@@ -32,6 +26,7 @@ __all__ = [
     "Batch",
     "Caller",
     "Change",
+    "Changes",
     "Draft",
     "Forgotten",
     "Guards",
@@ -39,6 +34,7 @@ __all__ = [
     "Ledger",
     "Pace",
     "Plan",
+    "Replacement",
     "Tell",
     "batch_id",
     "check_key",
@@ -46,6 +42,7 @@ __all__ = [
     "check_plan",
     "check_scores",
     "choose_fields",
+    "compare_whole",
     "counts",
     "digest_of",
     "doubt",

@@ -1,140 +1,51 @@
 """Ledger: what was planned, sent and written, in one SQLite file that survives a kill."""
 
-import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from mmm.crm.target import Fields
 from mmm.errors import ConfigError, SourceError, quoted
-from mmm.prediction.writeback.plan import Change
+from mmm.prediction.writeback import chunks, last
+from mmm.prediction.writeback.changes import Change, Changes, Part
+from mmm.prediction.writeback.entries import (
+    CLOSED,
+    DONE,
+    DROPPED,
+    LETTERS,
+    NOT_THERE,
+    OPEN,
+    PENDING,
+    PLANNED,
+    REFUSED,
+    SENT,
+    UNDONE,
+    WRITTEN,
+    Batch,
+    Chunk,
+    Draft,
+    Items,
+    Outcome,
+)
+from mmm.prediction.writeback.packed import text_of
 
-APPLICATION, VERSION = 0x6D6D6D6C, 1  # "mmml"
-PENDING, SENT, DONE, FAILED = "pending", "sent", "done", "failed"  # of a chunk
-PLANNED, WRITTEN, REFUSED, KEPT, DROPPED = "planned", "written", "refused", "kept", "dropped"
-OPEN, CLOSED, UNDONE = "open", "done", "undone"  # of a batch
-
+APPLICATION, VERSION = 0x6D6D6D6C, 2  # "mmml"
 _SCHEMA = f"""
 CREATE TABLE batch(
   number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, target TEXT NOT NULL, undoes INTEGER,
   model TEXT NOT NULL, data TEXT NOT NULL, as_of TEXT NOT NULL, fields TEXT NOT NULL,
   planned_at TEXT NOT NULL, ended_at TEXT,
   state TEXT NOT NULL CHECK(state IN ('{OPEN}', '{CLOSED}', '{UNDONE}')));
-CREATE TABLE chunk(
-  batch INTEGER NOT NULL, number INTEGER NOT NULL, n_attempts INTEGER NOT NULL DEFAULT 0,
-  reason TEXT, state TEXT NOT NULL CHECK(state IN ('{PENDING}', '{SENT}', '{DONE}', '{FAILED}')),
-  PRIMARY KEY(batch, number)) WITHOUT ROWID;
-CREATE TABLE item(
-  batch INTEGER NOT NULL, chunk INTEGER NOT NULL, place INTEGER NOT NULL, lead_id TEXT NOT NULL,
-  before TEXT NOT NULL, after TEXT NOT NULL, reason TEXT,
-  state TEXT NOT NULL CHECK(
-    state IN ('{PLANNED}', '{WRITTEN}', '{REFUSED}', '{KEPT}', '{DROPPED}')),
-  PRIMARY KEY(batch, chunk, place)) WITHOUT ROWID;
-CREATE TABLE written(
-  target TEXT NOT NULL, lead_id TEXT NOT NULL, fields TEXT NOT NULL, on_day TEXT NOT NULL,
-  PRIMARY KEY(target, lead_id)) WITHOUT ROWID;
+{chunks.SCHEMA}
+{last.SCHEMA}
 CREATE TABLE forgotten(hash TEXT PRIMARY KEY, on_day TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
-
-
-@dataclass(frozen=True)
-class Batch:
-    """One batch.
-
-    Attributes
-    ----------
-    number : int
-    id : str
-    target : str
-        Name of the system.
-    undoes : int or None
-        Number of the batch whose values it takes back.
-    model, data, as_of : str
-        What it was made from: model, fingerprint of the scores, day.
-    fields : tuple of str
-    planned_at : str
-    state : {"open", "done", "undone"}
-        Open until its last chunk has an answer.
-    """
-
-    number: int
-    id: str
-    target: str
-    undoes: int | None
-    model: str
-    data: str
-    as_of: str
-    fields: tuple[str, ...]
-    planned_at: str
-    state: str
-
-
-@dataclass(frozen=True)
-class Draft:
-    """What a new batch is made from; as in `Batch`."""
-
-    id: str
-    target: str
-    model: str
-    data: str
-    as_of: str
-    fields: tuple[str, ...]
-    undoes: int | None = None
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Leads that are sent in one call.
-
-    Attributes
-    ----------
-    number : int
-    state : {"pending", "sent", "done", "failed"}
-        Sent means that the call may have happened.
-    """
-
-    number: int
-    state: str
-
-
-@dataclass(frozen=True)
-class Item:
-    """One lead of a chunk that has no answer yet.
-
-    Attributes
-    ----------
-    place : int
-    change : Change
-    """
-
-    place: int
-    change: Change
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of an item.
-
-    Attributes
-    ----------
-    place : int
-    state : {"written", "refused", "kept", "dropped"}
-    reason : str or None
-    """
-
-    place: int
-    state: str
-    reason: str | None = None
-
-
-NOT_THERE = "the system does not know this lead"
-_NEVER = -1  # chunk of what is not sent
+_WORTH_COPYING = 5_000  # leads of a chunk
 
 
 class Ledger:
@@ -152,28 +63,27 @@ class Ledger:
     def __init__(self, connection: sqlite3.Connection, now: str) -> None:
         self.connection = connection
         self.now = now
-        self._fresh: dict[tuple[int, int], list[Item]] = {}  # planned here, not yet asked for
+        self._fresh: dict[tuple[int, int], Part] = {}  # planned here, not yet asked for
 
     def written(self, target: str) -> dict[str, Fields]:
         """Return the values last written, by lead."""
-        rows = self.connection.execute(
-            "SELECT lead_id, fields FROM written WHERE target = ?", (target,)
-        ).fetchall()
-        return dict(zip((row[0] for row in rows), _loaded(row[1] for row in rows), strict=True))
+        return last.last_values(self.connection, target)
 
     def adopt(self, target: str, present: Mapping[str, Fields]) -> None:
         """Take what was read in a system for what was last written there."""
-        rows = ((target, lead, _text(there), self.now[:10]) for lead, there in present.items())
         with self.change() as connection:
-            connection.executemany("INSERT OR REPLACE INTO written VALUES (?, ?, ?, ?)", rows)
+            last.adopt(connection, target, self.now[:10], present)
+            last.fold(connection, target)
 
     def plan(
-        self, draft: Draft, changes: Sequence[Change], chunk_size: int, missing: Sequence[str] = ()
+        self, draft: Draft, changes: Iterable[Change], chunk_size: int, missing: Sequence[str] = ()
     ) -> Batch:
         """Enter a batch; one that has the same id already gets a number behind it.
 
         Leads that the system does not know are entered as refused, and never sent.
         """
+        every = changes if isinstance(changes, Changes) else Changes.of(changes)
+        parts = dict(enumerate(every.chunks(chunk_size)))
         with self.change() as connection:
             name = _free_name(connection, draft.id)
             values = (name, draft.target, draft.undoes, draft.model, draft.data, draft.as_of,
@@ -181,30 +91,14 @@ class Ledger:
             number = connection.execute(
                 "INSERT INTO batch(id, target, undoes, model, data, as_of, fields, planned_at, "
                 "state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values,
-            ).lastrowid  # fmt: skip
-            connection.executemany(
-                "INSERT INTO chunk(batch, number, state) VALUES (?, ?, ?)",
-                ((number, i, PENDING) for i in range(-(-len(changes) // chunk_size))),
-            )
-            insert = "INSERT INTO item VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-            connection.executemany(
-                insert,
-                (
-                    (number, *divmod(place, chunk_size), one.lead_id, _text(_filled(one.before)),
-                     _text(one.after), None, PLANNED)
-                    for place, one in enumerate(changes)
-                ),
-            )  # fmt: skip
-            connection.executemany(
-                insert,
-                (
-                    (number, _NEVER, place, lead, "{}", "{}", NOT_THERE, REFUSED)
-                    for place, lead in enumerate(missing)
-                ),
-            )
-        items = [Item(place % chunk_size, change) for place, change in enumerate(changes)]
-        for start in range(0, len(items), chunk_size):
-            self._fresh[number or 0, start // chunk_size] = items[start : start + chunk_size]
+            ).lastrowid or 0  # fmt: skip
+            for place, part in parts.items():
+                chunks.enter(connection, (number, place), part, PENDING, PLANNED)
+            if missing:
+                none = Part(list(missing), {}, {})
+                reasons = dict.fromkeys(missing, NOT_THERE)
+                chunks.enter(connection, (number, chunks.NEVER), none, DONE, REFUSED, reasons)
+        self._fresh = {(number, place): part for place, part in parts.items()}
         return self.batch(name)
 
     def batches(self, target: str | None = None) -> list[Batch]:
@@ -243,20 +137,16 @@ class Ledger:
         )
         return [Chunk(*row) for row in rows]
 
-    def items(self, batch: Batch, chunk: Chunk) -> list[Item]:
-        """Return the items of a chunk that have no answer yet."""
-        if (known := self._fresh.pop((batch.number, chunk.number), None)) is not None:
-            return known
-        rows = self.connection.execute(
-            "SELECT place, lead_id, before, after FROM item "
-            "WHERE batch = ? AND chunk = ? AND state = ? ORDER BY place",
-            (batch.number, chunk.number, PLANNED),
-        ).fetchall()
-        every = _loaded(text for row in rows for text in row[2:])
-        return [
-            Item(place, Change(lead, _whole(before, after), after))
-            for (place, lead, *_), before, after in zip(rows, every[::2], every[1::2], strict=True)
-        ]
+    def items(self, batch: Batch, chunk: Chunk) -> Items:
+        """Return the leads of a chunk that have no answer yet."""
+        where = (batch.number, chunk.number)
+        if (known := self._fresh.pop(where, None)) is not None:
+            return Items(list(range(len(known.leads))), known)
+        answers, _ = chunks.answers_of(self.connection, where)
+        places = [place for place, letter in enumerate(answers) if letter == LETTERS[PLANNED]]
+        if not places:
+            return Items([], Part([], {}, {}))
+        return Items(places, chunks.content(self.connection, where).take(places))
 
     def mark(self, batch: Batch, chunk: Chunk, state: str, reason: str | None = None) -> None:
         """Set the state of a chunk: sent before the call, done or failed behind it."""
@@ -281,20 +171,25 @@ class Ledger:
         """
         where = (batch.number, chunk.number)
         with self.change() as connection:
+            answers, reasons = chunks.answers_of(self.connection, where)
             if others is not None:
-                connection.execute(
-                    "UPDATE item SET state = ? WHERE batch = ? AND chunk = ? AND state = ?",
-                    (others, *where, PLANNED),
-                )
-            connection.executemany(
-                "UPDATE item SET state = ?, reason = ? WHERE batch = ? AND chunk = ? AND place = ?",
-                ((one.state, one.reason, *where, one.place) for one in outcomes),
-            )
+                answers = answers.replace(LETTERS[PLANNED], LETTERS[others])
+            letters = list(answers)
+            for one in outcomes:
+                letters[one.place] = LETTERS[one.state]
+            answers = "".join(letters)
+            why = {one.place: one.reason for one in outcomes if one.reason is not None}
+            if why:
+                leads = chunks.leads_of(connection, where)
+                reasons |= {leads[place]: reason for place, reason in why.items()}
             connection.execute(
-                "UPDATE chunk SET state = ? WHERE batch = ? AND number = ? AND NOT EXISTS "
-                "(SELECT 1 FROM item WHERE batch = ? AND chunk = ? AND state = ?)",
-                (DONE, *where, *where, PLANNED),
+                "UPDATE chunk SET answers = ?, reasons = ? WHERE batch = ? AND number = ?",
+                (answers, text_of(reasons), *where),
             )
+            if LETTERS[PLANNED] not in answers:
+                connection.execute(
+                    "UPDATE chunk SET state = ? WHERE batch = ? AND number = ?", (DONE, *where)
+                )
 
     @contextmanager
     def change(self) -> Iterator[sqlite3.Connection]:
@@ -317,19 +212,26 @@ def _free_name(connection: sqlite3.Connection, name: str) -> str:
 def finish(ledger: Ledger, batch: Batch) -> None:
     """End a batch: what it wrote is now what was last written.
 
-    Items without an answer are dropped: a later plan finds them again.
+    Leads without an answer are dropped: a later plan finds them again.
     """
-    merged = """
-        INSERT INTO written SELECT ?, lead_id, after, ? FROM item
-        WHERE batch = ? AND state = ?
-        ON CONFLICT(target, lead_id) DO UPDATE
-        SET fields = json_patch(written.fields, excluded.fields), on_day = excluded.on_day
-    """
+    day = ledger.now[:10]
     with ledger.change() as connection:
-        connection.execute(merged, (batch.target, ledger.now[:10], batch.number, WRITTEN))
+        few: list[Part] = []
+        for number, answers in chunks.chunks_with(connection, batch, WRITTEN):
+            if set(answers) == {LETTERS[WRITTEN]} and len(answers) >= _WORTH_COPYING:
+                texts = connection.execute(
+                    "SELECT leads, after FROM content WHERE batch = ? AND chunk = ?",
+                    (batch.number, number),
+                ).fetchone()
+                last.append_text(connection, batch.target, day, texts, len(answers))
+            else:
+                few.append(chunks.chosen(connection, (batch.number, number), answers, WRITTEN))
+        for part in Changes(few).parts:
+            last.append(connection, batch.target, day, part.leads, part.after)
+        last.fold(connection, batch.target)
         connection.execute(
-            "UPDATE item SET state = ? WHERE batch = ? AND state = ?",
-            (DROPPED, batch.number, PLANNED),
+            "UPDATE chunk SET answers = replace(answers, ?, ?) WHERE batch = ?",
+            (LETTERS[PLANNED], LETTERS[DROPPED], batch.number),
         )
         connection.execute(
             "UPDATE batch SET state = ?, ended_at = ? WHERE number = ?",
@@ -345,34 +247,41 @@ def reopen(ledger: Ledger, batch: Batch) -> None:
     """Doubt every answer of a batch: its system had not brought them to the disk."""
     with ledger.change() as connection:
         connection.execute(
-            "UPDATE chunk SET state = ? WHERE batch = ? AND state = ?", (SENT, batch.number, DONE)
-        )
-        connection.execute(
-            "UPDATE item SET state = ? WHERE batch = ? AND state = ?",
-            (PLANNED, batch.number, WRITTEN),
+            "UPDATE chunk SET state = ?, answers = replace(answers, ?, ?) "
+            "WHERE batch = ? AND state = ? AND number >= 0",
+            (SENT, LETTERS[WRITTEN], LETTERS[PLANNED], batch.number, DONE),
         )
 
 
 def counts(ledger: Ledger, batch: Batch) -> dict[str, int]:
-    """Return how many items of a batch are in each state."""
-    found = dict.fromkeys((PLANNED, WRITTEN, REFUSED, KEPT, DROPPED), 0)
+    """Return how many leads of a batch are in each state."""
     rows = ledger.connection.execute(
-        "SELECT state, count(*) FROM item WHERE batch = ? GROUP BY state", (batch.number,)
+        "SELECT answers FROM chunk WHERE batch = ?", (batch.number,)
+    ).fetchall()
+    return {
+        state: sum(answers.count(letter) for (answers,) in rows)
+        for state, letter in LETTERS.items()
+    }
+
+
+def answered(ledger: Ledger, batch: Batch, state: str) -> Changes:
+    """Return the changes of the leads in a state, in the order of sending."""
+    connection = ledger.connection
+    return Changes(
+        chunks.chosen(connection, (batch.number, number), answers, state)
+        for number, answers in chunks.chunks_with(connection, batch, state)
     )
-    return found | dict(rows.fetchall())
 
 
-def answered(ledger: Ledger, batch: Batch, state: str) -> list[tuple[str, Fields, Fields, str]]:
-    """Return lead, before, after and reason of the items in a state, in the order of sending."""
-    rows = ledger.connection.execute(
-        "SELECT lead_id, before, after, coalesce(reason, '') FROM item "
-        "WHERE batch = ? AND state = ? ORDER BY chunk, place", (batch.number, state),
-    ).fetchall()  # fmt: skip
-    every = _loaded(text for row in rows for text in row[1:3])
-    return [
-        (row[0], _whole(before, after), after, row[3])
-        for row, before, after in zip(rows, every[::2], every[1::2], strict=True)
-    ]
+def reasons_of(ledger: Ledger, batch: Batch, state: str) -> list[tuple[str, str]]:
+    """Return the leads in a state with the reasons, in the order of sending."""
+    connection, found = ledger.connection, []
+    for number, answers in chunks.chunks_with(connection, batch, state):
+        leads = chunks.leads_of(connection, (batch.number, number))
+        _, reasons = chunks.answers_of(connection, (batch.number, number))
+        mine = (lead for lead, one in zip(leads, answers, strict=True) if one == LETTERS[state])
+        found += [(lead, reasons.get(lead, "")) for lead in mine]
+    return found
 
 
 def open_ledger(path: Path, *, now: str | None = None, read_only: bool = False) -> Ledger:
@@ -421,6 +330,11 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
             f"the ledger {path} is of version {version}; this mmm reads up to {VERSION}. "
             "Install a newer mmm."
         )
+    if not empty and version < VERSION:
+        raise SourceError(
+            f"the ledger {path} is of version {version}, of before the first release. Move it "
+            "away: the next run reads the system instead."
+        )
     if empty:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.executescript(
@@ -433,25 +347,3 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
 
 def _pragma(connection: sqlite3.Connection, name: str) -> int:
     return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
-
-
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
-
-
-def _text(values: Mapping[str, Any]) -> str:
-    return _encode(values) if values else "{}"
-
-
-def _loaded(texts: Iterable[str]) -> list[Any]:
-    """Read many objects in one go."""
-    found: list[Any] = json.loads(f"[{','.join(texts)}]")
-    return found
-
-
-def _filled(values: Fields) -> Fields:
-    """Leave out what is empty."""
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _whole(before: Fields, after: Fields) -> Fields:
-    return {name: before.get(name) for name in after}

@@ -5,14 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from mmm.prediction.writeback.ledger import (
-    KEPT,
-    NOT_THERE,
-    REFUSED,
-    Batch,
-    Ledger,
-    answered,
-)
+from mmm.prediction.writeback.entries import KEPT, NOT_THERE, REFUSED, Batch
+from mmm.prediction.writeback.ledger import Ledger, reasons_of
 from mmm.tables.target import write_target
 
 COLUMNS = ("lead_id", "reason", "state", "batch", "system", "day")
@@ -47,7 +41,7 @@ def write_letters(
         (lead, reason, state, batch.id, batch.target, batch.planned_at[:10])
         for batch in last.values()
         for state in (REFUSED, KEPT)
-        for lead, _, _, reason in answered(ledger, batch, state)
+        for lead, reason in reasons_of(ledger, batch, state)
     ]
     file = letters_file(path)
     if not rows:

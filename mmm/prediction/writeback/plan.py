@@ -1,31 +1,16 @@
 """Plan: what has to be written so that a customer system holds the present scores."""
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from mmm.crm.target import FIELDS, GRADE, PROBABILITY, Fields
 from mmm.prediction.scores import LeadScores
-from mmm.prediction.writeback.values import rounded, values_of
+from mmm.prediction.writeback.changes import Changes, Part
+from mmm.prediction.writeback.values import columns_of, rounded
 
 GRADES = "ABCD"
 _NOTHING: Fields = {}
-
-
-@dataclass(frozen=True)
-class Change:
-    """What is written for one lead, and what is there before.
-
-    Attributes
-    ----------
-    lead_id : str
-    before, after : mapping of str to str, float or None
-        The same fields, before and after.
-    """
-
-    lead_id: str
-    before: Fields
-    after: Fields
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +19,7 @@ class Plan:
 
     Attributes
     ----------
-    changes : tuple of Change
+    changes : Changes
     n_leads : int
         Leads scored.
     n_new : int
@@ -47,7 +32,7 @@ class Plan:
         Those of them that move by more than one grade.
     """
 
-    changes: tuple[Change, ...]
+    changes: Changes
     n_leads: int
     n_new: int
     n_emptied: int
@@ -104,30 +89,34 @@ def make_plan(
     -------
     Plan
     """
-    changes: list[Change] = []
-    n_known = n_moved = 0
-    values = values_of(scores, fields)
+    leads, grades = list(map(str, scores.lead_id)), scores.grade.tolist()
+    there = [written.get(lead, _NOTHING) for lead in leads]
     asked = (GRADE in fields, step if PROBABILITY in fields else None)
-    rows = zip(map(str, scores.lead_id), scores.grade.tolist(), rounded(scores), strict=True)
-    for row, (lead, grade, p) in enumerate(rows):
-        before = written.get(lead, _NOTHING)
-        there = before.get(GRADE)
-        if there is not None:
-            n_known += 1
-            n_moved += there != grade and _apart(str(there), grade) > 1
-        if lead in skip or not (every or _changed(before, grade, p, *asked)):
-            continue
-        after = values(row)
-        changes.append(Change(lead, {name: before.get(name) for name in after}, after))
-    empty = tuple(_emptied(opted_out, written))[:limit]
-    kept = changes if limit is None else changes[: limit - len(empty)]
+    held = [before.get(GRADE) for before in there]
+    moved = (
+        grade is not None and grade != now and _apart(str(grade), now) > 1
+        for grade, now in zip(held, grades, strict=True)
+    )  # fmt: skip
+    rows = [
+        row
+        for row, (before, grade, p) in enumerate(zip(there, grades, rounded(scores), strict=True))
+        if (every or _changed(before, grade, p, *asked)) and leads[row] not in skip
+    ]
+    empty = _emptied(sorted(opted_out), written, limit)
+    rows = rows if limit is None else rows[: limit - len(empty.leads)]
+    names = [name for name in FIELDS if name in fields]
+    kept = Part(
+        [leads[row] for row in rows],
+        {name: [there[row].get(name) for row in rows] for name in names},
+        columns_of(scores, names, rows),
+    )
     return Plan(
-        (*empty, *kept),
+        Changes([empty, kept]),
         n_leads=len(scores),
-        n_new=sum(one.before.get(GRADE) is one.before.get(PROBABILITY) is None for one in kept),
-        n_emptied=len(empty),
-        n_known=n_known,
-        n_moved=n_moved,
+        n_new=sum(held[row] is there[row].get(PROBABILITY) is None for row in rows),
+        n_emptied=len(empty.leads),
+        n_known=len(held) - held.count(None),
+        n_moved=sum(moved),
     )
 
 
@@ -143,11 +132,14 @@ def _changed(before: Fields, grade: str, p: float, graded: bool, step: float | N
     return moved > 0 and moved >= step - 1e-9
 
 
-def _emptied(opted_out: Collection[str], written: Mapping[str, Fields]) -> Iterator[Change]:
-    for lead in sorted(opted_out):
-        there = {name: value for name, value in written.get(lead, {}).items() if value is not None}
-        if there:
-            yield Change(lead, there, dict.fromkeys(there))
+def _emptied(opted_out: Sequence[str], written: Mapping[str, Fields], limit: int | None) -> Part:
+    """Take away what there is of people who have opted out; all of them lose the same fields."""
+    held = {lead: written.get(lead, _NOTHING) for lead in opted_out}
+    some = [lead for lead in held if any(value is not None for value in held[lead].values())]
+    some = some[:limit]
+    names = [n for n in FIELDS if any(held[lead].get(n) is not None for lead in some)]
+    before = {name: [held[lead].get(name) for lead in some] for name in names}
+    return Part(some, before, {name: [None] * len(some) for name in names})
 
 
 def _apart(before: str, now: str) -> int:

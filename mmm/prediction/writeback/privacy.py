@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from mmm.errors import ConfigError
+from mmm.prediction.writeback import chunks, last
+from mmm.prediction.writeback.entries import OPEN
 from mmm.prediction.writeback.keys import Key
-from mmm.prediction.writeback.ledger import OPEN, Ledger
+from mmm.prediction.writeback.ledger import Ledger
 
 _KEY = "key"
 
@@ -60,13 +62,13 @@ def forget(ledger: Ledger, lead_id: str, key: Key) -> Forgotten:
     connection = ledger.connection
     connection.execute("PRAGMA secure_delete = ON")
     with ledger.change():
-        items = connection.execute("DELETE FROM item WHERE lead_id = ?", (lead_id,)).rowcount
-        last = connection.execute("DELETE FROM written WHERE lead_id = ?", (lead_id,)).rowcount
+        n_items = chunks.take_out(connection, lead_id)
+        n_systems = last.take_out(connection, lead_id)
         connection.execute(
             "INSERT OR IGNORE INTO forgotten VALUES (?, ?)", (key.of(lead_id), ledger.now[:10])
         )
     _scour(ledger)
-    return Forgotten(items, last)
+    return Forgotten(n_items, n_systems)
 
 
 def forgotten(ledger: Ledger) -> frozenset[str]:
@@ -97,16 +99,17 @@ def prune(ledger: Ledger, keep_days: float) -> int:
     old = connection.execute(
         "SELECT number FROM batch WHERE state <> ? AND ended_at < ?", (OPEN, oldest)
     ).fetchall()
-    (stale,) = connection.execute(
-        "SELECT count(*) FROM written WHERE on_day < ?", (oldest,)
-    ).fetchone()
+    stale = connection.execute(
+        "SELECT DISTINCT target FROM written WHERE on_day < ?", (oldest,)
+    ).fetchall()
     if not old and not stale:
         return 0
     connection.execute("PRAGMA secure_delete = ON")
     with ledger.change():
-        for table, column in (("item", "batch"), ("chunk", "batch"), ("batch", "number")):
+        for table, column in (("content", "batch"), ("chunk", "batch"), ("batch", "number")):
             connection.executemany(f"DELETE FROM {table} WHERE {column} = ?", old)
-        connection.execute("DELETE FROM written WHERE on_day < ?", (oldest,))
+        for (target,) in stale:
+            last.fold(connection, target, oldest=oldest)
     _scour(ledger)
     return len(old)
 

@@ -1,11 +1,11 @@
 """Sending: the chunks of a batch, each until every lead of it has an answer."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 
-from mmm.crm.target import Fields, Record, Refusal
+from mmm.crm.target import Fields, Refusal
 from mmm.errors import TargetBusy, TargetError, TargetUnsure
 from mmm.prediction.writeback.calls import Caller
-from mmm.prediction.writeback.ledger import (
+from mmm.prediction.writeback.entries import (
     DONE,
     DROPPED,
     FAILED,
@@ -17,11 +17,10 @@ from mmm.prediction.writeback.ledger import (
     WRITTEN,
     Batch,
     Chunk,
-    Item,
-    Ledger,
+    Items,
     Outcome,
-    reopen,
 )
+from mmm.prediction.writeback.ledger import Ledger, reopen
 from mmm.prediction.writeback.values import same
 
 _HOPELESS = 2  # chunks refused one after the other: the system takes none
@@ -69,8 +68,9 @@ def settle(ledger: Ledger, batch: Batch, caller: Caller) -> None:
     """Find out what of an unfinished batch was written, and send no more of it."""
     for chunk in ledger.chunks(batch):
         items = ledger.items(batch, chunk)
-        found = [] if chunk.state == PENDING else _sort_out(items, _present(items, caller), False)
-        ledger.answer(batch, chunk, found, others=DROPPED)
+        pending = chunk.state == PENDING
+        found = {} if pending else _sort_out(items, _present(items, caller), False)
+        ledger.answer(batch, chunk, found.values(), others=DROPPED)
 
 
 def doubt(ledger: Ledger, batch: Batch, caller: Caller) -> None:
@@ -88,14 +88,14 @@ def _send_chunk(ledger: Ledger, batch: Batch, chunk: Chunk, caller: Caller) -> N
         attempt += 1
         if doubtful or careful:
             found = _sort_out(items, _present(items, caller), careful)
-            ledger.answer(batch, chunk, found)
-            items = _without(items, found)
+            ledger.answer(batch, chunk, found.values())
+            items = items.only([row for row in range(len(items)) if row not in found])
         if not items:
             return
         ledger.mark(batch, chunk, SENT)
         doubtful = False
         try:
-            refusals = caller.write([Record(i.change.lead_id, i.change.after) for i in items])
+            refusals = caller.write(items.part.records())
         except TargetUnsure as error:
             doubtful = True
             caller.wait(attempt, error)
@@ -104,7 +104,7 @@ def _send_chunk(ledger: Ledger, batch: Batch, chunk: Chunk, caller: Caller) -> N
             caller.wait(attempt, error)
             continue
         final, passing = _refused(items, refusals, attempt >= caller.pace.n_attempts)
-        waiting = [Outcome(item.place, PLANNED) for item in passing]
+        waiting = [Outcome(place, PLANNED) for place in passing.places]
         ledger.answer(batch, chunk, [*final, *waiting], others=WRITTEN)
         items = passing
         if items:
@@ -112,38 +112,35 @@ def _send_chunk(ledger: Ledger, batch: Batch, chunk: Chunk, caller: Caller) -> N
             doubtful = True  # who was in the way may have changed them
 
 
-def _present(items: Sequence[Item], caller: Caller) -> dict[str, Fields]:
-    return caller.read([item.change.lead_id for item in items])
+def _present(items: Items, caller: Caller) -> dict[str, Fields]:
+    return caller.read(items.part.leads)
 
 
-def _sort_out(items: Sequence[Item], present: dict[str, Fields], careful: bool) -> list[Outcome]:
-    """Say which items need no call: written already, or changed by somebody else."""
-    found = []
-    for item in items:
-        there = present.get(item.change.lead_id)
-        if there is not None and same(there, item.change.after):
-            found.append(Outcome(item.place, WRITTEN))
+def _sort_out(items: Items, present: Mapping[str, Fields], careful: bool) -> dict[int, Outcome]:
+    """Say, by position, which leads need no call: written already, or changed by somebody else."""
+    found = {}
+    changes = zip(items.places, items.part.changes(), strict=True)
+    for row, (place, change) in enumerate(changes):
+        there = present.get(change.lead_id)
+        if there is not None and same(there, change.after):
+            found[row] = Outcome(place, WRITTEN)
         elif careful and there is None:
-            found.append(Outcome(item.place, KEPT, "no longer there"))
-        elif careful and there is not None and not same(there, item.change.before):
-            found.append(Outcome(item.place, KEPT, "changed since"))
+            found[row] = Outcome(place, KEPT, "no longer there")
+        elif careful and there is not None and not same(there, change.before):
+            found[row] = Outcome(place, KEPT, "changed since")
     return found
 
 
-def _refused(
-    items: Sequence[Item], refusals: Iterable[Refusal], last: bool
-) -> tuple[list[Outcome], list[Item]]:
-    """Part refusals into those that stand and the items to be sent again."""
+def _refused(items: Items, refusals: Iterable[Refusal], last: bool) -> tuple[list[Outcome], Items]:
+    """Part refusals into those that stand and the leads to be sent again."""
     by_lead = {refusal.lead_id: refusal for refusal in refusals}
-    if not by_lead:
-        return [], []
-    mine = [
-        (item, by_lead[item.change.lead_id]) for item in items if item.change.lead_id in by_lead
-    ]
-    final = [Outcome(i.place, REFUSED, r.reason) for i, r in mine if last or not r.passing]
-    return final, [item for item, refusal in mine if refusal.passing and not last]
-
-
-def _without(items: Sequence[Item], found: Iterable[Outcome]) -> list[Item]:
-    told = {one.place for one in found}
-    return [item for item in items if item.place not in told]
+    final, passing = [], []
+    for row, lead in enumerate(items.part.leads if by_lead else ()):
+        refusal = by_lead.get(lead)
+        if refusal is None:
+            continue
+        if refusal.passing and not last:
+            passing.append(row)
+        else:
+            final.append(Outcome(items.places[row], REFUSED, refusal.reason))
+    return final, items.only(passing)

@@ -1,8 +1,8 @@
 """Undo: a batch that takes another one back."""
 
 from mmm.errors import ConfigError
-from mmm.prediction.writeback.ledger import OPEN, UNDONE, WRITTEN, Batch, Draft, Ledger, answered
-from mmm.prediction.writeback.plan import Change
+from mmm.prediction.writeback.entries import OPEN, UNDONE, WRITTEN, Batch, Draft
+from mmm.prediction.writeback.ledger import Ledger, answered
 
 LAST = "last"
 
@@ -46,8 +46,7 @@ def plan_undo(ledger: Ledger, batch: Batch, chunk_size: int) -> Batch | None:
     for other in ledger.batches(batch.target):
         if other.undoes == batch.number and other.state == OPEN:
             return other
-    rows = answered(ledger, batch, WRITTEN)
-    changes = [Change(lead, after, before) for lead, before, after, _ in reversed(rows)]
+    changes = answered(ledger, batch, WRITTEN).taken_back()
     draft = Draft(
         f"undo-{batch.id}", batch.target, batch.model, batch.data, batch.as_of, batch.fields,
         undoes=batch.number,

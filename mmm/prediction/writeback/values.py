@@ -1,11 +1,12 @@
 """Values of the fields that are written: made from scores, compared with what is there."""
 
 import hashlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
 
+from mmm.crm.records import Cell
 from mmm.crm.target import FIELDS, GRADE, MODEL, PROBABILITY, REASONS, SCORED_AT, Fields
 from mmm.errors import ConfigError, quoted
 from mmm.prediction.scores import LeadScores
@@ -41,34 +42,31 @@ def choose_fields(names: Collection[str] | None) -> tuple[str, ...]:
     return tuple(name for name in FIELDS if name in full)
 
 
-def values_of(
-    scores: LeadScores, fields: Sequence[str]
-) -> Callable[[int], dict[str, str | float | None]]:
-    """Return a function that says what is written for the lead at a position.
+def columns_of(
+    scores: LeadScores, fields: Sequence[str], rows: Sequence[int]
+) -> dict[str, list[Cell]]:
+    """Return what is written for some leads, by field.
 
     Parameters
     ----------
     scores : LeadScores
     fields : sequence of str
         Of `FIELDS`.
+    rows : sequence of int
+        Positions of the leads.
     """
+    found: dict[str, list[Cell]] = {}
+    if PROBABILITY in fields:
+        probability = rounded(scores)
+        found[PROBABILITY] = [probability[row] for row in rows]
+    if GRADE in fields:
+        found[GRADE] = scores.grade[np.asarray(rows, dtype=np.intp)].tolist()
+    said = [scores.reasons[row] or () for row in rows]
+    for place, name in enumerate(REASONS):
+        if name in fields:
+            found[name] = [(len(one) > place and one[place][:_LONGEST]) or None for one in said]
     alike = {MODEL: scores.model_version, SCORED_AT: instant_text(scores.scored_at)}
-    alike = {name: value for name, value in alike.items() if name in fields}
-    probability, grade = rounded(scores), scores.grade.tolist()
-    said = [(name, place) for place, name in enumerate(REASONS) if name in fields]
-
-    def values(row: int) -> dict[str, str | float | None]:
-        found: dict[str, str | float | None] = {}
-        if PROBABILITY in fields:
-            found[PROBABILITY] = probability[row]
-        if GRADE in fields:
-            found[GRADE] = grade[row]
-        reasons = scores.reasons[row] or ()
-        for name, place in said:
-            found[name] = (place < len(reasons) and reasons[place][:_LONGEST]) or None
-        return found | alike
-
-    return values
+    return found | {name: [alike[name]] * len(rows) for name in alike if name in fields}
 
 
 def rounded(scores: LeadScores) -> list[float]:

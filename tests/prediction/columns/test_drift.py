@@ -10,6 +10,8 @@ from mmm.prediction.columns.drift import (
     bin_features,
     bin_numbers,
     calibration_doubt,
+    count_features,
+    counted_drift,
     feature_drift,
 )
 from mmm.prediction.columns.types import Column, clean_frame, describe_columns
@@ -111,3 +113,15 @@ def test_bad_input_43_bins_survive_json_and_damage_is_refused():
     for broken in ({}, {**bins.to_dict(), "counts": ["x"]}):
         with pytest.raises(InputError, match="bins of the model's features are damaged"):
             FeatureBins.from_dict(broken)
+
+
+def test_counts_of_parts_give_the_drift_of_the_whole():
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame(
+        {"a": rng.normal(size=400), "b": pd.Categorical(rng.choice([*"xyz"], 400))}
+    )
+    columns = [Column("a", "number"), Column("b", "category", ("x", "y", "z"))]
+    bins = bin_features(frame, columns)
+    parts = [count_features(bins, frame[:150]), count_features(bins, frame[150:])]
+    added = [one + other for one, other in zip(*parts, strict=True)]
+    pd.testing.assert_frame_equal(counted_drift(bins, added), feature_drift(bins, frame))

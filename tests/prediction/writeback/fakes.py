@@ -155,6 +155,23 @@ def make_scores(n=95, *, seed=0, model="v1", day="2025-03-01", leads=None):
     )
 
 
+def values_of(scores, row):
+    """What is written of one lead, from the definition."""
+    reasons = [*(scores.reasons[row] or ()), None, None, None]
+    return {
+        "mmm_probability": round(float(scores.probability[row]), 4),
+        "mmm_grade": str(scores.grade[row]),
+        **{f"mmm_reason_{n + 1}": (reasons[n] or "")[:255] or None for n in range(3)},
+        "mmm_model": scores.model_version,
+        "mmm_scored_at": scores.scored_at.tz_convert("UTC").strftime("%Y-%m-%dT%H:%M:%S+00:00"),
+    }
+
+
+def wanted(scores):
+    """What every lead is to hold."""
+    return {str(lead): values_of(scores, row) for row, lead in enumerate(scores.lead_id)}
+
+
 def changed(scores, rows, *, to=None):
     """The same scores, some leads a little up or at a probability."""
     p = scores.probability.copy()
@@ -167,4 +184,4 @@ def changed(scores, rows, *, to=None):
 
 
 __all__ = ["CHUNK", "FakeTarget", "Killed", "LiteTarget", "TargetError", "Weather", "changed",
-           "make_scores"]  # fmt: skip
+           "make_scores", "values_of", "wanted"]  # fmt: skip

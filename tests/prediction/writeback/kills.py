@@ -4,7 +4,9 @@ import multiprocessing
 import os
 import signal
 import time
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmm.crm.open import open_target
@@ -14,32 +16,50 @@ from mmm.run.writing import Job, undo, write_scores
 from tests.prediction.writeback.fakes import CHUNK, LiteTarget, make_scores
 
 N_LEADS = 60
+LEADS = tuple(f"L{number:05d}" for number in range(N_LEADS))
 _HOME = "tests.prediction.writeback.kills"
+_CLIENTS = ("tests.prediction.writeback.warm", "psycopg")
 
 
-def opened(text):
-    """Open a target with small chunks."""
-    target = LiteTarget(text[5:]) if text.startswith("lite:") else open_target(text)
-    target.chunk_size = CHUNK
-    return target
+@dataclass(frozen=True)
+class Place:
+    """A system, as a process of its own can open it, and the leads in it."""
+
+    address: str
+    leads: tuple[str, ...] = LEADS
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+    def opened(self):
+        """Open a target with small chunks."""
+        lite = self.address.startswith("lite:")
+        target = (
+            LiteTarget(self.address[5:])
+            if lite
+            else open_target(self.address, environ={**os.environ, **self.environ})
+        )
+        target.chunk_size = CHUNK
+        return target
+
+    def scores(self, seed):
+        return make_scores(seed=seed, leads=list(self.leads))
 
 
 def job_of(ledger):
     return Job(Path(ledger), guards=Guards(insist=True), step=0.0, pace=Pace(first_seconds=0.01))
 
 
-def write(text, ledger, seed):
-    return write_scores(make_scores(N_LEADS, seed=seed), opened(text), job_of(ledger))
+def write(place, ledger, seed):
+    return write_scores(place.scores(seed), place.opened(), job_of(ledger))
 
 
-def take_back(text, ledger, batch):
-    return undo(opened(text), batch, job_of(ledger))
+def take_back(place, ledger, batch):
+    return undo(place.opened(), batch, job_of(ledger))
 
 
-def tell(results, text, ledger):
+def tell(results, place, ledger):
     """Write, and put what came of it into a queue."""
     try:
-        results.put(write(text, ledger, 0).did)
+        results.put(write(place, ledger, 0).did)
     except TargetBusy:
         results.put("busy")
 
@@ -53,7 +73,7 @@ def _child(pipe, work, arguments):
 def server():
     """A context whose processes start within milliseconds."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([_HOME])
+    context.set_forkserver_preload([_HOME, *_CLIENTS])
     return context
 
 

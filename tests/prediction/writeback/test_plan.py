@@ -17,7 +17,7 @@ from mmm.prediction.writeback import (
     make_plan,
     same,
 )
-from mmm.prediction.writeback.values import values_of
+from mmm.prediction.writeback.values import columns_of
 from tests.prediction.writeback.fakes import make_scores
 
 fields_there = st.fixed_dictionaries(
@@ -77,7 +77,7 @@ def test_values_are_what_every_system_can_hold():
     one = LeadScores(
         scores.lead_id, np.array([0.123456]), scores.grade, reasons, scores.scored_at, "v1"
     )
-    values = values_of(one, FIELDS)(0)
+    values = {name: cell for name, (cell,) in columns_of(one, FIELDS, [0]).items()}
     assert values[PROBABILITY] == 0.1235
     assert len(values[REASONS[0]]) == 255
     assert values[REASONS[1]] is values[REASONS[2]] is None
