@@ -119,6 +119,11 @@ DEFAULT_RULES = (
 )
 
 
+# What is paid for is not organic, unless somebody wrote that it is.
+_PAID_FOR = {"Organic social": "Paid social", "Organic search": "Paid search"}
+_SAYS_ORGANIC = ("organic", "organico", "seo", "ricerca organica")
+
+
 @dataclass(frozen=True)
 class ChannelMap:
     """Ordered rules from source, medium and campaign to a channel; the first match wins.
@@ -180,11 +185,19 @@ class ChannelMap:
         source: str | None = None,
         medium: str | None = None,
         campaign: str | None = None,
+        *,
+        paid: bool = False,
     ) -> str | None:
         """Return the channel of one row, or None where no rule matches.
 
         A channel that the row already names is kept, respelled as `names` says; a placeholder such
-        as "unknown" or "(not set)" counts as missing.
+        as "unknown" or "(not set)" counts as missing. A `paid` row, which is spend, that names a
+        network or a search engine and no medium is paid social or paid search.
+
+        Examples
+        --------
+        >>> ChannelMap().name(source="LinkedIn"), ChannelMap().name(source="LinkedIn", paid=True)
+        ('Organic social', 'Paid social')
         """
         given = _filled(channel)
         if given:
@@ -193,10 +206,13 @@ class ChannelMap:
         where, how, what = (_filled(value).lower() for value in (source, medium, campaign))
         if " / " in where and not how:  # "google / cpc", as Google Analytics writes it
             where, how = where.split(" / ", 1)
-        rules: tuple[ChannelRule, ...] = self.rules + (DEFAULT_RULES if self.defaults else ())
-        for rule in rules:
+        for rule in self.rules:
             if rule.matches(where, how, what):
                 return rule.channel
+        for rule in DEFAULT_RULES if self.defaults else ():
+            if rule.matches(where, how, what):
+                open_to = paid and not how and not where.startswith(_SAYS_ORGANIC)
+                return _PAID_FOR.get(rule.channel, rule.channel) if open_to else rule.channel
         return None
 
     def assign(self, frame: pd.DataFrame) -> "pd.Series[str]":
@@ -214,16 +230,42 @@ class ChannelMap:
             nothing, or only a placeholder, is written.
         """
         fields = _fields(frame)
+        paid = "spend" in frame.columns
         unique = fields.drop_duplicates()
         channels = []
         for row in unique.itertuples(index=False):
             values = dict(zip(unique.columns, row, strict=True))
-            found = self.name(**values)
+            found = self.name(**values, paid=paid)
             written = any(_filled(value) for value in values.values())
             channels.append(found or (UNMATCHED if written else None))
         table = unique.assign(_channel=pd.Series(channels, index=unique.index, dtype="str"))
         merged = fields.merge(table, on=list(fields.columns), how="left")
         return pd.Series(merged["_channel"].to_numpy(), index=frame.index, dtype="str")
+
+    def taken_as_paid(self, spend: pd.DataFrame) -> dict[str, str]:
+        """Return the sources of a spend table that are read as paid since they have spend.
+
+        Returns
+        -------
+        dict of str to str
+            Source, as it is written, to its channel.
+
+        Examples
+        --------
+        >>> spend = pd.DataFrame({"source": ["LinkedIn", "google"], "medium": ["", "cpc"],
+        ...     "spend": [900, 400]})
+        >>> ChannelMap().taken_as_paid(spend)
+        {'LinkedIn': 'Paid social'}
+        """
+        if "source" not in spend.columns:
+            return {}
+        found: dict[str, str] = {}
+        for row in _fields(spend).drop_duplicates().to_dict("records"):
+            values = {str(name): value for name, value in row.items()}
+            channel = self.name(**values, paid=True)
+            if channel is not None and channel != self.name(**values):
+                found[str(values["source"])] = channel
+        return found
 
     def unmatched(self, frame: pd.DataFrame, value: str | None = None) -> pd.DataFrame:
         """List what no rule matches, with its rows and euros.

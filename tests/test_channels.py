@@ -108,3 +108,34 @@ def test_one_name_serves_touches_leads_and_spend_of_the_shipped_company():
     assert named["spend"] <= named["touches"]
     assert "(unmatched)" not in named["touches"] | named["spend"]
     assert len(named["leads"] & named["touches"]) >= 5
+
+
+@pytest.mark.parametrize(
+    ("source", "medium", "channel"),
+    [
+        ("LinkedIn", None, "Paid social"),
+        ("Facebook", "", "Paid social"),
+        ("google", None, "Paid search"),
+        ("social", None, "Paid social"),
+        ("google", "organic", "Organic search"),  # somebody wrote it: an agency for SEO
+        ("seo", None, "Organic search"),
+        ("organic social", None, "Organic social"),
+        ("fiera MECSPE", None, "Events"),
+        ("newsletter", None, "Email"),
+    ],
+)
+def test_what_has_spend_is_paid_unless_it_is_written_otherwise(source, medium, channel):
+    spend = pd.DataFrame({"source": [source], "medium": [medium], "spend": [100]})
+    assert ChannelMap().assign(spend).tolist() == [channel]
+
+
+def test_a_rule_of_ones_own_comes_before_that():
+    own = ChannelMap.from_rules([{"channel": "Organic social", "source": "linkedin"}])
+    spend = pd.DataFrame({"source": ["LinkedIn"], "spend": [100]})
+    assert own.assign(spend).tolist() == ["Organic social"]
+    assert own.taken_as_paid(spend) == {}
+
+
+def test_a_touch_of_the_same_source_stays_as_it_is():
+    touches = pd.DataFrame({"source": ["LinkedIn"]})
+    assert ChannelMap().assign(touches).tolist() == ["Organic social"]

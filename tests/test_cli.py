@@ -89,6 +89,42 @@ def test_attribute_writes_the_stated_columns_and_json(tmp_path):
     assert sum(float(row["credit"]) for row in said["credit"]) == pytest.approx(frame.credit.sum())
 
 
+def test_check_and_run_name_every_mistake_of_every_table(tmp_path):
+    (tmp_path / "touches.csv").write_text("person_id,touched_at,source,cost\np,2025-13-45,g,abc\n")
+    (tmp_path / "deals.csv").write_text("deal,closed_at,value,won\nd,yesterday,12x,true\n")
+    (tmp_path / "mmm.toml").write_text(
+        '[touches]\nsource = "touches.csv"\n[deals]\nsource = "deals.csv"\n'
+    )
+    for command in ("check", "run"):
+        done = mmm(command, tmp_path / "mmm.toml")
+        assert done.returncode == 2
+        lines = [line for line in done.stderr.splitlines() if not line.startswith("…")]
+        assert [line.partition("; found")[0].partition(" is not ")[0] for line in lines[1:]] == [
+            "mmm: touches column 'cost'",
+            "mmm: deals has no column 'deal_id'",
+            "mmm: deals column 'closed_at'",
+            "mmm: deals column 'value'",
+        ]
+        assert lines[0].startswith(
+            "mmm: touches column 'touched_at' is a day or time that does not"
+        )
+        assert "columns = { deal_id" in lines[2]
+
+
+def test_a_configuration_is_checked_before_the_models_are_loaded(tmp_path):
+    (tmp_path / "mmm.toml").write_text('[deals]\nsource = "d.csv"\n[journeys]\nby = "x"\n')
+    code = (
+        "import os, sys\nfrom mmm.cli import main\n"
+        "heavy = ('pandas', 'scipy', 'sklearn', 'duckdb', 'ibis', 'pyarrow')\n"
+        "os._exit = lambda code: sys.exit(code + sum(name in sys.modules for name in heavy) * 10)\n"
+        "main()"
+    )
+    command = [sys.executable, "-c", code, "check", str(tmp_path / "mmm.toml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert "journeys.by = 'x'" in done.stderr
+
+
 def test_check_prints_what_was_read_and_what_matches_no_rule(tmp_path):
     touches = pd.read_csv(FILES["touches"]).head(50)
     touches.loc[:3, ["source", "medium"]] = ["zzz", "qqq"]
@@ -115,7 +151,7 @@ def test_map_names_columns(tmp_path):
     [
         (("attribute", "--deals", "d.csv", "--out", "o.csv"), "neither touches nor leads"),
         (
-            ("attribute", "--touches", "no.csv", "--deals", "d.csv", "--out", "o"),
+            ("attribute", "--touches", "no.csv", "--deals", FILES["deals"], "--out", "o"),
             "there is no file",
         ),
         (("attribute", "--deals", "d.csv"), "--out"),

@@ -115,6 +115,62 @@ def test_a_free_total_from_parquet_with_figures_as_svg(folder):
     assert "<svg" in (folder / "free" / "fit.svg").read_text(encoding="utf-8")
 
 
+@pytest.fixture(scope="module")
+def regions(folder):
+    """Won deals a week in two regions, the second twice the first."""
+    rng, frames = np.random.default_rng(5), []
+    for region, size in (("nord-est", 1.0), ("=sud", 2.0)):
+        spend = (size * rng.gamma(2.0, [300.0, 200.0], (50, 2))).round(2)
+        mean = size * (2 + 3 * spend[:, 0] / (spend[:, 0] + 600 * size))
+        frames.append(
+            pd.DataFrame(
+                {
+                    "week": pd.date_range("2023-01-02", periods=50, freq="W-MON").astype("str"),
+                    "region": region,
+                    "search": spend[:, 0],
+                    "fairs": spend[:, 1],
+                    "deals": rng.poisson(mean),
+                }
+            )
+        )
+    frame = pd.concat(frames, ignore_index=True)
+    frame.to_csv(folder / "regions.csv", index=False)
+    return frame
+
+
+PANEL = (
+    "mix", "--data", "regions.csv", "--date", "week", "--outcome", "deals", "--channels",
+    "search,fairs", "--panel", "region", "--likelihood", "poisson",
+)  # fmt: skip
+
+
+def test_counts_in_panels_end_in_a_plan_of_the_company_and_of_each(folder, regions):
+    done = mmm(*PANEL, "--margin", 900, "--draws", 500, "--out", "panels", "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "fitting 2 channels to 50 periods in 2 panels" in done.stderr
+    said = json.loads(done.stdout)
+    budget = pd.DataFrame(said["budget"]).set_index("channel")
+    split = pd.DataFrame(said["budget_by_panel"])
+    assert split["panel"].unique().tolist() == ["=sud", "nord-est"]
+    for column in ("current", "proposed"):
+        np.testing.assert_allclose(split.groupby("channel")[column].sum(), budget[column][::-1])
+    today = regions.groupby("week")[["search", "fairs"]].sum().tail(13).mean()
+    np.testing.assert_allclose(budget["current"], today)
+    brought = pd.DataFrame(said["contributions_by_panel"])
+    total = pd.DataFrame(said["contributions"]).set_index("channel")["contribution"]
+    parts = brought.groupby("channel")["contribution"].sum()
+    np.testing.assert_allclose(parts[total.index], total)
+    written = {path.name for path in (folder / "panels").iterdir()}
+    by_panel = {"contributions_by_panel.csv", "budget_by_panel.csv"}
+    figures = {
+        f"{name}_{i}.png" for name in ("fit", "residuals", "prior_posterior") for i in (1, 2)
+    }
+    whole = {f"{name}.png" for name in ("budget", "contributions", "frontier", "response_curves")}
+    assert written == TABLES | by_panel | figures | whole
+    # A cell that a spreadsheet would take for a formula is written as text.
+    assert "'=sud" in (folder / "panels" / "budget_by_panel.csv").read_text()
+
+
 def test_chains_that_disagree_end_with_2_and_the_likely_cause(folder):
     error = one_line_of_error(mmm(*OPTIONS, "--out", "few", "--draws", 20, cwd=folder))
     assert "The chains do not agree" in error
@@ -136,6 +192,10 @@ def test_chains_that_disagree_end_with_2_and_the_likely_cause(folder):
         ((*OPTIONS, "--level", "2"), "level"),
         ((*OPTIONS, "--currency", "euro"), "'euro'"),
         ((*OPTIONS, "--draws", "0"), "draws"),
+        ((*OPTIONS, "--likelihood", "gamma"), "--likelihood is 'gamma'"),
+        ((*OPTIONS, "--panel", "region"), "no column 'region'; the table has 'week'"),
+        ((*OPTIONS, "--panel", "week"), "'week' stands in two roles"),
+        ((*OPTIONS, "--likelihood", "poisson"), "the outcome counts, and a margin of 1 makes all"),
         (("mix", "--data", "no.csv", *OPTIONS[3:]), "there is no file"),
         (BASE, "--channels"),
     ],

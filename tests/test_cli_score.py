@@ -353,3 +353,89 @@ def test_from_the_tables_of_the_crm(folder, quick):
     assert (leads.loc[scored, "created_at"] < day).all()
     assert not (leads.loc[scored, "ended_at"] < day).any()
     assert "trained with touches and deals" in refused(quick, *again, *given[:2], *given[4:])
+
+
+def test_scores_do_not_depend_on_the_pieces_they_come_in(folder, quick, monkeypatch):
+    from mmm.run import training
+    from mmm.tables import chunks
+
+    new = some_leads(60, seed=4).drop(columns=["converted", "signed_by"])
+    new["pages"] = new["pages"].astype(object)
+    new.loc[7, "pages"] = 1e-9  # written with an exponent
+    new.loc[31, "pages"] = "many"
+    new.loc[11, "source"] = "fax"
+    new.loc[50, "source"] = "fax"
+    new.to_csv(folder / "new.csv", index=False)
+    new["pages"] = pd.to_numeric(new["pages"], errors="coerce")
+    new.to_parquet(folder / "new.parquet", index=False)
+    for name in ("new.csv", "new.parquet"):
+        found = []
+        for n_rows in (1, 7, 60):
+            monkeypatch.setattr(
+                training, "read_chunks",
+                lambda *given, n_rows=n_rows, **named: chunks.read_chunks(
+                    *given, n_rows=n_rows, **named
+                ),
+            )  # fmt: skip
+            for to in ("scores.csv", "scores.parquet"):
+                said = quick(*to_run("--as-of", "2025-12-01", leads=name, to=to))
+                path = folder / to
+                data = pd.read_parquet(path) if "parquet" in to else path.read_text()
+                found.append((to, data, said.out.replace(to, "")))
+        for to, data, out in found[2:]:
+            first = next(one for one in found if one[0] == to)
+            assert out == first[2]
+            if isinstance(data, str):
+                assert data == first[1]
+            else:
+                pd.testing.assert_frame_equal(data, first[1])
+
+
+def test_a_configuration_says_where_leads_lie_and_options_win(folder, quick):
+    from mmm.prediction import LeadScorer
+
+    text = (
+        '[company]\nlanguage = "it"\n[deals]\nsource = "deals.csv"\n'
+        '[leads]\nsource = "elenco.csv"\nlocale = "it"\n'
+        '[scoring]\nallow = ["signed_by"]\nseed = 7\n'
+    )
+    (folder / "mmm.toml").write_text(text)
+    frame = pd.read_csv(folder / "leads.csv")
+    frame["created_on"] = pd.to_datetime(frame["created_on"]).dt.strftime("%d/%m/%Y")
+    frame.to_csv(folder / "elenco.csv", index=False, sep=";", decimal=",")
+    how = ("--config", "mmm.toml", "--outcome", "converted", "--created-at", "created_on")
+    said = quick("score", "train", *how, "--model", "one")
+    assert "Refused" not in said.out  # as [scoring] allows
+    scorer = LeadScorer.load(folder / "one")
+    assert (scorer.seed, scorer.allow) == (7, ["signed_by"])
+    said = quick("score", "train", *how, "--model", "two", "--seed", "8", "--allow", "pages")
+    assert "Refused: signed_by" in said.out
+    assert LeadScorer.load(folder / "two").seed == 8
+    to = ("--config", "mmm.toml", "--model", "two", "--to", "a.csv", "--dry-run")
+    assert "Scored 400 leads" in quick("score", "run", *to).out
+    options = ("--leads", "new.csv", "--locale", "en", "--lang", "en")
+    assert "Scored 60 leads" in quick("score", "run", *to, *options).out
+    error = refused(quick, "score", "run", *to[:-3], "--to", "elenco.csv")
+    assert "would replace a table that was read" in error
+    (folder / "mmm.toml").write_text('[deals]\nsource = "d.csv"\n[touches]\nsource = "t.csv"\n')
+    assert "no section [leads]" in refused(quick, "score", "run", *to)
+
+
+def test_a_configuration_with_touches_and_deals(tmp_path, monkeypatch, capsys):
+    from mmm.run.training import load
+
+    monkeypatch.chdir(tmp_path)
+    for name in ("leads", "touches", "deals"):
+        shutil.copy(datasets.path(name), tmp_path)
+    text = "".join(f'[{name}]\nsource = "{name}.csv"\n' for name in ("leads", "touches", "deals"))
+    (tmp_path / "mmm.toml").write_text(f"{text}[scoring]\nhorizon_days = 60\n")
+    app(["score", "train", "--config", "mmm.toml", "--model", "m"], standalone_mode=False)
+    recipe = load(tmp_path / "m").recipe
+    assert (recipe.horizon_days, recipe.tables) == (60, ("touches", "deals"))
+    app(["score", "run", "--config", "mmm.toml", "--model", "m", "--to", "a.csv"],
+        standalone_mode=False)  # fmt: skip
+    options = [f"--{name}={name}.csv" for name in ("leads", "touches", "deals")]
+    app(["score", "run", *options, "--model", "m", "--to", "b.csv"], standalone_mode=False)
+    capsys.readouterr()
+    left, right = (pd.read_csv(name).drop(columns="scored_at") for name in ("a.csv", "b.csv"))
+    pd.testing.assert_frame_equal(left, right)

@@ -11,7 +11,7 @@ from mmm import datasets
 from mmm.crm.source import Extract
 from mmm.crm.target import FIELDS
 from mmm.errors import MmmError
-from mmm.prediction.writeback import letters_file, locked
+from mmm.prediction.writeback import letters_file, locked, open_ledger
 from tests.test_cli_score import folder, mmm, quick, refused, to_run, trained
 
 __all__ = ["folder", "quick", "trained"]
@@ -86,6 +86,32 @@ def test_a_dry_run_shows_the_difference(system, quick):
     assert "and 50 more" in said
     assert {path.name for path in system.iterdir()} == before
     assert rows(system).empty
+
+
+def test_a_dry_run_shows_the_difference_to_a_file_that_is_replaced_whole(folder, quick):
+    said = quick(*to_run("--dry-run")).out
+    assert "scores.csv is not there; 60 leads would be written" in said
+    assert "nothing -> " in said
+    assert not (folder / "scores.csv").exists()
+    quick(*to_run())
+    same = json.loads(quick(*to_run("--dry-run", "--json")).out)["would"]
+    assert same == {
+        "n_changes": 0, "n_new": 0, "n_moved": 0, "n_gone": 0, "replaces_another_file": False,
+    }  # fmt: skip
+    kept = pd.read_csv(folder / "scores.csv")
+    kept.loc[kept["lead_id"] == "L0004", "grade"] = "x"
+    kept.loc[kept["lead_id"] == "L0007", "probability"] = 0.0
+    gone = kept[~kept["lead_id"].isin(["L0008", "'=1+1"])].replace({"L0009": "L9999"})
+    gone.to_csv(folder / "scores.csv", index=False)
+    before = (folder / "scores.csv").read_bytes()
+    said = quick(*to_run("--dry-run")).out
+    assert "3 would be new in scores.csv, 2 get another grade or probability" in said
+    assert "1 leads would no longer stand there" in said
+    assert "  =1+1:" in said
+    assert " 0.0% (" in said
+    assert (folder / "scores.csv").read_bytes() == before
+    (folder / "scores.csv").write_text("name,budget\na,1\n")
+    assert "is no file of scores; it would be lost" in quick(*to_run("--dry-run")).out
 
 
 def test_a_table_of_leads_is_updated_and_its_own_columns_stay(system, quick):
@@ -172,12 +198,17 @@ def test_bad_input_41_another_run_has_the_ledger(system, quick):
 def test_a_night_that_is_not_ordinary_stops_and_force_insists(system, quick):
     quick("score", "prepare", "--to", SYSTEM)
     summary(quick)
-    with sqlite3.connect(system / LEDGER) as connection:
-        connection.execute(
-            "UPDATE written SET fields = json_set(fields, '$.mmm_grade', "
-            "CASE WHEN json_extract(fields, '$.mmm_grade') IN ('A', 'B') THEN 'D' ELSE 'A' END)"
-        )
-    connection.close()
+    ledger = open_ledger(system / LEDGER)
+    (name,) = {batch.target for batch in ledger.batches()}
+    turned = {"A": "D", "B": "D", "C": "A", "D": "A"}
+    ledger.adopt(
+        name,
+        {
+            lead: {**there, "mmm_grade": turned[there["mmm_grade"]]}
+            for lead, there in ledger.written(name).items()
+        },
+    )
+    ledger.connection.close()
     said = errors(quick, *to_run(to=SYSTEM))
     assert "more than one grade" in said
     assert "insist with --force" in said

@@ -14,6 +14,7 @@ from mmm.wording import (
     LANGUAGES,
     Finding,
     entries,
+    format_chance,
     format_count,
     format_date,
     format_days,
@@ -31,6 +32,7 @@ SAMPLES = {
     "cents": Decimal("1234.5"),
     "difference": Decimal("1234.5"),
     "share": 0.083,
+    "chance": 0.083,
     "change": -0.12,
     "count": 1,
     "number": 12.34,
@@ -145,6 +147,33 @@ def test_a_difference_is_written_in_its_unit(unit, value, lang, written):
 def test_share(share, written):
     assert format_share(share) == written
     assert format_share(share, "it") == written.replace(".", ",")
+
+
+@pytest.mark.parametrize(
+    ("chance", "written"),
+    [
+        (0.96, "96%"),
+        (0.99, "99%"),
+        (0.9901, ">99%"),
+        (1, ">99%"),
+        (np.float64(1.0), ">99%"),
+        (0.034, "3.4%"),
+        (0.01, "1.0%"),
+        (0.0099, "<1%"),
+        (0, "<1%"),
+        (None, "n/a"),
+    ],
+)
+def test_no_chance_is_certain(chance, written):
+    assert format_chance(chance) == written
+    italian = written.replace(".", ",").replace("n/a", "n.d.")
+    assert format_chance(chance, "it") == italian
+
+
+def test_italian_leaves_the_article_of_a_chance_beyond_counting():
+    facts = {"profit": 1, "lower": 0, "upper": 2, "level": 0.9, "period": "week", "currency": "EUR"}
+    for value, written in ((0.96, "è del 96%;"), (0.9999, "è >99%;"), (0.11, "è dell’11%;")):
+        assert written in say("answer.certainty", "it", value=value, **facts)
 
 
 def test_dates_days_counts_and_lists():

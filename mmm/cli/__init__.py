@@ -16,7 +16,7 @@ from mmm.cli.mix import mix
 from mmm.cli.report import report
 from mmm.cli.run import demo, run_command
 from mmm.cli.score import score
-from mmm.cli.shell import fail, for_shell, leave
+from mmm.cli.shell import complain, fail, for_shell, leave
 from mmm.errors import MmmError
 
 app = typer.Typer(
@@ -56,7 +56,9 @@ app.command(
     "Example: mmm mix --data weeks.csv --date week --outcome revenue --channels search,fairs "
     "--controls price --margin 0.4 --out mix\n\n"
     "Example: mmm mix --data weeks.xlsx --date week --outcome deals --margin 900 "
-    "--channels search,fairs --total 12000 --out mix"
+    "--channels search,fairs --total 12000 --out mix\n\n"
+    "Example: mmm mix --data regions.csv --date week --outcome revenue --channels search,fairs "
+    "--panel region --out mix"
 )(mix)
 
 app.command(
@@ -108,7 +110,10 @@ def main() -> None:
     except MmmError as error:
         with_file = any(argument.endswith(".toml") for argument in sys.argv[1:])
         with_file = with_file or sys.argv[1:2] == ["report"]  # whose mmm.toml may go unsaid
-        fail(for_shell(str(error), with_file=with_file), 2)
+        *others, last = [for_shell(line, with_file=with_file) for line in str(error).splitlines()]
+        for line in others:
+            complain(line)
+        fail(last, 2)
     except typer.Exit as done:
         leave(done.exit_code)
     except (KeyboardInterrupt, typer.Abort):

@@ -26,8 +26,6 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Check tables."""
-    from mmm.run.pipeline import unmatched
-
     given = {
         "touches": touches,
         "deals": deals,
@@ -37,6 +35,8 @@ def check(
         "roles": roles,
     }
     settings = _settings(config, given, locale, tz, column)
+    from mmm.run.reading import unmatched  # pandas comes with it: a wrong setting is said before
+
     with told():
         tables, mistakes = _read_each(settings)
     for mistake in mistakes:
@@ -77,7 +77,7 @@ def _read_each(settings: Any) -> tuple[dict[str, Any], list[str]]:
 
     Rows that repeat an id are a mistake, and no reason to look no further: one of each is kept.
     """
-    from mmm.run.pipeline import READERS
+    from mmm.run.reading import READERS
 
     tables, mistakes = {}, []
     for name, reader in READERS.items():
@@ -88,14 +88,14 @@ def _read_each(settings: Any) -> tuple[dict[str, Any], list[str]]:
         try:
             tables[name] = reader(section.source, **options)
         except MmmError as error:
-            mistakes.append(str(error))
+            mistakes += str(error).splitlines()
             keep = {"spend": "sum"}.get(name, "first")
             if "on_duplicate" not in str(error):
                 continue
             try:
                 tables[name] = reader(section.source, **(options | {"on_duplicate": keep}))
             except MmmError as second:
-                mistakes.append(str(second))
+                mistakes += str(second).splitlines()
     return tables, mistakes
 
 

@@ -2,13 +2,14 @@
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mmm.cli.options import config_of
+from mmm.cli.settings import Settings
 from mmm.cli.shell import print_notes, progress, told
 from mmm.errors import ConfigError, MmmError, MmmWarning
 
@@ -49,13 +50,19 @@ class Asked:
     tz: str
     column: list[str] | None
     opt_out: str | None
+    settings: Settings | None = None
+
+    @property
+    def config(self) -> Any:
+        """The configuration that the options are part of, where there is one."""
+        return None if self.settings is None else self.settings.config
 
     @property
     def inputs(self) -> set[Path]:
         """Files that are read, which nothing may replace."""
-        return files_of(self.leads, self.touches, self.deals) | {
-            file.resolve() for file in self.model.rglob("*")
-        }
+        named = set() if self.settings is None else self.settings.files
+        own = {file.resolve() for file in self.model.rglob("*")}
+        return files_of(self.leads, self.touches, self.deals) | named | own
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,11 +91,15 @@ class Scored:
 
 def read_asked(asked: Asked) -> tuple[Any, Any, frozenset[str], tuple[str, ...]]:
     """Return the model, the leads as it reads them, who opted out, and what was left out."""
+    import pandas as pd
+
     from mmm.run import training
 
     progress("reading the model")
     trained = training.load(asked.model)
-    return trained, *read_for(asked, trained, tables_for(asked, trained))
+    reading = read_for(asked, trained, tables_for(asked, trained))
+    frame = pd.concat([reading.asked(piece) for piece in reading.pieces])
+    return trained, frame, frozenset(reading.flagged), reading.notes
 
 
 def tables_for(asked: Asked, trained: Any) -> dict[str, Any] | None:
@@ -96,13 +107,60 @@ def tables_for(asked: Asked, trained: Any) -> dict[str, Any] | None:
     if not trained.recipe.tables:
         ready_only(asked.touches, asked.deals)
         return None
-    return read_crm(asked.leads, asked.touches, asked.deals, asked.locale, asked.tz, asked.column)
+    return read_crm(
+        asked.leads, asked.touches, asked.deals, asked.locale, asked.tz, asked.column, asked.config
+    )
 
 
-def read_for(
-    asked: Asked, trained: Any, tables: dict[str, Any] | None
-) -> tuple[Any, frozenset[str], tuple[str, ...]]:
-    """Return the leads as a model reads them, who opted out, and what was left out."""
+@dataclass(eq=False)
+class Reading:
+    """Leads as a model reads them, piece by piece, and who of them does not want to be scored.
+
+    Attributes
+    ----------
+    pieces : iterable of pandas.DataFrame
+    trained : ScoringModel
+    opt_out : str or None
+        Column that says who has opted out.
+    notes : tuple of str
+        What was left out.
+    ledger : Path or None
+        Knows the forgotten.
+    flagged, gone : set of str
+        Leads that have opted out, and forgotten ones, of the pieces so far.
+    """
+
+    pieces: Iterable[Any]
+    trained: Any
+    opt_out: str | None
+    notes: tuple[str, ...]
+    ledger: Path | None = None
+    flagged: set[str] = field(default_factory=set)
+    gone: set[str] = field(default_factory=set)
+
+    def asked(self, piece: Any) -> Any:
+        """Return a piece without the column of people who opted out, who are noted."""
+        from mmm.run import scoring
+
+        lead_id = self.trained.recipe.lead_id
+        self.flagged |= scoring.opted_out(piece, lead_id, self.opt_out)
+        return scoring.without_flag(piece, self.opt_out, self.trained)
+
+    def wanted(self) -> Iterator[Any]:
+        """Yield the pieces without leads that have opted out or are forgotten."""
+        from mmm.run.writing import left_alone
+
+        for piece in self.pieces:
+            frame = self.asked(piece)
+            ids = frame[self.trained.recipe.lead_id].astype("str")
+            if self.ledger is not None:
+                self.gone |= left_alone(self.ledger, ids.tolist())
+            left_out = self.flagged | self.gone
+            yield frame[~ids.isin(left_out)] if left_out else frame
+
+
+def read_for(asked: Asked, trained: Any, tables: dict[str, Any] | None) -> Reading:
+    """Return the leads as a model reads them."""
     from mmm.run import scoring
 
     recipe = trained.recipe
@@ -111,20 +169,18 @@ def read_for(
             "--within-days needs a model that knows when leads end. Train one with "
             "--created-at and --ended-at."
         )
-    if tables is not None:
-        leads = tables["leads"]
-        flagged = scoring.opted_out(leads, "lead_id", asked.opt_out)
-        leads = scoring.without_flag(leads, asked.opt_out, trained)
-        frame, left_out = scoring.open_leads(tables | {"leads": leads}, recipe, asked.as_of)
-    else:
+    if tables is None:
         progress("reading leads")
-        frame, left_out = read_new(asked.leads, trained, asked.lead_id, asked.locale, asked.tz)
-        flagged = scoring.opted_out(frame, recipe.lead_id, asked.opt_out)
-        frame = scoring.without_flag(frame, asked.opt_out, trained)
-    return frame, flagged, left_out
+        pieces, notes = read_new(asked.leads, trained, asked.lead_id, asked.locale, asked.tz)
+        return Reading(pieces, trained, asked.opt_out, notes)
+    leads = tables["leads"]
+    flagged = scoring.opted_out(leads, "lead_id", asked.opt_out)
+    leads = scoring.without_flag(leads, asked.opt_out, trained)
+    frame, notes = scoring.open_leads(tables | {"leads": leads}, recipe, asked.as_of)
+    return Reading([frame], trained, None, notes, flagged=set(flagged))
 
 
-def score_asked(asked: Asked, ledger: Path) -> Scored:
+def score_asked(asked: Asked, ledger: Path, each: Callable[[Any], object] | None = None) -> Scored:
     """Score the leads that the options name, without people who opted out or are forgotten.
 
     Parameters
@@ -132,24 +188,24 @@ def score_asked(asked: Asked, ledger: Path) -> Scored:
     asked : Asked
     ledger : Path
         Knows the forgotten by their keyed hash; may not exist.
+    each : callable, optional
+        Given the scores piece by piece, so that their reasons need not be kept.
     """
     from mmm.run import scoring, training
-    from mmm.run.writing import left_alone
 
     progress("reading the model")
     trained = training.load(asked.model)
     tables = tables_for(asked, trained)
-    frame, flagged, left_out = read_for(asked, trained, tables)
-    ids = frame[trained.recipe.lead_id].astype("str")
-    gone = left_alone(ledger, ids.tolist())
+    reading = read_for(asked, trained, tables)
+    reading.ledger = ledger
     progress("scoring")
     batch = scoring.score(
-        trained, frame[~ids.isin(flagged | gone)], as_of=asked.as_of,
-        within_days=asked.within_days, lang=asked.lang,
+        trained, reading.wanted(), as_of=asked.as_of, within_days=asked.within_days,
+        lang=asked.lang, each=each,
     )  # fmt: skip
-    return Scored(
-        batch, flagged, len(gone), (*left_out, *batch.notes), tables, frozenset(flagged | gone)
-    )
+    flagged, gone = frozenset(reading.flagged), reading.gone
+    notes = (*reading.notes, *batch.notes)
+    return Scored(batch, flagged, len(gone), notes, tables, flagged | gone)
 
 
 def shadow_asked(asked: Asked, scored: Scored) -> tuple[str, ...]:
@@ -171,10 +227,10 @@ def shadow_asked(asked: Asked, scored: Scored) -> tuple[str, ...]:
         progress("scoring with the challenger")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", MmmWarning)
-            frame, _, _ = read_for(asked, challenger, tables)
-            ids = frame[challenger.recipe.lead_id].astype("str")
+            reading = read_for(asked, challenger, tables)
+            reading.flagged |= scored.left_out
             beside = scoring.score(
-                challenger, frame[~ids.isin(scored.left_out)], as_of=asked.as_of, lang=asked.lang
+                challenger, reading.wanted(), as_of=asked.as_of, lang=asked.lang, each=bool
             )
         look = life.looked_at(tables, scored.batch.scores, asked.as_of)
         rows = life.shadow(scored.batch.scores, beside.scores, look)
@@ -220,12 +276,25 @@ def read_crm(
     locale: str | None,
     tz: str,
     column: list[str] | None,
+    config: Any = None,
 ) -> dict[str, Any]:
-    """Read the tables of a model: each from its own place, or all of them from one system."""
+    """Read the tables of a model: each from its own place, or all of them from one system.
+
+    Parameters
+    ----------
+    leads, touches, deals, locale, tz, column
+        Options.
+    config : Config, optional
+        They are part of it, where there is one.
+    """
     if is_system(leads):
         return _read_system(leads, touches, deals)
     from mmm.run import read_tables
 
+    if config is not None:
+        tables = read_tables(config, progress)
+        print_notes((), *tables.values())
+        return tables
     if deals is None:
         raise ConfigError("the model was trained with deals. Pass --deals too.")
     given = {"leads": leads, "touches": touches, "deals": deals}
@@ -236,8 +305,8 @@ def read_crm(
 
 def read_new(
     leads: str, trained: Any, lead_id: str | None, locale: str | None, tz: str
-) -> tuple[Any, tuple[str, ...]]:
-    """Read leads to score: of the columns that are no features they need the id alone.
+) -> tuple[Iterator[Any], tuple[str, ...]]:
+    """Read leads to score, in pieces; of columns that are no features they need the id alone.
 
     Where the model knows when leads end, their age counts, so that the day they came in is needed.
     """
@@ -246,14 +315,10 @@ def read_new(
     from mmm.run import training
 
     recipe = trained.recipe
-    aged = recipe.created_at if recipe.ended_at is not None else None
-    asked = replace(
-        recipe, lead_id=lead_id or recipe.lead_id, created_at=aged, ended_at=None, outcome=None,
-        groups=None,
-    )  # fmt: skip
-    frame = training.read_ready(leads, asked, locale, tz)
-    said = tuple(frame.attrs["notes"])
-    return frame.rename(columns={asked.lead_id: recipe.lead_id}), said
+    asked = replace(recipe, lead_id=lead_id or recipe.lead_id, outcome=None, groups=None)
+    chunks = training.read_pieces(leads, asked, locale, tz)
+    names = {asked.lead_id: recipe.lead_id}
+    return (piece.rename(columns=names) for piece in chunks), chunks.notes
 
 
 @contextmanager

@@ -15,6 +15,9 @@ from mmm.cli.shell import print_json, print_notes, progress, records, told
 from mmm.errors import ConfigError, ConvergenceError, check_level, quoted
 
 _TABLES = ("contributions.csv", "response_curves.csv", "budget.csv", "diagnostics.json")
+_BY_PANEL = ("contributions_by_panel.csv", "budget_by_panel.csv")
+_LIKELIHOODS = ("auto", "normal", "student_t", "poisson", "negative_binomial")
+_COUNTS = _LIKELIHOODS[-2:]
 _QUARTER = 365.25 / 4  # days, of which the mean spend is that of today
 _PLAN = (
     "advice",
@@ -33,6 +36,24 @@ _PLAN = (
     "horizon",
     "notes",
 )
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What each column of the table is.
+
+    Attributes
+    ----------
+    date, outcome : str
+    channels, controls : list of str
+    panel : str or None
+    """
+
+    date: str
+    outcome: str
+    channels: list[str]
+    controls: list[str]
+    panel: str | None
 
 
 @dataclass(frozen=True)
@@ -61,6 +82,13 @@ def mix(
     controls: Annotated[
         str, typer.Option(help="Columns of what else moves the outcome, comma-separated.")
     ] = "",
+    panel: Annotated[
+        str | None, typer.Option(help="Column of regions or units; then a row a period and panel.")
+    ] = None,
+    likelihood: Annotated[
+        str,
+        typer.Option(help="auto, normal, student_t; for few deals poisson or negative_binomial."),
+    ] = "auto",
     total: Annotated[
         str, typer.Option(help="Budget a period: a number, current, or free.")
     ] = "current",
@@ -80,16 +108,18 @@ def mix(
     os.environ.setdefault("MPLBACKEND", "Agg")  # figures are written, never shown
     look = Look(outcome, currency, lang, _choice("--figures", figures, ("png", "svg", "none")))
     _choice("--lang", lang, ("en", "it"))
+    _choice("--likelihood", likelihood, _LIKELIHOODS)
     budget = _total(total)
     _check_figures(margin, level, currency)
-    spends, others = _names(channels), _names(controls)
-    if not spends:
+    columns = Columns(date, outcome, _names(channels), _names(controls), panel)
+    if not columns.channels:
         raise ConfigError("--channels names no channel. Write the columns of spend, as in a,b,c.")
     _refuse_to_replace(data, out)
     with told():
-        frame = _read(data, locale, date=date, outcome=outcome, channels=spends, controls=others)
-        _check_room(frame, date, spends, budget)
-        model = _fitted(frame, date, outcome, spends, others, seed=seed, draws=draws)
+        frame = _read(data, locale, columns)
+        _check_room(frame, columns, budget)
+        _check_worth(frame, columns, likelihood, margin)
+        model = _fitted(frame, columns, likelihood, seed=seed, draws=draws)
         progress("choosing the budget")
         from mmm.mix import mix_findings, optimize_budget
 
@@ -102,20 +132,23 @@ def mix(
     print_notes([*frame.attrs["notes"], *plan.notes])
     said = [finding.sentence(lang) for finding in findings]
     if as_json:
-        print_json(
-            {
-                "files": files,
-                "diagnostics": _diagnostics(model),
-                "contributions": records(model.contributions(level=level, margin=margin)),
-                "budget": records(plan.to_frame()),
-                "plan": _plain({name: getattr(plan, name) for name in _PLAN}),
-                "findings": said,
-            }
-        )
+        print_json({"files": files, **_content(model, plan), "findings": said})
         return
     for sentence in said:
         print(sentence)
     print(f"Written: {len(files)} files in {out.resolve()}")
+
+
+def _content(model: Any, plan: Any) -> dict[str, Any]:
+    """Return what was found, for JSON."""
+    found = {
+        "diagnostics": _diagnostics(model),
+        "contributions": records(model.contributions(level=plan.level, margin=plan.margin)),
+        "budget": records(plan.to_frame()),
+        "plan": _plain({name: getattr(plan, name) for name in _PLAN}),
+    }
+    by_panel = {name: records(frame) for name, frame in _panel_frames(model, plan).items()}
+    return found | by_panel
 
 
 def _names(text: str) -> list[str]:
@@ -156,50 +189,61 @@ def _refuse_to_replace(data: str, out: Path) -> None:
     from mmm.tables.write import make_folder, refuse_input
 
     inputs = set() if "://" in data else {Path(data).resolve()}
-    for name in _TABLES:
+    for name in (*_TABLES, *_BY_PANEL):
         refuse_input(out / name, inputs)
     make_folder(out)
 
 
-def _read(data: str, locale: str | None, **columns: Any) -> Any:
+def _read(data: str, locale: str | None, columns: Columns) -> Any:
     from mmm.mix import read_mix
 
     progress("reading")
     place, _, table = data.partition("#") if "://" in data else (data, "", "")
-    return read_mix(place, **columns, locale=locale, table=table or None)
+    return read_mix(place, **asdict(columns), locale=locale, table=table or None)
 
 
-def _check_room(frame: Any, date: str, channels: list[str], total: Any) -> None:
+def _check_room(frame: Any, columns: Columns, total: Any) -> None:
     """Refuse before the fit a total that no plan within the limits can spend."""
     from mmm.mix import Limits
     from mmm.mix.budget.limits import find_room
 
-    days = frame[date].sort_values().diff().dt.days.mean()
+    spend = frame.groupby(columns.date)[columns.channels].sum().sort_index()
+    days = spend.index.to_series().diff().dt.days.mean()
     if not (isinstance(total, float) and days > 0):
         return
     last = max(round(_QUARTER / days), 1)
-    today = frame.sort_values(date)[channels].tail(last).mean().to_numpy()
-    find_room(channels, today, total, {}, Limits())
+    today = spend.tail(last).mean().to_numpy()
+    find_room(columns.channels, today, total, {}, Limits())
 
 
-def _fitted(
-    frame: Any,
-    date: str,
-    outcome: str,
-    channels: list[str],
-    controls: list[str],
-    *,
-    seed: int,
-    draws: int,
-) -> Any:
+def _check_worth(frame: Any, columns: Columns, likelihood: str, margin: float) -> None:
+    """Refuse before the fit a margin that is no money a deal."""
+    from mmm.mix.budget.money import check_worth
+
+    if likelihood in _COUNTS:
+        spend = float(frame[columns.channels].to_numpy().sum())
+        check_worth(float(frame[columns.outcome].sum()), spend, margin)
+
+
+def _fitted(frame: Any, columns: Columns, likelihood: str, *, seed: int, draws: int) -> Any:
     """Fit the model; where chains disagree, say how to go on from here."""
     from mmm.mix import MixModel
     from mmm.mix.inference.sampler import Sampling
 
-    progress(f"fitting {len(channels)} channels to {len(frame)} periods")
-    model = MixModel(channels, controls, date, seed=seed, sampler=Sampling(n_draws=draws))
+    n_periods = frame[columns.date].nunique() if columns.panel else len(frame)
+    in_panels = f" in {frame[columns.panel].nunique()} panels" if columns.panel else ""
+    progress(f"fitting {len(columns.channels)} channels to {n_periods} periods{in_panels}")
+    model = MixModel(
+        columns.channels,
+        columns.controls,
+        columns.date,
+        columns.panel,
+        likelihood=likelihood,
+        seed=seed,
+        sampler=Sampling(n_draws=draws),
+    )
     try:
-        model.fit(frame.drop(columns=outcome), frame[outcome].to_numpy())
+        model.fit(frame.drop(columns=columns.outcome), frame[columns.outcome].to_numpy())
     except ConvergenceError as error:
         cause = str(error).partition(" Otherwise ")[0]
         raise ConvergenceError(
@@ -209,6 +253,26 @@ def _fitted(
     return model
 
 
+def _panel_frames(model: Any, plan: Any) -> dict[str, Any]:
+    """Return what each panel brought, and its part of the plan; nothing without panels."""
+    import pandas as pd
+
+    from mmm.mix import over_panels
+
+    panels = getattr(model, "panels_", {})
+    if not panels:
+        return {}
+    brought = []
+    for name, one in panels.items():
+        rows = one.contributions(level=plan.level, margin=plan.margin)
+        rows.insert(0, "panel", name)
+        brought.append(rows)
+    return {
+        "contributions_by_panel": pd.concat(brought, ignore_index=True),
+        "budget_by_panel": over_panels(model, plan),
+    }
+
+
 def _write_tables(model: Any, plan: Any, out: Path) -> dict[str, Path]:
     from mmm.tables import write_csv
 
@@ -216,7 +280,7 @@ def _write_tables(model: Any, plan: Any, out: Path) -> dict[str, Path]:
         "contributions": model.contributions(level=plan.level, margin=plan.margin),
         "response_curves": model.response_curves(plan.margin).to_frame(plan.level),
         "budget": plan.to_frame(),
-    }
+    } | _panel_frames(model, plan)
     files = {name: write_csv(frame, out / f"{name}.csv") for name, frame in frames.items()}
     files["diagnostics"] = out / "diagnostics.json"
     content = _diagnostics(model) | {"plan": _plain({name: getattr(plan, name) for name in _PLAN})}
@@ -242,24 +306,37 @@ def _plain(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _write_figures(model: Any, plan: Any, out: Path, look: Look) -> dict[str, Path]:
-    from mmm.mix import decompose, efficient_frontier, prior_and_posterior
-    from mmm.mix.plots import plot_contributions, plot_prior_posterior, save_figure
+    from mmm.mix import efficient_frontier
+    from mmm.mix.plots import plot_contributions, save_figure
 
     level, margin, outcome = plan.level, plan.margin, look.outcome
-    parts = decompose(model, level)
     contributions = model.contributions(level=level, margin=margin)
-    learned = prior_and_posterior(model, level)
     draw: dict[str, Callable[[], Any]] = {
-        "fit": lambda: parts.plot(outcome),
-        "residuals": parts.plot_residuals,
         "contributions": lambda: plot_contributions(contributions, level=level, outcome=outcome),
         "response_curves": lambda: model.response_curves(margin).plot(level, outcome, plan.current),
-        "prior_posterior": lambda: plot_prior_posterior(learned, level=level, outcome=outcome),
         "budget": plan.plot,
         "frontier": lambda: efficient_frontier(model, margin=margin, level=level).plot(),
     }
+    panels = getattr(model, "panels_", {})
+    for i, one in enumerate(panels.values(), start=1):
+        draw |= _figures_of(one, level, outcome, f"_{i}")
     files = {}
-    for name, figure in draw.items():
+    for name, figure in (draw if panels else _figures_of(model, level, outcome, "") | draw).items():
         files[f"{name}_figure"] = out / f"{name}.{look.figures}"
         save_figure(figure(), files[f"{name}_figure"])
     return files
+
+
+def _figures_of(model: Any, level: float, outcome: str, which: str) -> dict[str, Callable[[], Any]]:
+    """Return the figures of one fit; those of panels are numbered in the order of their names."""
+    from mmm.mix import decompose, prior_and_posterior
+    from mmm.mix.plots import plot_prior_posterior
+
+    parts, learned = decompose(model, level), prior_and_posterior(model, level)
+    return {
+        f"fit{which}": lambda: parts.plot(outcome),
+        f"residuals{which}": parts.plot_residuals,
+        f"prior_posterior{which}": lambda: plot_prior_posterior(
+            learned, level=level, outcome=outcome
+        ),
+    }

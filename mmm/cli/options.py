@@ -1,5 +1,6 @@
 """Options that several commands share, and the configuration that they describe."""
 
+from collections.abc import Collection
 from typing import Annotated, Any
 
 import typer
@@ -33,16 +34,7 @@ def config_of(
     """
     from mmm.run.config import make_config
 
-    columns: dict[str, dict[str, str | bool]] = {}
-    for pair in mapping or []:
-        ours, _, theirs = pair.partition("=")
-        table, _, name = ours.partition(".")
-        if not theirs or given.get(table) is None:
-            raise ConfigError(
-                f"--map {pair!r} does not name a given table. Write --map deals.won=Stage; the "
-                f"tables are {quoted(name for name, source in given.items() if source)}."
-            )
-        columns.setdefault(table, {})[name] = theirs == "true" if theirs == "true" else theirs
+    columns = columns_of(mapping, [name for name, source in given.items() if source])
     sections: dict[str, dict[str, Any]] = {}
     for name, source in given.items():
         if source is None:
@@ -54,3 +46,31 @@ def config_of(
     if "touches" not in sections and "leads" not in sections:
         raise ConfigError("there are neither touches nor leads. Pass --touches or --leads.")
     return make_config(sections)
+
+
+def columns_of(
+    mapping: list[str] | None, tables: Collection[str]
+) -> dict[str, dict[str, str | bool]]:
+    """Return the columns that ``--map`` names, by table.
+
+    Raises
+    ------
+    ConfigError
+        If it names no given table.
+
+    Examples
+    --------
+    >>> columns_of(["deals.won=Stage"], ["deals"])
+    {'deals': {'won': 'Stage'}}
+    """
+    columns: dict[str, dict[str, str | bool]] = {}
+    for pair in mapping or []:
+        ours, _, theirs = pair.partition("=")
+        table, _, name = ours.partition(".")
+        if not theirs or table not in tables:
+            raise ConfigError(
+                f"--map {pair!r} does not name a given table. Write --map deals.won=Stage; the "
+                f"tables are {quoted(tables)}."
+            )
+        columns.setdefault(table, {})[name] = theirs == "true" if theirs == "true" else theirs
+    return columns

@@ -32,7 +32,9 @@ def report(
     """Write the brief."""
     from mmm.report.editions import sections_of
     from mmm.report.formats import find_format
+    from mmm.report.revision import written_rules
     from mmm.run import load_config, run
+    from mmm.wording import say
 
     asked = find_format(out, form)
     sections_of(edition)
@@ -44,15 +46,17 @@ def report(
         raise ConfigError(f"--lang {lang!r} is unknown. Use en or it.")
     if asked == "pdf":
         _need_chromium()
-    with told():
+    if agenda:
+        written_rules(settings)  # what cannot be understood is said before the models run
+    with told(lang=lang):
         result = run(settings, progress)
-        progress("writing the report")
+        progress(say("progress.writing_report", lang))
         write = _write_agenda if agenda else _write_brief
         path = write(result, settings, out, asked, lang, edition)
     if as_json:
         print_json({"file": path, "format": asked, "lang": lang, "edition": edition})
     else:
-        print(f"The report: {path.resolve()}")
+        print(say("printed.report", lang, path=path.resolve()))
 
 
 def _need_chromium() -> None:

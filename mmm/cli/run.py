@@ -34,13 +34,21 @@ def run_command(
 
 def _run(config: Any, out: Path, as_json: bool) -> None:
     from mmm.report import write_results
+    from mmm.report.files import StepFiles
     from mmm.run import run
     from mmm.run.gaps import in_words
     from mmm.wording import say
 
     lang = config.company.language
-    with told():
-        result = run(config, progress)
+    steps = StepFiles(config, out)
+    with told(lang=lang):
+        try:
+            result = run(config, progress, steps)
+        except BaseException:
+            if steps.files:  # each step that was done is written, whatever stopped the next
+                kept = [path.name for path in steps.files.values()]
+                notes.print(say("printed.kept", lang, files=kept, folder=out))
+            raise
         progress(say("progress.writing_page", lang))
         files = write_results(result, config, out)
     for note in _notes(result):

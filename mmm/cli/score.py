@@ -7,16 +7,18 @@ import typer
 
 from mmm.cli.explain import explain
 from mmm.cli.leads import files_of, is_system, read_crm, told_options
-from mmm.cli.options import Json, Locale, Map, Touches, Tz
+from mmm.cli.options import Json, Locale, Map, Touches
 from mmm.cli.score_life import By, Why, compare, promote, rollback
 from mmm.cli.score_run import prepare, run
+from mmm.cli.settings import FromFile, OwnTz, settle
 from mmm.cli.shell import print_json, print_notes, progress, records
 from mmm.errors import ConfigError
 
 score = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 Leads = Annotated[
-    str, typer.Option(help="Leads: a file, a database URL#table, or a system such as tryton:.")
+    str | None,
+    typer.Option(help="Leads: a file, a database URL#table, or a system such as tryton:."),
 ]
 Deals = Annotated[str | None, typer.Option(help="Deals, where features come from the tables.")]
 Model = Annotated[Path, typer.Option(help="Folder of the model, or of a registry of models.")]
@@ -66,12 +68,14 @@ score.command(
     "--model model\n\n"
     "Tables of the CRM, features made from them:\n\n"
     "mmm score train --leads leads.csv --touches touches.csv --deals deals.csv --model model\n\n"
+    "The same tables, and how they are written, from one file:\n\n"
+    "mmm score train --config mmm.toml --model model\n\n"
     "A registry of models, of which the first is the champion and a later one its challenger:\n\n"
     "mmm score train --leads leads.csv --outcome converted --model models --as challenger"
 )
 def train(
-    leads: Leads,
     model: Model,
+    leads: Leads = None,
     outcome: Annotated[str | None, typer.Option(help="Column: 1 or yes where converted.")] = None,
     lead_id: Annotated[str, typer.Option(help="Column of ids; may be absent.")] = "lead_id",
     created_at: Annotated[str | None, typer.Option(help="Column: when a lead came in.")] = None,
@@ -82,11 +86,14 @@ def train(
     allow: Annotated[str, typer.Option(help="Columns to use though refused, by comma.")] = "",
     touches: Touches = None,
     deals: Deals = None,
-    horizon_days: Annotated[float, typer.Option(help="With --deals: won within so long.")] = 90,
+    horizon_days: Annotated[
+        float | None, typer.Option(help="With --deals: won within so long; else 90.")
+    ] = None,
     locale: Locale = None,
-    tz: Tz = "UTC",
+    tz: OwnTz = None,
     column: Map = None,
-    seed: Annotated[int, typer.Option(help="Makes a training repeatable.")] = 0,
+    config: FromFile = None,
+    seed: Annotated[int | None, typer.Option(help="Makes a training repeatable; else 0.")] = None,
     role: Annotated[
         str | None,
         typer.Option("--as", help="Into a registry: champion (the first) or challenger."),
@@ -101,26 +108,34 @@ def train(
     from mmm.run import training
     from mmm.tables.write import refuse_input
 
-    _one_way(outcome, touches, deals or (leads if is_system(leads) else None))
-    sources = files_of(leads, touches, deals)
-    refuse_input(model, sources)
+    options = settle(
+        config, {"leads": leads, "touches": touches, "deals": deals}, locale, tz, column
+    )
+    system = options.leads if is_system(options.leads) else None
+    _one_way(outcome, touches, deals, options.config or system)
+    refuse_input(model, files_of(options.leads, touches, deals) | options.files)
     with told_options():  # before an hour of training
         note = Note(by, why)
         check_entry(model, role) if role else training.refuse_registry(model)
-    allowed = [name.strip() for name in allow.split(",") if name.strip()]
+    said = options.scoring
+    how: dict[str, Any] = {
+        "seed": said.seed if seed is None else seed,
+        "allow": [name.strip() for name in allow.split(",") if name.strip()] or list(said.allow),
+    }
     with told_options():
         if outcome is None:
-            tables = read_crm(leads, touches, deals, locale, tz, column)
-            progress("training")
-            trained = training.train_tables(
-                tables, horizon_days=horizon_days, seed=seed, allow=allowed
+            tables = read_crm(
+                options.leads, touches, deals, options.locale, options.tz, column, options.config
             )
+            progress("training")
+            horizon = said.horizon_days if horizon_days is None else horizon_days
+            trained = training.train_tables(tables, horizon_days=horizon, **how)
         else:
             recipe = Recipe("", lead_id, created_at, ended_at, outcome, groups)
             progress("reading leads")
-            frame = training.read_ready(leads, recipe, locale, tz)
+            frame = training.read_ready(options.leads, recipe, options.locale, options.tz)
             progress("training")
-            trained = training.train_ready(frame, recipe, seed=seed, allow=allowed)
+            trained = training.train_ready(frame, recipe, **how)
         files = (
             training.enter(trained, model, role, note) if role else training.save(trained, model)
         )
@@ -128,8 +143,9 @@ def train(
     _say_trained(trained, files, as_json)
 
 
-def _one_way(outcome: str | None, touches: str | None, deals: str | None) -> None:
-    if outcome is None and deals is None:
+def _one_way(outcome: str | None, touches: str | None, deals: str | None, other: object) -> None:
+    """Raise where the outcome comes from nowhere, or from two places; other tables are `other`."""
+    if outcome is None and deals is None and other is None:
         raise ConfigError(
             "nothing tells which leads converted. Pass --outcome with the column that does, or "
             "--deals to learn it from the deals."

@@ -8,13 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from mmm.cli.leads import Asked, Scored, score_asked, shadow_asked, told_options
-from mmm.cli.options import Json, Locale, Map, Touches, Tz
+from mmm.cli.options import Json, Locale, Map, Touches
+from mmm.cli.score_change import replacement_counts, say_changes, say_replacement
+from mmm.cli.settings import FromFile, OwnTz, settle
 from mmm.cli.shell import notes, print_json, print_notes, records
 from mmm.cli.telling import as_json_lines, as_text, wants_json
 from mmm.errors import ConfigError
 
 LEDGER = "mmm-ledger.sqlite"  # beside the folder of the model
-_LISTED = 10
 _FILE = "file:"
 
 To = Annotated[
@@ -42,10 +43,11 @@ def run(
     as_of: Annotated[str | None, typer.Option(help="Day of the scoring, YYYY-MM-DD.")] = None,
     within_days: Annotated[float | None, typer.Option(help="Won within so many days.")] = None,
     lead_id: Annotated[str | None, typer.Option(help="Column of ids, if renamed.")] = None,
-    lang: Annotated[str, typer.Option(help="Language of the reasons: en or it.")] = "en",
+    lang: Annotated[str | None, typer.Option(help="Language of the reasons: en or it.")] = None,
     locale: Locale = None,
-    tz: Tz = "UTC",
+    tz: OwnTz = None,
     column: Map = None,
+    config: FromFile = None,
     opt_out: Annotated[
         str | None, typer.Option(help="Column that says yes where somebody opted out.")
     ] = None,
@@ -72,10 +74,15 @@ def run(
     """Score leads."""
     from mmm.tables.target import find_target
 
-    asked = _asked(
-        leads, model, touches, deals, as_of, within_days, lead_id, lang, locale, tz, column,
-        opt_out, ends=resume or undo is not None,
-    )  # fmt: skip
+    asked = None
+    if not resume and undo is None:  # else a batch is only ended, or taken back
+        options = settle(
+            config, {"leads": leads, "touches": touches, "deals": deals}, locale, tz, column
+        )
+        asked = _asked(
+            options.leads, model, touches, deals, as_of, within_days, lead_id,
+            lang or options.lang, options.locale, options.tz, column, opt_out, options,
+        )  # fmt: skip
     book = ledger_of(ledger, model)
     whole = _whole_file(to)
     if whole and (resume or undo is not None):
@@ -116,17 +123,12 @@ def prepare(
     print(f"{verb} in {target.name}: {', '.join(made)}." if made else "All fields are there.")
 
 
-def _asked(leads: str | None, model: Path | None, *others: Any, ends: bool) -> Asked | None:
-    """Return what to score; nothing where a batch is only ended or taken back."""
+def _asked(leads: str, model: Path | None, *others: Any) -> Asked:
+    """Return what to score."""
     from mmm.wording import LANGUAGES
 
-    if ends:
-        return None
-    for name, given in (("leads", leads), ("model", model)):
-        if given is None:
-            raise ConfigError(f"--{name} is missing. Only --resume and --undo do without.")
-    assert leads is not None
-    assert model is not None
+    if model is None:
+        raise ConfigError("--model is missing. Only --resume and --undo do without.")
     asked = Asked(leads, model, *others)
     if asked.lang not in LANGUAGES:
         raise ConfigError(f"--lang {asked.lang!r} is not known. Use {' or '.join(LANGUAGES)}.")
@@ -176,13 +178,23 @@ def _job(
 
 
 def _to_file(asked: Asked, target: Path, book: Path, dry_run: bool, as_json: bool) -> None:
+    from mmm.prediction.writeback import compare_whole
     from mmm.run import scoring
 
-    scored = score_asked(asked, book)
-    files = {} if dry_run else scoring.write_batch(scored.batch, target, asked.inputs)
+    files: dict[str, Path] = {}
+    if dry_run:
+        scored = score_asked(asked, book, each=bool)
+    else:
+        with scoring.into_file(target, asked.inputs) as (add, files):
+            scored = score_asked(asked, book, each=add)
+            files |= scoring.write_beside(scored.batch, target)
     beside = () if dry_run else shadow_asked(asked, scored)
     print_notes([*_noted(scored), *beside])
-    _say_scored(scored.batch, files, as_json)
+    would = compare_whole(scored.batch.scores, target) if dry_run else None
+    _say_scored(scored.batch, files, as_json, {"would": replacement_counts(would)} if would else {})
+    if would is not None and not as_json:
+        say_replacement(would, target)
+        print("Nothing is written (--dry-run).")
 
 
 def _to_system(
@@ -237,8 +249,8 @@ def _noted(scored: Scored) -> list[str]:
 
 
 def _grades(batch: Any) -> dict[str, int]:
-    counts = batch.scores.to_frame()["grade"].value_counts().reindex(list("ABCD"), fill_value=0)
-    return {str(grade): int(n) for grade, n in counts.items()}
+    given = batch.scores.grade
+    return {grade: int((given == grade).sum()) for grade in "ABCD"}
 
 
 def _summary(scored: Scored, done: Any, files: dict[str, Path]) -> dict[str, Any]:
@@ -280,29 +292,21 @@ def _say_written(done: Any) -> None:
 
 
 def _say_difference(done: Any) -> None:
-    from mmm.crm.target import GRADE, PROBABILITY
-
-    def shown(fields: Any) -> str:
-        p, grade = fields.get(PROBABILITY), fields.get(GRADE)
-        told = [f"{p:.1%}" if p is not None else "", f"({grade})" if grade is not None else ""]
-        return " ".join(filter(None, told)) or "nothing"
-
     print(f"Of {done.n_leads:,} leads {done.n_changes:,} would be written to {done.system}: "
           f"{done.n_new:,} new, {done.n_emptied:,} emptied.")  # fmt: skip
-    for change in done.changes[:_LISTED]:
-        print(f"  {change.lead_id}: {shown(change.before)} -> {shown(change.after)}")
-    if done.n_changes > _LISTED:
-        print(f"  and {done.n_changes - _LISTED:,} more")
+    say_changes(done.changes)
     print("Nothing is written (--dry-run).")
 
 
-def _say_scored(batch: Any, files: dict[str, Path], as_json: bool) -> None:
-    frame = batch.scores.to_frame()
+def _say_scored(
+    batch: Any, files: dict[str, Path], as_json: bool, more: dict[str, Any] | None = None
+) -> None:
+    n = len(batch.scores)
     if as_json:
         print_json(
             {
                 "files": files,
-                "n": len(frame),
+                "n": n,
                 "grades": _grades(batch),
                 "model_version": batch.scores.model_version,
                 "scored_at": batch.scores.scored_at.isoformat(),
@@ -310,16 +314,14 @@ def _say_scored(batch: Any, files: dict[str, Path], as_json: bool) -> None:
                 "unseen": records(batch.scores.unseen),
                 "drift": records(batch.drift),
                 "notes": batch.notes,
+                **(more or {}),
             }
         )
         return
     shown = ", ".join(f"{grade} {n:,}" for grade, n in _grades(batch).items())
-    print(f"Scored {len(frame):,} leads: {shown}.")
-    best = frame.nlargest(5, "probability", keep="all").head(5)
-    for row in best.itertuples():
+    print(f"Scored {n:,} leads: {shown}.")
+    for row in batch.best.itertuples():
         print(f"  {row.lead_id}: {row.probability:.0%} ({row.grade}). {row.reason_1}")
-    if not files:
-        print("Nothing is written (--dry-run).")
     for name in ("quarantine", "scores"):
         if name in files:
             print(f"{'Written' if name == 'scores' else 'Not scored'}: {files[name].resolve()}")

@@ -48,13 +48,15 @@ def leave(code: int) -> NoReturn:
 
 
 @contextmanager
-def told(words: Callable[[str], str] = str) -> Iterator[None]:
+def told(words: Callable[[str], str] = str, lang: str = "en") -> Iterator[None]:
     """Print warnings of ours as one line each, in these words; leave others to Python."""
+    from mmm.wording import say
+
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", MmmWarning)
         yield
     for text in dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, MmmWarning)):
-        notes.print(f"warning: {words(text)}")
+        notes.print(say("printed.warning", lang, text=words(text)))
 
 
 def progress(step: str) -> None:

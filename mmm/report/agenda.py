@@ -11,6 +11,7 @@ from mmm.channels import UNMATCHED
 from mmm.report.brief import fill, write_page
 from mmm.report.health import print_agreement
 from mmm.report.names import sentence
+from mmm.report.revision import last_quarter, revision_findings
 from mmm.run import Config, RunResult
 from mmm.run.answer import budget_answer, calls_sentence
 from mmm.run.health import Health
@@ -42,6 +43,8 @@ def render_agenda(result: RunResult, config: Config, lang: str = "en") -> str:
     health = result.health
     handed = handed_over(result.tables.get("leads"), config, as_of)
     told = [] if handed is None else rules_to_revise(handed)
+    quarter = last_quarter(result.tables.get("leads"), result.tables["deals"], config, as_of)
+    revised = [] if quarter is None else revision_findings(quarter)
     calls = result.calls if result.calls is not None and result.calls.n_open else None
     content = {
         "company": config.company.name,
@@ -49,6 +52,8 @@ def render_agenda(result: RunResult, config: Config, lang: str = "en") -> str:
         "leads": None if handed is None else _leads(handed, as_of, lang),
         "promises": [] if health.kept is None else print_agreement(health.kept, say),
         "rules": [say(one) for one in told],
+        "revised": [say(one) for one in revised],
+        "rules_written": bool(config.handover.rules),
         "signs": [say(one) for one in signs_present(health)],
         "records": records_to_mend(result, lang),
         "budget": None if result.budget is None else say(budget_answer(result.budget)),

@@ -17,11 +17,11 @@ import jinja2
 from markupsafe import Markup
 
 from mmm import wording
-from mmm.errors import SourceError
 from mmm.report.content import gather
 from mmm.report.editions import sections_of
 from mmm.report.material import Brief
 from mmm.report.names import clean, label, prose, said
+from mmm.tables.write import replaced
 
 __all__ = ["Brief", "fill", "render_brief", "template", "write_brief", "write_page"]
 
@@ -127,11 +127,6 @@ def write_page(page: str, path: str | Path) -> Path:
         If the file cannot be written.
     """
     target = Path(path)
-    try:
-        target.write_bytes(page.encode())
-    except OSError as error:
-        raise SourceError(
-            f"The brief cannot be written to {str(target)!r} ({error.strerror}); "
-            "choose a file in a folder that exists and that you may write to."
-        ) from error
+    with replaced(target) as part:
+        part.write_bytes(page.encode())
     return target

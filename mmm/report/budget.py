@@ -69,11 +69,11 @@ def _lines(advice: BudgetAdvice, lang: str) -> list[dict[str, Any]]:
     columns = {name: _rounded(advice, name) for name in ("current", "proposed", "recommended")}
     widest = max([float(x) for name in columns for x in columns[name]], default=0.0)
     reach = float(advice.table["high"].max())
-    held = _follows(advice).to_numpy()
+    verdicts = shown_verdicts(advice)
     return [
         {
             "channel": row.channel,
-            "verdict": "follow" if held[i] else row.verdict,
+            "verdict": verdicts[row.channel],
             "current": money(columns["current"][i]),
             "proposed": money(columns["proposed"][i]),
             "now": money(columns["recommended"][i]),
@@ -96,6 +96,12 @@ def _follows(advice: BudgetAdvice) -> pd.Series:
     """Tell of each channel whether it is on hold, and yet gives or takes what others need."""
     moves = advice.table["change"].abs() > STILL * float(advice.table["current"].sum())
     return advice.table["verdict"].eq("hold") & moves
+
+
+def shown_verdicts(advice: BudgetAdvice) -> dict[str, str]:
+    """Return the verdict of each channel as every table of the page shows it."""
+    shown = advice.table["verdict"].mask(_follows(advice), "follow")
+    return dict(zip(advice.table["channel"], shown, strict=True))
 
 
 def _to_do(advice: BudgetAdvice) -> str:
@@ -183,7 +189,7 @@ def _scenarios(advice: BudgetAdvice, lang: str) -> list[dict[str, Any]]:
                 upper=row.profit_upper,
                 currency=advice.currency,
             ),
-            "chance": wording.format_share(row.probability_better, lang),
+            "chance": wording.format_chance(row.probability_better, lang),
         }
         for row in rows
     ]
@@ -204,7 +210,7 @@ def print_pilots(advice: BudgetAdvice | None, lang: str) -> list[dict[str, Any]]
                 delta=row.delta,
             ),
             "length": wording.say(f"brief.periods_{advice.every}", lang, n=row.n_periods),
-            "power": wording.format_share(row.power, lang),
+            "power": wording.format_chance(row.power, lang),
             "value": money(row.value),
             "net": money(row.net_value),
             "verdict": wording.say(

@@ -55,7 +55,7 @@ def _line(row: dict[Any, Any], calls: Calls, lang: str) -> dict[str, Any]:
         "channel": "" if pd.isna(row["channel"]) else str(row["channel"]),
         "owner": "" if pd.isna(row["owner"]) else str(row["owner"]),
         "grade": row["grade"],
-        "chance": wording.format_share(row["probability"], lang),
+        "chance": wording.format_chance(row["probability"], lang),
         "interval": wording.say("page.between", lang, lower=low, upper=high)
         if pd.notna(low) and pd.notna(high)
         else "",

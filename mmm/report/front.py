@@ -15,6 +15,9 @@ from mmm.run.answer import budget_answer, calls_sentence, gap_sentence
 from mmm.run.health import Health
 from mmm.wording import Finding, format_share, say
 
+# Figures of other records than the leads that came in within a period.
+_OF_PERIOD = {"average_deal": "closed", "won_value": "closed", "sales_velocity": "day"}
+
 
 def answers(
     leader: tuple[Finding, ...],
@@ -86,9 +89,12 @@ def customer_cost(health: Health, currency: str) -> Finding | None:
             return None
         return Finding("brief.customer_cost", kpi.value, facts={"currency": currency})
     facts = {"before": why.before, "currency": currency}
+    facts |= {"lower": why.lower, "upper": why.upper, "level": why.level}
     ratio = why.change / why.before if why.before else None
     if why.within_noise:
-        reasons: tuple[Finding, ...] = (Finding("brief.cost_noise", why.after, facts=facts),)
+        known = bool(np.isfinite([why.lower, why.upper]).all())
+        key = "brief.cost_noise" if known else "brief.cost_unsure"
+        reasons: tuple[Finding, ...] = (Finding(key, why.after, facts=facts),)
     else:
         moved = Finding("brief.cost_moved", why.after, ratio, facts=facts)
         reasons = (moved, *_terms(why, currency)[:1])
@@ -148,9 +154,40 @@ def print_cards(health: Health, currency: str, lang: str) -> list[dict[str, Any]
     Returns
     -------
     list of dict
-        name, value, before, change, tone (better, worse, noise, none), because, action.
+        name, value, period (of which records), before, change, tone (better, worse, noise, none),
+        because, action.
     """
-    return [_card(kpi, change_of(health, kpi.name), currency, lang) for kpi in health.indicators]
+    return [
+        {"period": _period(kpi, health, lang)}
+        | _card(kpi, change_of(health, kpi.name), currency, lang)
+        for kpi in _to_watch(health)
+    ]
+
+
+def _to_watch(health: Health) -> list[Kpi]:
+    """Return the figures of the first page, at most five.
+
+    The value won stands second where two periods are compared; the sales cycle, which is a factor
+    of sales velocity, makes room for it.
+    """
+    won = change_of(health, "won_value")
+    if won is None:
+        return list(health.indicators)
+    found = [kpi for kpi in health.indicators if kpi.name != "sales_cycle_from_lead"]
+    value = Kpi("won_value", won.after, won.formula.unit, 0, level=won.level)
+    return [*found[:1], value, *found[1:]]
+
+
+def _period(kpi: Kpi, health: Health, lang: str) -> str:
+    """Say which records a figure is of: the later period where two are compared, else all."""
+    compared = change_of(health, kpi.name) is not None
+    period = health.periods[1] if compared and health.periods else kpi.cohort
+    if period is None:
+        return ""
+    kind = _OF_PERIOD.get(kpi.name, "leads")
+    if kind == "day" and not compared:
+        return ""
+    return say(f"brief.period_{kind}", lang, first=period[0], last=period[1])
 
 
 def _card(kpi: Kpi, why: Explanation | None, currency: str, lang: str) -> dict[str, Any]:

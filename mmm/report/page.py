@@ -1,23 +1,17 @@
 """From a run to its page."""
 
-from decimal import Decimal
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from mmm.funnel.economics import TOTAL
 from mmm.report.brief import Brief, write_brief
-from mmm.report.files import write_advice
+from mmm.report.files import StepFiles
 from mmm.report.findings import disagreements, leader, limits, reasons
 from mmm.report.front import answers
 from mmm.report.outlook import next_month
 from mmm.run import Config, RunResult
-from mmm.run.config import sources
-from mmm.tables import write_csv
-from mmm.tables.write import make_folder, refuse_input
-from mmm.wording import round_to_total
 
 MOST_DISAGREEMENTS = 5
 
@@ -72,22 +66,6 @@ def currency_of(result: RunResult, config: Config) -> str:
     return str(deals["currency"].dropna().iloc[0])
 
 
-def in_cents(economics: pd.DataFrame) -> pd.DataFrame:
-    """Round money to cents, as files show it; credited value so that it adds up to its total."""
-    money = ("cac", "cac_lower", "cac_upper", "cost_per_lead", "margin")
-    shown = economics.round({name: 2 for name in money})
-    lines = (shown["channel"] != TOTAL) & shown["value"].notna()
-    total = shown.loc[shown["channel"] == TOTAL, "value"]
-    if lines.any() and total.notna().all():
-        rounded = round_to_total(shown.loc[lines, "value"].tolist(), 2, total.iloc[0])
-        parts: list[Any] = [None] * len(shown)
-        for row, amount in zip(np.flatnonzero(lines), rounded, strict=True):
-            parts[row] = amount
-        parts[int(np.flatnonzero(shown["channel"] == TOTAL)[0])] = sum(rounded, Decimal(0))
-        shown["value"] = pd.Series(parts, index=shown.index, dtype=object)
-    return shown
-
-
 def write_results(result: RunResult, config: Config, folder: str | Path) -> dict[str, Path]:
     """Write the tables and the page of a run.
 
@@ -101,30 +79,19 @@ def write_results(result: RunResult, config: Config, folder: str | Path) -> dict
     Returns
     -------
     dict of str to Path
-        credit (money), credit_deals, customer_costs where there is spend, brief, and brief in the
-        other language.
+        The tables as `tables_of` names them; brief, and brief in the other language; manifest.
 
     Raises
     ------
     SourceError
         If a file cannot be written, or would replace one of the tables that were read.
     """
-    target = Path(folder)
-    make_folder(target)
-    files: dict[str, Path] = {}
-    tables: dict[str, Any] = {
-        "credit": None if result.value is None else result.value.to_frame(cents=True),
-        "credit_deals": result.deals.to_frame(),
-        "customer_costs": None if result.economics is None else in_cents(result.economics),
-    }
-    inputs = {Path(name).resolve() for name in sources(config)}
-    for name, frame in tables.items():
-        if frame is not None:
-            refuse_input(target / f"{name}.csv", inputs)
-            files[name] = write_csv(frame, target / f"{name}.csv")
+    steps = StepFiles(config, folder)
+    steps({field.name: getattr(result, field.name) for field in fields(result)})
     brief, lang = brief_of(result, config), config.company.language
-    files |= write_advice(result, target, inputs, lang)
     other = "it" if lang == "en" else "en"
-    files["brief"] = write_brief(brief, target / "brief.html", lang)
-    files[f"brief_{other}"] = write_brief(brief, target / f"brief.{other}.html", other)
-    return files
+    pages = {"brief": (lang, "brief.html"), f"brief_{other}": (other, f"brief.{other}.html")}
+    for name, (spoken, file) in pages.items():
+        steps.files[name] = write_brief(brief, steps.place(file), spoken)
+    steps.end(result.manifest)
+    return steps.files

@@ -1,11 +1,14 @@
 """What marketing and sales agreed, and whether both sides keep it."""
 
 from dataclasses import dataclass
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from mmm.errors import MmmError
-from mmm.funnel.stages import Delivery, Speed, leads_delivered, speed_to_lead
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mmm.funnel.stages import Delivery, Speed
 
 # Months looked back on: long enough for every season.
 MONTHS = 12
@@ -44,13 +47,13 @@ class Kept:
     """
 
     agreement: Agreement
-    delivery: Delivery | None
-    speed: Speed | None
-    by_owner: Speed | None
+    delivery: "Delivery | None"
+    speed: "Speed | None"
+    by_owner: "Speed | None"
 
 
 def kept(
-    leads: pd.DataFrame, agreement: Agreement, *, as_of: pd.Timestamp, level: float = 0.9
+    leads: "pd.DataFrame", agreement: Agreement, *, as_of: "pd.Timestamp", level: float = 0.9
 ) -> Kept:
     """Hold leads against the agreement, both sides, as far as their columns tell.
 
@@ -70,6 +73,8 @@ def kept(
     MmmError
         If leads tell neither when they were qualified nor when they were called.
     """
+    from mmm.funnel.stages import leads_delivered, speed_to_lead  # a configuration needs neither
+
     delivery, speed, by_owner = None, None, None
     if _dated(leads, "mql_at"):
         delivery = leads_delivered(
@@ -85,12 +90,14 @@ def kept(
     return Kept(agreement, delivery, speed, by_owner)
 
 
-def _dated(leads: pd.DataFrame, column: str) -> bool:
+def _dated(leads: "pd.DataFrame", column: str) -> bool:
     return column in leads.columns and bool(leads[column].notna().any())
 
 
-def _months(leads: pd.DataFrame, agreement: Agreement, as_of: pd.Timestamp) -> dict[str, int]:
+def _months(leads: "pd.DataFrame", agreement: Agreement, as_of: "pd.Timestamp") -> dict[str, int]:
     """Return what was promised for each whole month with leads; 0 where nothing was."""
+    import pandas as pd
+
     end = as_of.tz_localize(None).to_period("M") - 1
     first = pd.Period(leads["created_at"].min().tz_localize(None), "M") + 1
     months = pd.period_range(max(first, end - (MONTHS - 1)), end, freq="M")

@@ -17,6 +17,7 @@ from mmm.mix import (
     LiftTest,
     Limits,
     MixModel,
+    PilotTerms,
     Scenario,
     compare_scenarios,
     flight_plan,
@@ -28,13 +29,14 @@ from mmm.mix import (
     steady_response,
     with_pilots,
 )
-from mmm.mix.budget.limits import find_room
+from mmm.mix.budget.limits import NOT_RAISED, find_room
 from mmm.mix.budget.optimize import hidden_bias
 from mmm.mix.effects.contributions import MEDIA
 from mmm.mix.fitted import Fitted
 from mmm.mix.table.adequacy import constant
 from mmm.mix.table.outcomes import OUTCOMES
 from mmm.run.advice import BudgetAdvice, Gap, ResponseGrid, Stance
+from mmm.run.caution import NOTHING, Beside, careful, harvesting, patient
 from mmm.run.config import Config, MixSection
 from mmm.run.gaps import NoAnswer, make_gap
 from mmm.run.outcome import Every, Weeks, weeks_of
@@ -63,7 +65,7 @@ def advise_budget(
     *,
     as_of: pd.Timestamp,
     progress: Progress,
-    tests: Sequence[LiftTest] = (),
+    beside: Beside = NOTHING,
 ) -> tuple[BudgetAdvice, tuple[Gap, ...]]:
     """Fit the mix to spend and outcome of a company, and say where its budget should go.
 
@@ -77,8 +79,8 @@ def advise_budget(
         Nothing later is used.
     progress : callable
         Called with a few words before each step.
-    tests : sequence of LiftTest
-        What experiments showed, in currency.
+    beside : Beside
+        What journeys, tests and advice of before say.
 
     Returns
     -------
@@ -97,20 +99,18 @@ def advise_budget(
     check_rules(weeks, mix)
     n = len(weeks.channels)
     progress(say(f"progress.fitting_{weeks.every}", lang, n=n, periods=len(weeks.frame)))
-    model, tested, unfit = fit_with(weeks, mix.seed, tests)
+    model, tested, unfit = fit_with(weeks, mix.seed, beside.tests)
     progress(say("progress.choosing_budget", lang))
-    margin = (config.funnel.margin or 1.0) * weeks.unit_value
-    level = config.attribution.level
-    total = None if mix.total == "free" else mix.total
-    limits = Limits(max_change=mix.max_change)
-    plan = optimize_budget(model, total, mix.bounds, margin=margin, level=level, limits=limits)
-    plan = careful(plan, weeks.outcome)
+    plan, limits = plan_within(model, weeks, config, beside, tested)
+    plan, waits = patient(careful(plan, weeks.outcome), beside)
     progress(say("progress.planning_tests", lang))
-    pilots = rank_pilots(model, plan)
-    # What the data tell is no case for a test, even where one would pay.
-    told = [n for n, by in zip(plan.channels, plan.identified, strict=True) if by == "data"]
+    lines = list(zip(plan.channels, plan.binding, plan.identified, strict=True))
+    held = tuple(name for name, rule, _ in lines if rule == NOT_RAISED)
+    pilots = rank_pilots(model, plan, terms=PilotTerms(held=held))
+    # What the data tell is no case for a test, even where one would pay; what is suspected is.
+    told = [name for name, _, by in lines if by == "data" and name not in held]
     plan = with_pilots(plan, [pilot for pilot in pilots if pilot.channel not in told])
-    advice = _advice(model, plan, weeks, config)
+    advice = _advice(model, plan, weeks, config, limits)
     proposed = pilot_frame(pilots).assign(pays=[pilot.net_value > 0 for pilot in pilots])
     advice = dataclasses.replace(
         advice,
@@ -118,8 +118,38 @@ def advise_budget(
         pilots=proposed if len(proposed) else None,
         scenarios=what_if(model, plan, limits),
         calendar=calendar_of(model, plan),
+        notes=(*waits, *advice.notes),
     )
     return advice, (*_untold(weeks, plan), *_no_margin(config), *unfit)
+
+
+def plan_within(
+    model: MixModel, weeks: Weeks, config: Config, beside: Beside, tested: Sequence[str]
+) -> tuple[BudgetPlan, Limits]:
+    """Find the best plan in which suspected channels grow only where a test has cleared them.
+
+    A test clears a channel that returned in it what the plan without asks of its last euro.
+    """
+    mix, gross = config.mix, config.funnel.margin or 1.0
+    asked: dict[str, Any] = {
+        "total": None if mix.total == "free" else mix.total,
+        "bounds": mix.bounds,
+        "margin": gross * weeks.unit_value,
+        "level": config.attribution.level,
+    }
+    suspected = harvesting(beside.journeys, weeks.channels, mix.trusted)
+    limits = Limits(max_change=mix.max_change, not_raised=suspected)
+    plan = optimize_budget(model, limits=limits, **asked)
+    passed = {
+        test.channel
+        for test in beside.tests
+        if test.channel in tested and gross * test.roas > 1.0 + plan.multiplier
+    }
+    if not passed & set(suspected):
+        return plan, limits
+    kept = tuple(name for name in suspected if name not in passed)
+    limits = dataclasses.replace(limits, not_raised=kept)
+    return optimize_budget(model, limits=limits, **asked), limits
 
 
 def check_weeks(weeks: Weeks) -> None:
@@ -139,14 +169,6 @@ def check_weeks(weeks: Weeks) -> None:
         raise NoAnswer("budget", "never_changes", "vary_all", channels=weeks.channels)
     if not frame[weeks.outcome].abs().sum() > 0:
         raise NoAnswer("budget", "nothing_came", "check_dates", outcome=weeks.outcome)
-
-
-def careful(plan: BudgetPlan, outcome: str) -> BudgetPlan:
-    """Move half at most where records are counted, not money: they are not worth the same."""
-    counted = outcome in OUTCOMES and not OUTCOMES[outcome].money
-    if counted and plan.advice == "move":
-        return dataclasses.replace(plan, advice="move half, then test")
-    return plan
 
 
 def check_rules(weeks: Weeks, mix: MixSection) -> None:
@@ -208,7 +230,7 @@ def fit_with(
 
 
 def fit_mix(weeks: Weeks, seed: int, tests: Sequence[LiftTest] = ()) -> MixModel:
-    """Fit the mix with its default settings; what it warns of is in its diagnostics.
+    """Fit the mix as by default, few records as counts; what it warns of is in its diagnostics.
 
     Raises
     ------
@@ -216,7 +238,12 @@ def fit_mix(weeks: Weeks, seed: int, tests: Sequence[LiftTest] = ()) -> MixModel
         Where chains do not agree.
     """
     model = MixModel(
-        weeks.channels, weeks.controls, weeks.date, tests=tuple(tests) or None, seed=seed
+        weeks.channels,
+        weeks.controls,
+        weeks.date,
+        likelihood=weeks.likelihood,
+        tests=tuple(tests) or None,
+        seed=seed,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MmmWarning)
@@ -228,7 +255,7 @@ def fit_mix(weeks: Weeks, seed: int, tests: Sequence[LiftTest] = ()) -> MixModel
 
 
 def response_grid(
-    model: MixModel, plan: BudgetPlan, mix: MixSection, total: float | None
+    model: MixModel, plan: BudgetPlan, mix: MixSection, limits: Limits, total: float | None
 ) -> ResponseGrid:
     """Tabulate what each channel brings between the least and the most that it may get.
 
@@ -238,14 +265,15 @@ def response_grid(
     plan : BudgetPlan
         Of that model.
     mix : MixSection
-        The rules of the plan.
+    limits : Limits
+        With the section, the rules of the plan.
     total : float or None
 
     Returns
     -------
     ResponseGrid
     """
-    low, high = _sides(model, plan, mix, total)
+    low, high = _sides(model, plan, mix, limits, total)
     low, high = np.minimum(low, plan.current), np.maximum(high, plan.current)
     knots = np.linspace(low, high, _N_GRID)
     mean = steady_response(model, knots)[::2].mean(axis=0)
@@ -278,12 +306,10 @@ def on_draws(model: MixModel, rows: slice) -> Fitted:
 
 
 def _sides(
-    model: MixModel, plan: BudgetPlan, mix: MixSection, total: float | None
+    model: MixModel, plan: BudgetPlan, mix: MixSection, limits: Limits, total: float | None
 ) -> tuple[Floats, Floats]:
     blind = [n for n, by in zip(plan.channels, plan.identified, strict=True) if by not in _TOLD]
-    room = find_room(
-        model.channels_, plan.current, total, mix.bounds, Limits(max_change=mix.max_change), blind
-    )
+    room = find_room(model.channels_, plan.current, total, mix.bounds, limits, blind)
     return room.rules.lower, room.rules.upper
 
 
@@ -330,14 +356,16 @@ def calendar_of(model: MixModel, plan: BudgetPlan) -> pd.DataFrame:
     return wide.assign(total=pd.Series(sums, dtype=object))
 
 
-def _advice(model: MixModel, plan: BudgetPlan, weeks: Weeks, config: Config) -> BudgetAdvice:
+def _advice(
+    model: MixModel, plan: BudgetPlan, weeks: Weeks, config: Config, limits: Limits
+) -> BudgetAdvice:
     margin, currency = plan.margin, config.company.currency
     total = None if config.mix.total == "free" else float(plan.proposed.sum())
     said = mix_findings(model, plan, outcome=weeks.outcome, currency=currency)
     first = next(i for i, one in enumerate(said) if one.metric in ("mix.plan", "mix.stay"))
     ends = {name: getattr(plan, name) for name in ("profit_lower", "profit_upper")}
     return BudgetAdvice(
-        table=channel_lines(model, plan, config.mix, total),
+        table=channel_lines(model, plan, config.mix, limits, total),
         every=weeks.every,
         outcome=weeks.outcome,
         total=float(plan.proposed.sum()),
@@ -355,7 +383,7 @@ def _advice(model: MixModel, plan: BudgetPlan, weeks: Weeks, config: Config) -> 
         **ends,
         expected_loss=plan.expected_loss,
         multiplier=plan.multiplier,
-        curves=response_grid(model, plan, config.mix, total),
+        curves=response_grid(model, plan, config.mix, limits, total),
         findings=tuple(said[first:]),
         evidence=tuple(said[:first]),
         pilots=None,
@@ -373,10 +401,10 @@ def _advice(model: MixModel, plan: BudgetPlan, weeks: Weeks, config: Config) -> 
 
 
 def channel_lines(
-    model: MixModel, plan: BudgetPlan, mix: MixSection, total: float | None
+    model: MixModel, plan: BudgetPlan, mix: MixSection, limits: Limits, total: float | None
 ) -> pd.DataFrame:
     """Return one row a channel, the largest spend first; columns as in `BudgetAdvice.table`."""
-    low, high = _sides(model, plan, mix, total)
+    low, high = _sides(model, plan, mix, limits, total)
     brought = model.contributions(level=plan.level, margin=plan.margin)
     brought = brought[brought["channel"] != MEDIA].set_index("channel").loc[list(plan.channels)]
     frame = plan.to_frame()

@@ -91,7 +91,8 @@ def explanations(compared: Compared) -> tuple[list[Explanation], list[str]]:
     Returns
     -------
     explanations : list of Explanation
-        In the order cac, lead_to_customer, sales_cycle_from_lead, average_deal, sales_velocity.
+        In the order cac, won_value, lead_to_customer, sales_cycle_from_lead, average_deal,
+        sales_velocity.
     missing : list of str
         What could not be explained, and why.
     """
@@ -162,19 +163,57 @@ def cycle_change(compared: Compared) -> Explanation:
 
 def deal_change(compared: Compared) -> Explanation:
     """Explain how the average new deal changed, by the channel of the lead."""
+    deals = compared.tables["deals"]
+    closed = deals[~(deals["closed_at"] > compared.as_of)]
+    kpis, tables = [], []
+    for period, rows in zip(compared.periods, _won_deals(compared), strict=True):
+        kpis.append(average_deal(closed, period=period, level=compared.level))
+        tables.append(rows.groupby("channel", as_index=False).sum())
+    return explain_change(*tables, kpi="average_deal", kpis=_known(kpis))
+
+
+def value_change(compared: Compared) -> Explanation:
+    """Explain how the value won with new customers changed, by the channel of the lead.
+
+    Leads are those that came in within a period, deals those won in it: the months between the two
+    are not in the terms. A deal without a lead stands for one of no channel.
+
+    Raises
+    ------
+    MmmError
+        If a period has fewer than two deals with a value: one has no spread.
+    """
+    leads = compared.tables["leads"]
+    names = compared.channels.assign(leads).fillna(UNMATCHED)
+    day, tables = leads["created_at"].dt.date, []
+    for (first, last), rows in zip(compared.periods, _won_deals(compared), strict=True):
+        if len(rows) < 2:
+            raise MmmError(
+                f"{len(rows)} deals were won with a value from {first} to {last}; "
+                "it takes two. Wait for more."
+            )
+        came = names[(day >= first) & (day <= last)].value_counts()
+        sums = rows.groupby("channel").sum().rename(columns={"deals": "customers"})
+        table = sums.reindex(sums.index.union(came.index), fill_value=0.0)
+        table["leads"] = came.reindex(table.index, fill_value=0).astype("float64")
+        bare = table["leads"] == 0  # won in the period, from a lead of before it or from none
+        table["leads"] = table["leads"].mask(bare, table["customers"])
+        table["value_sd"] = float(rows["value"].std())
+        tables.append(table.rename_axis("channel").reset_index())
+    return explain_change(*tables, kpi="won_value", level=compared.level, seed=compared.seed)
+
+
+def _won_deals(compared: Compared) -> Iterator[pd.DataFrame]:
+    """Yield the new deals won in each period: channel of the lead, deals (1), value."""
     leads, deals = compared.tables["leads"], compared.tables["deals"]
     closed = deals[~(deals["closed_at"] > compared.as_of)]
     channel = compared.channels.assign(leads).fillna(UNMATCHED).to_numpy(dtype=object)
-    kpis, tables = [], []
     for period in compared.periods:
-        kpis.append(average_deal(closed, period=period, level=compared.level))
         rows = won_with_value(closed, period=period)
         lead = link_deals(leads, rows)
         names = np.where(lead >= 0, channel[lead], UNATTRIBUTED) if len(leads) else lead
         value = rows["value"].astype("float64").to_numpy()
-        sums = pd.DataFrame({"channel": names, "deals": 1.0, "value": value})
-        tables.append(sums.groupby("channel", as_index=False).sum())
-    return explain_change(*tables, kpi="average_deal", kpis=_known(kpis))
+        yield pd.DataFrame({"channel": names, "deals": 1.0, "value": value})
 
 
 def velocity_change(compared: Compared) -> Explanation:
@@ -190,6 +229,7 @@ def velocity_change(compared: Compared) -> Explanation:
 
 _EXPLAIN: dict[str, Callable[[Compared], Explanation]] = {
     "cac": cac_change,
+    "won_value": value_change,
     "lead_to_customer": conversion_change,
     "sales_cycle_from_lead": cycle_change,
     "average_deal": deal_change,

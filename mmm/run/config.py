@@ -4,13 +4,15 @@ import re
 import tomllib
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from mmm.channels import ChannelMap
 from mmm.errors import ConfigError, quoted
 from mmm.run.agreement import Agreement
+
+if TYPE_CHECKING:
+    from mmm.channels import ChannelMap
 
 TABLES = ("touches", "deals", "leads", "spend", "costs", "contacts", "roles")
 
@@ -143,6 +145,7 @@ class MixSection(_Section):
     total: float | Literal["current", "free"] = "current"
     bounds: dict[str, tuple[float, float]] = {}
     max_change: float = Field(default=0.5, gt=0)
+    trusted: tuple[str, ...] = ()
     decisions: str | None = None
     seed: int = Field(default=0, ge=0)
 
@@ -166,6 +169,16 @@ class ScoringSection(_Section):
     seed: int = Field(default=0, ge=0)
 
 
+class HandoverSection(_Section):
+    """The rules by which marketing hands leads over, and those that somebody proposes.
+
+    A rule has a name, a stage (MQL or SQL), and when: conditions on columns of the leads.
+    """
+
+    rules: tuple[dict[str, str], ...] = ()
+    proposed: tuple[dict[str, str], ...] = ()
+
+
 class SignalSection(_Section):
     """What the models say together: the worth of what is open, one figure a channel."""
 
@@ -182,8 +195,10 @@ class ChannelSection(_Section):
     names: dict[str, str] = {}
     defaults: bool = True
 
-    def to_map(self) -> ChannelMap:
+    def to_map(self) -> "ChannelMap":
         """Return the rules as a `ChannelMap`."""
+        from mmm.channels import ChannelMap  # pandas comes with it
+
         return ChannelMap.from_rules(self.rules, self.names, self.defaults)
 
 
@@ -199,7 +214,7 @@ class Config(_Section):
     Attributes
     ----------
     company, deals, touches, leads, spend, costs, contacts, roles, journeys, attribution,
-    channels, funnel, mix, scoring, signal, output
+    channels, funnel, mix, scoring, handover, signal, output
         One section each; only deals, and touches or leads, have to be there.
     """
 
@@ -217,6 +232,7 @@ class Config(_Section):
     funnel: FunnelSection = FunnelSection()
     mix: MixSection = MixSection()
     scoring: ScoringSection = ScoringSection()
+    handover: HandoverSection = HandoverSection()
     signal: SignalSection = SignalSection()
     output: OutputSection = OutputSection()
 

@@ -31,8 +31,8 @@ class Health:
     indicators : tuple of Kpi
         At most five: cac, lead_to_customer, sales_cycle_from_lead, average_deal, sales_velocity.
     changes : tuple of Explanation
-        The same indicators in the two `periods`, where both have one: whether the change is more
-        than noise, and what it consists of.
+        The same indicators and the value won in the two `periods`, where both have one: whether
+        the change is more than noise, and what it consists of.
     periods : tuple of (date, date)
         Two periods of equal length, first and last day each; empty where there are none.
     stages : DataFrame or None

@@ -11,6 +11,7 @@ import pandas as pd
 from mmm.channels import ChannelMap
 from mmm.errors import DataWarning
 from mmm.mix import mix_table
+from mmm.mix.inference.counts import hint
 from mmm.mix.table.outcomes import OUTCOMES
 from mmm.mix.table.ready import read_mix
 from mmm.prediction.features.ends import lead_ends, link_deals
@@ -64,6 +65,16 @@ class Weeks:
     def spend(self) -> "np.ndarray[Any, np.dtype[np.float64]]":
         """Spend, shape (n_channels, n_periods)."""
         return self.frame[list(self.channels)].to_numpy(dtype=np.float64).T
+
+    @property
+    def likelihood(self) -> str:
+        """What the fit takes for noise: that of counts for few records of known worth, else auto.
+
+        Money of a few large deals is explained by their number where `[mix] outcome` asks for
+        "won_deals".
+        """
+        few = bool(hint(self.frame[self.outcome].to_numpy(dtype=np.float64)))
+        return "negative_binomial" if few and self.unit_value != 1.0 else "auto"
 
 
 def weeks_of(tables: Tables, channels: ChannelMap, mix: MixSection, as_of: pd.Timestamp) -> Weeks:

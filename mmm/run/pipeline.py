@@ -8,38 +8,33 @@ from typing import Any
 
 import pandas as pd
 
-from mmm import tables as readers
 from mmm.attribution import Comparison, compare
 from mmm.channels import ChannelMap
-from mmm.errors import InputError, MmmError
+from mmm.errors import MmmError
 from mmm.journeys import Journeys, build_journeys
 from mmm.mix import DecisionLog
 from mmm.run.advice import BudgetAdvice, Calls, Gap, Signal
 from mmm.run.answer import answer
 from mmm.run.budgeting import advise_budget
 from mmm.run.calling import call_first
+from mmm.run.caution import Beside
 from mmm.run.config import Config
 from mmm.run.costs import customer_costs
 from mmm.run.gaps import health_gaps, make_gap, of_error
 from mmm.run.health import Health, funnel_health
 from mmm.run.manifest import manifest
 from mmm.run.outcome import currency_of
+from mmm.run.reading import Progress, check_currencies, read_tables, silent, unmatched
 from mmm.run.signals import Given, join_signal, read_experiments
 from mmm.wording import Finding, say
 
-READERS: Mapping[str, Callable[..., pd.DataFrame]] = {
-    "touches": readers.read_touches,
-    "deals": readers.read_deals,
-    "leads": readers.read_leads,
-    "spend": readers.read_spend,
-    "costs": readers.read_costs,
-    "contacts": readers.read_contacts,
-    "roles": readers.read_roles,
-}
-
 ANSWERING = ("touches", "leads", "spend")  # not needed, and each would answer more
 
-Progress = Callable[[str], None]
+Keep = Callable[[Mapping[str, Any]], None]
+
+
+def keep_nothing(_: Mapping[str, Any]) -> None:
+    """Wait for the whole result."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,28 +105,7 @@ class RunResult:
         return (closed.min().date(), closed.max().date()) if len(closed) else (last.date(),) * 2
 
 
-def _silent(_: str) -> None:
-    """Report nothing."""
-
-
-def read_tables(config: Config, progress: Progress = _silent) -> dict[str, pd.DataFrame]:
-    """Read every table that the configuration names.
-
-    Raises
-    ------
-    InputError, SourceError
-        As the readers.
-    """
-    found = {}
-    for name, reader in READERS.items():
-        section = getattr(config, name)
-        if section is not None:
-            progress(say("progress.reading", config.company.language, table=name))
-            found[name] = reader(section.source, **section.options())
-    return found
-
-
-def run(config: Config, progress: Progress = _silent) -> RunResult:
+def run(config: Config, progress: Progress = silent, keep: Keep = keep_nothing) -> RunResult:
     """Read the tables, build the journeys, run the models, advise on the budget and the calls.
 
     An answer that the tables cannot carry is left out, and `RunResult.gaps` says why.
@@ -141,6 +115,9 @@ def run(config: Config, progress: Progress = _silent) -> RunResult:
     config : Config
     progress : callable, optional
         Called with a few words before each step.
+    keep : callable, optional
+        Called after each step with what it found: names of `RunResult` to their values. What was
+        kept is there although a later step fails.
 
     Returns
     -------
@@ -159,6 +136,7 @@ def run(config: Config, progress: Progress = _silent) -> RunResult:
     deals = compare(journeys, models, measure="conversions", level=level)
     value = compare(journeys, models, measure="value", level=level) if journeys.has_value else None
     economics, spend_period = customer_costs(journeys, tables, channels, config, as_of)
+    keep({"deals": deals, "value": value, "economics": economics})
     progress(say("progress.looking_at_funnel", lang))
     health = funnel_health(
         tables,
@@ -168,7 +146,8 @@ def run(config: Config, progress: Progress = _silent) -> RunResult:
         level=level,
         **config.funnel.model_dump(include={"months", "seed"}),
     )
-    advice = advise(tables, channels, config, journeys, progress)
+    keep({"health": health})
+    advice = advise(tables, channels, config, journeys, progress, keep, decisions)
     missing = tuple(name for name in ANSWERING if name not in tables)
     return RunResult(
         tables=tables,
@@ -216,9 +195,14 @@ def advise(
     channels: ChannelMap,
     config: Config,
     journeys: Journeys,
-    progress: Progress = _silent,
+    progress: Progress = silent,
+    keep: Keep = keep_nothing,
+    decisions: pd.DataFrame | None = None,
 ) -> Advised:
-    """Advise on the budget and on the leads to call; what the tables cannot carry becomes a gap."""
+    """Advise on the budget and on the leads to call; what the tables cannot carry becomes a gap.
+
+    Each answer goes to `keep` as soon as it is there.
+    """
     budget, calls, gaps = None, None, []
     as_of = pd.Timestamp(str(journeys.about["as_of"]))
     currency = currency_of(tables["deals"], config.company.currency)
@@ -230,10 +214,12 @@ def advise(
         gaps.append(make_gap("budget", "off", "switch_on"))
     else:
         try:
-            budget, of_parts = advise_budget(tables, channels, config, tests=log.tests, **known)
+            beside = Beside(log.tests, journeys, decisions)
+            budget, of_parts = advise_budget(tables, channels, config, beside=beside, **known)
             gaps += of_parts
         except MmmError as error:
             gaps.append(of_error("budget", error))
+    keep({"budget": budget})
     if not config.scoring.enabled:
         gaps.append(make_gap("calls", "off", "switch_on"))
     else:
@@ -241,8 +227,10 @@ def advise(
             calls = call_first(tables, channels, config, **known)
         except MmmError as error:
             gaps.append(of_error("calls", error))
+    keep({"calls": calls})
     given = Given(tables, journeys, channels, config, budget, log.frame)
     signal, of_signal = join_signal(given, progress)
+    keep({"signal": signal})
     return Advised(budget, calls, signal, (*gaps, *log.gaps, *of_signal))
 
 
@@ -251,36 +239,3 @@ def table_gaps(missing: tuple[str, ...]) -> tuple[Gap, ...]:
     if "touches" in missing:
         return (make_gap("touches", "no_touches", "add_touches"),)
     return ()
-
-
-def check_currencies(tables: Mapping[str, pd.DataFrame]) -> None:
-    """Raise where two tables are in different currencies.
-
-    Raises
-    ------
-    InputError
-    """
-    found = {
-        name: table["currency"].dropna().iloc[0]
-        for name, table in tables.items()
-        if name in {"deals", "spend", "costs"} and "currency" in table.columns
-        if table["currency"].notna().any()
-    }
-    if len(set(found.values())) > 1:
-        said = ", ".join(f"{name} in {currency}" for name, currency in found.items())
-        raise InputError(
-            f"the tables differ in currency: {said}. Pass currency= and rates= to one of them."
-        )
-
-
-def unmatched(tables: Mapping[str, pd.DataFrame], channels: ChannelMap) -> dict[str, pd.DataFrame]:
-    """List, a table, what no channel rule matches."""
-    found = {}
-    for name in ("touches", "leads", "spend"):
-        table = tables.get(name)
-        if table is None or not {"channel", "source", "medium", "campaign"} & set(table.columns):
-            continue
-        rows = channels.unmatched(table)
-        if len(rows):
-            found[name] = rows
-    return found

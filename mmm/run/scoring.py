@@ -1,8 +1,10 @@
 """Scoring of leads: from tables to probabilities, and to a file."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,26 +14,31 @@ from mmm.prediction import (
     LeadScores,
     build_features,
     calibration_doubt,
-    feature_drift,
     guard_batch,
 )
-from mmm.prediction.columns.types import clean_frame
+from mmm.prediction.blocks import Block, join_scores, warn_of
+from mmm.prediction.columns.drift import FeatureBins, count_features, counted_drift
 from mmm.prediction.features.ends import lead_ends
 from mmm.prediction.features.moments import last_look, to_instant
 from mmm.prediction.recipe import Recipe
 from mmm.run.training import ScoringModel
 from mmm.tables.parse import FLAG_WORDS
-from mmm.tables.target import write_target
+from mmm.tables.target import write_target, written
 from mmm.tables.write import refuse_input
+
+N_BEST = 5
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Leads scored, not yet written.
+    """Leads scored.
 
     Attributes
     ----------
     scores : LeadScores
+        Without reasons where they were handed on piece by piece.
+    best : pandas.DataFrame
+        The five likeliest, as `LeadScores.to_frame` shows them, reasons included.
     quarantine : pandas.DataFrame
         lead_id, column, problem: leads that could not be scored.
     drift : pandas.DataFrame
@@ -41,6 +48,7 @@ class Batch:
     """
 
     scores: LeadScores
+    best: pd.DataFrame
     quarantine: pd.DataFrame
     drift: pd.DataFrame
     notes: tuple[str, ...]
@@ -144,21 +152,24 @@ def without_flag(leads: pd.DataFrame, column: str | None, trained: ScoringModel)
 
 def score(
     trained: ScoringModel,
-    frame: pd.DataFrame,
+    frames: pd.DataFrame | Iterable[pd.DataFrame],
     *,
     as_of: str | None = None,
     within_days: float | None = None,
     lang: str = "en",
+    each: Callable[[LeadScores], object] | None = None,
 ) -> Batch:
     """Score leads, and hold them against those of training.
 
     Parameters
     ----------
     trained : ScoringModel
-    frame : pandas.DataFrame
-        From `read_ready` or `open_leads`.
+    frames : pandas.DataFrame, or several of them
+        From `read_ready`, `read_pieces` or `open_leads`.
     as_of, within_days, lang
         As for `LeadScorer.score_leads`.
+    each : callable, optional
+        Given the scores piece by piece; their reasons are not kept then.
 
     Raises
     ------
@@ -166,47 +177,98 @@ def score(
         If columns differ from training, an id is missing or stands twice, or a probability is none.
     """
     recipe, scorer = trained.recipe, trained.scorer
-    table = as_trained(frame, recipe)
-    scores = scorer.score_leads(
-        table, lead_id=recipe.lead_id, as_of=as_of, within_days=within_days, lang=lang
-    )
-    bad = scores.quarantine
-    rows = bad["row"].to_numpy(dtype=np.int64) if len(bad) else np.empty(0, dtype=np.int64)
-    ids = table[recipe.lead_id].to_numpy()
-    quarantine = pd.DataFrame(
-        {
-            "lead_id": ids[rows],
-            "column": bad["column"].to_numpy() if len(bad) else [],
-            "problem": bad["problem"].to_numpy() if len(bad) else [],
-        }
-    )
-    good = table[~table.index.isin(rows)]
-    drift = feature_drift(scorer.drift_bins_, clean_frame(good, scorer.contract_.columns))
-    notes = [*_odd(trained, scores), *_moved(drift), *_unusual(trained, good, scores)]
+    pieces = [frames] if isinstance(frames, pd.DataFrame) else frames
+    tally = _Tally(trained, each)
+    blocks = scorer.score_blocks(
+        (tally.note(as_trained(piece, recipe)) for piece in pieces),
+        lead_id=recipe.lead_id, as_of=as_of, within_days=within_days, lang=lang,
+    )  # fmt: skip
+    for block in blocks:
+        tally.add(block)
     # A lead that has been open for long, or asked for a shorter time, honestly has less.
     alike = within_days is None and (as_of is None or scorer.card_.hazard.empty)
-    if alike and recipe.promised and len(scores):
-        doubt = calibration_doubt(drift, recipe.promised, scores.probability)
-        notes += [f"drift: {doubt.finding().sentence('en')}"] if doubt.state != "low" else []
-    return Batch(scores, quarantine, drift, tuple(notes))
+    return tally.batch(alike)
 
 
-def write_batch(batch: Batch, target: Path, inputs: Collection[Path]) -> dict[str, Path]:
-    """Write the scores, and beside them the leads that could not be scored.
+class _Tally:
+    """What is kept of the leads of a run, while their scores go on."""
+
+    def __init__(self, trained: ScoringModel, each: Callable[[LeadScores], object] | None) -> None:
+        self._trained = trained
+        self._each = each
+        self._kept: list[LeadScores] = []
+        self._best: list[pd.DataFrame] = []
+        self._came: list[Any] = []
+        self._counts: tuple[FeatureBins, ...] = ()
+
+    def note(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Remember when leads came in."""
+        if "created_at" in table.columns:
+            self._came.append(table["created_at"].reset_index(drop=True))
+        return table
+
+    def add(self, block: Block) -> None:
+        """Count leads that were scored."""
+        scores = block.scores
+        likely = np.argsort(-scores.probability, kind="stable")[:N_BEST]
+        best = pd.concat([*self._best, scores.take(likely).to_frame()], ignore_index=True)
+        order = np.argsort(-best["probability"].to_numpy(), kind="stable")[:N_BEST]
+        self._best = [best.iloc[order].reset_index(drop=True)]
+        counts = count_features(self._trained.scorer.drift_bins_, block.frame)
+        if self._kept:
+            counts = tuple(a + b for a, b in zip(self._counts, counts, strict=True))
+        self._counts = counts
+        if self._each is not None:
+            self._each(scores)
+            scores = scores.lean()
+        self._kept.append(scores)
+
+    def batch(self, alike: bool) -> Batch:
+        """Return the batch; `alike` says that probabilities may be held against training's."""
+        trained, scores = self._trained, join_scores(self._kept)
+        bad = scores.quarantine
+        warn_of(bad, stacklevel=3)
+        quarantine = bad[["lead_id", "column", "problem"]].reset_index(drop=True)
+        drift = counted_drift(trained.scorer.drift_bins_, self._counts)
+        came = pd.concat(self._came, ignore_index=True) if self._came else None
+        good = None if came is None else came.drop(index=bad["row"].unique())
+        notes = [*_odd(trained, scores), *_moved(drift), *_unusual(trained, good, scores)]
+        if alike and trained.recipe.promised and len(scores):
+            doubt = calibration_doubt(drift, trained.recipe.promised, scores.probability)
+            notes += [f"drift: {doubt.finding().sentence('en')}"] if doubt.state != "low" else []
+        return Batch(scores, self._best[0], quarantine, drift, tuple(notes))
+
+
+@contextmanager
+def into_file(
+    target: Path, inputs: Collection[Path]
+) -> Iterator[tuple[Callable[[LeadScores], None], dict[str, Path]]]:
+    """Write scores to a file that is replaced whole, piece by piece.
+
+    Yields
+    ------
+    add : callable
+        Takes scores.
+    files : dict of str to Path
+        Where they lie, once written.
 
     Raises
     ------
     SourceError
-        If a file cannot be written, or would replace one that was read.
+        If the file cannot be written, or would replace one that was read.
     """
-    beside = target.with_name(f"{target.stem}.quarantine.csv")
-    for file in (target, beside):
+    for file in (target, quarantine_file(target)):
         refuse_input(file, inputs)
-    files = {}
-    if len(batch.quarantine) or beside.exists():  # an old one would speak of other leads
-        files["quarantine"] = write_target(batch.quarantine, beside)
-    files["scores"] = write_target(batch.scores.to_frame(), target)
-    return files
+    files: dict[str, Path] = {}
+    with written(target) as add:
+        # Ids of an empty piece would have no type.
+        yield lambda scores: add(scores.to_frame().astype({"lead_id": "str"})), files
+    files["scores"] = target
+
+
+def quarantine_file(target: Path) -> Path:
+    """Return the file, beside the scores, of the leads that could not be scored."""
+    return target.with_name(f"{target.stem}.quarantine.csv")
 
 
 def write_quarantine(batch: Batch, ledger: Path) -> dict[str, Path]:
@@ -214,6 +276,14 @@ def write_quarantine(batch: Batch, ledger: Path) -> dict[str, Path]:
     file = ledger.with_name(f"{ledger.name}.not-scored.csv")
     if not len(batch.quarantine):  # an old one would speak of other leads
         file.unlink(missing_ok=True)
+        return {}
+    return {"quarantine": write_target(batch.quarantine, file)}
+
+
+def write_beside(batch: Batch, target: Path) -> dict[str, Path]:
+    """Write the leads that could not be scored beside the file of scores, where there are some."""
+    file = quarantine_file(target)
+    if not len(batch.quarantine) and not file.exists():  # an old one would speak of other leads
         return {}
     return {"quarantine": write_target(batch.quarantine, file)}
 
@@ -250,10 +320,10 @@ def _moved(drift: pd.DataFrame) -> list[str]:
     ]
 
 
-def _unusual(trained: ScoringModel, good: pd.DataFrame, scores: LeadScores) -> list[str]:
-    if "created_at" not in good.columns:
+def _unusual(trained: ScoringModel, came: "pd.Series[Any] | None", scores: LeadScores) -> list[str]:
+    if came is None:
         return []
-    checks = guard_batch(trained.scorer.contract_, good["created_at"], as_of=scores.scored_at)
+    checks = guard_batch(trained.scorer.contract_, came, as_of=scores.scored_at)
     failed = checks[~checks["ok"].fillna(True).astype("bool")]
     return [f"{row.check}: {row.found}; usual is {row.expected}" for row in failed.itertuples()]
 

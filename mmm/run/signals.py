@@ -197,6 +197,7 @@ def _expected_credit(given: Given, worth: ExpectedValue) -> tuple[ExpectedCredit
         tables["deals"],
         worth,
         leads=tables.get("leads"),
+        won=given.journeys,
         roles=tables.get("roles"),
         contacts=tables.get("contacts"),
         channels=given.channels,

@@ -15,6 +15,7 @@ from mmm.prediction.columns.leakage import DROPPED
 from mmm.prediction.recipe import Recipe, read_recipe, write_recipe
 from mmm.prediction.registry import Note, enter_model, is_registry, model_folder, version_in
 from mmm.prediction.scores import read_ids
+from mmm.tables.chunks import Chunks, read_chunks
 from mmm.tables.mixed import read_mixed
 from mmm.tables.parse import FLAG_WORDS
 
@@ -49,13 +50,30 @@ def read_ready(source: str, recipe: Recipe, locale: str | None, tz: str) -> pd.D
     recipe : Recipe
     locale, tz : str
     """
+    place, kinds, table = _asked(source, recipe)
+    return read_mixed(place, kinds, locale=locale, tz=tz, table=table)
+
+
+def read_pieces(source: str, recipe: Recipe, locale: str | None, tz: str) -> Chunks:
+    """Read leads to score as `read_ready`, piece by piece.
+
+    The day they came in has to be there only where the model knows when leads end.
+    """
+    place, kinds, table = _asked(source, recipe)
+    young = () if recipe.created_at is None or recipe.ended_at is not None else [recipe.created_at]
+    kinds = {name: kind for name, kind in kinds.items() if name != recipe.ended_at}
+    return read_chunks(place, kinds, locale=locale, tz=tz, table=table, optional=young)
+
+
+def _asked(source: str, recipe: Recipe) -> tuple[str, dict[str, Any], str | None]:
+    """Return the place of a table, the columns that are no features, and its name there."""
     place, _, table = source.partition("#") if "://" in source else (source, "", "")
     kinds: dict[str, Any] = {}
     for name in (recipe.lead_id, recipe.outcome, recipe.groups):
         kinds |= {} if name is None else {name: "text"}
     for name in (recipe.created_at, recipe.ended_at):
         kinds |= {} if name is None else {name: "instant"}
-    return read_mixed(place, kinds, locale=locale, tz=tz, table=table or None)
+    return place, kinds, table or None
 
 
 def read_ended(

@@ -225,7 +225,7 @@ def write_scores(
         if dry_run:
             return _summary(desk, "dry run", facts, changes=plan.changes)
         check_plan(plan, job.guards)
-        changed = {change.lead_id for change in plan.changes}
+        changed = frozenset(plan.changes.leads) if unknown else ()
         adopted = {lead: there for lead, there in unknown.items() if lead not in changed}
         if adopted:
             desk.ledger.adopt(desk.system, adopted)

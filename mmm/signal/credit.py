@@ -124,6 +124,7 @@ def expected_journeys(
     worth: ExpectedValue,
     *,
     leads: object | None = None,
+    won: Journeys | None = None,
     **options: Any,
 ) -> StateJourneys:
     """Build the journeys of what is over and of what is open, on the day of `worth`.
@@ -134,6 +135,8 @@ def expected_journeys(
         As `mmm.build_journeys` takes them, and the tables that `worth` was made of.
     worth : ExpectedValue
         Deals that are not among its records are left out.
+    won : Journeys, optional
+        Journeys of what is over, built before from the same tables with the same options.
     **options
         Further options of `mmm.build_journeys`.
 
@@ -152,8 +155,9 @@ def expected_journeys(
     Journeys(235 journeys, 1858 touches, 10 channels, 43 conversions, 192 nulls, 4 unattributed)
     """
     options = {"leads": leads, "as_of": worth.as_of, **options}
-    won = build_journeys(touches, deals, **options)
     both = build_journeys(touches, deals, **options, expected=worth.to_frame())
+    if won is None or won.channels != both.channels:
+        won = build_journeys(touches, deals, **options)
     known = set(worth.records["deal_id"].dropna())
     part, bare = both.is_open, both.untouched
     return StateJourneys(

@@ -141,7 +141,7 @@ class ExperimentLog:
         Raises
         ------
         ConfigError
-            If it was not registered, was read before, or is of another channel.
+            If it was not registered, was read before, is of another channel, or is not over.
         """
         test = found.test if isinstance(found, Reading) else found
         planned = self.plan(key)
@@ -152,6 +152,12 @@ class ExperimentLog:
             raise ConfigError(
                 f"{key!r} is a pilot of {planned['channel']!r}, and this is one of "
                 f"{test.channel!r}. Read it under its own name."
+            )
+        if _day(on) < _day(test.end):
+            raise ConfigError(
+                f"{key!r} runs to {test.end}, and it is {_day(on)}: a reading that may stop when "
+                "the figures please is none. Read it when it is over; if it was stopped, give the "
+                "test the end that it had."
             )
         append_entry(self.path, key, "read", on, {"test": asdict(test)})
 

@@ -96,7 +96,30 @@ def test_what_the_models_say_together_is_in_the_appendix(opened):
 def test_nothing_overflows_the_page(opened, width):
     opened.set_viewport_size({"width": width, "height": 800})
     assert opened.evaluate("document.documentElement.scrollWidth") == width
+    for name in opened.locator("label.fold").all() if width < 640 else ():
+        name.click()
+    assert opened.evaluate("document.documentElement.scrollWidth") == width
     assert opened.locator(".hint").first.is_visible() == (width < 640)
+
+
+def test_a_narrow_screen_opens_the_appendix_part_by_part(opened):
+    parts = opened.locator("input.fold + label.fold + *")
+    n = parts.count()
+    assert n > 8
+    assert all(part.is_visible() for part in parts.all())
+    opened.set_viewport_size({"width": 390, "height": 800})
+    assert not any(part.is_visible() for part in parts.all())
+    assert opened.locator(".front").is_visible()
+    short = opened.evaluate("document.documentElement.scrollHeight")
+    assert short < 6000
+    opened.locator("label.fold").first.click()
+    opened.locator("input.fold").nth(1).focus()
+    opened.keyboard.press("Space")
+    assert [part.is_visible() for part in parts.all()] == [True, True] + [False] * (n - 2)
+    assert opened.evaluate("document.documentElement.scrollHeight") > short
+    opened.emulate_media(media="print")
+    assert all(part.is_visible() for part in parts.all())
+    assert not opened.locator("label.fold").first.is_visible()
 
 
 def test_the_page_asks_for_nothing_and_stays_small(chromium, tmp_path, full_brief):
@@ -146,7 +169,8 @@ def test_every_control_and_region_has_a_name_of_its_own(opened):
           return {controls: all("input, button"), regions: all("[role=region]")};
         }"""
     )
-    assert len(found["controls"]) == len(LONG) + 2
+    n_parts = opened.locator("input.fold").count()
+    assert len(found["controls"]) == len(LONG) + 2 + n_parts
     assert all(found["controls"])
     assert len(set(found["controls"])) == len(found["controls"])
     assert len(set(found["regions"])) == len(found["regions"])

@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from mmm.mix import optimize_budget
+from mmm.mix import Limits, optimize_budget
 from mmm.run.advice import BudgetAdvice, Calls, Gap, ResponseGrid, Signal
 from mmm.run.budgeting import response_grid
 from mmm.run.config import MixSection
@@ -85,7 +85,7 @@ def of_model(model, margin, **changes):
     """Return the advice that a fitted model gives, its rows in an order of their own."""
     plan = optimize_budget(model, margin=margin)
     frame = plan.to_frame()
-    grid = response_grid(model, plan, MixSection(), float(plan.proposed.sum()))
+    grid = response_grid(model, plan, MixSection(), Limits(), float(plan.proposed.sum()))
     low_high = pd.DataFrame(
         {"channel": grid.channels, "low": grid.spend[:, 0], "high": grid.spend[:, -1]}
     )

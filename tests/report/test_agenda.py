@@ -5,8 +5,11 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
+from mmm.errors import ConfigError
 from mmm.report.agenda import handed_over, records_to_mend, render_agenda, rules_to_revise
+from mmm.report.revision import QUARTER, last_quarter, revision_findings, written_rules
 from mmm.run import run
+from mmm.run.config import HandoverSection, make_config
 from mmm.run.demo import demo_config
 from mmm.wording import LANGUAGES
 from tests.report.test_brief import HOSTILE, Reader
@@ -49,6 +52,104 @@ def test_rules_are_up_where_half_are_refused():
     silent = rules_to_revise(leads(*[("Web", False, None)] * 5, ("Web", None, None)))
     assert [one.metric for one in silent] == ["agenda.rule_silent"]
     assert silent[0].facts["n"] == 5
+
+
+def company(*rows):
+    """One row a lead: pages, accepted, won, days to the first call; all decided on one day."""
+    frame = pd.DataFrame(rows, columns=["pages", "accepted", "won", "wait"])
+    day = AS_OF - pd.Timedelta(days=40)
+    end = AS_OF - pd.Timedelta(days=10)
+    names = [f"p{i}" for i in frame.index]
+    table = pd.DataFrame(
+        {
+            "lead_id": [f"L{i}" for i in frame.index],
+            "person_id": names,
+            "created_at": day,
+            "pages": frame["pages"],
+            "first_contacted_at": day + pd.to_timedelta(frame["wait"], unit="D"),
+            "sql_at": pd.Series(day, frame.index).where(frame["accepted"]),
+            "ended_at": pd.Series(end, frame.index).where(~frame["won"]),
+        }
+    )
+    won = frame.index[frame["won"]]
+    deals = pd.DataFrame({"person_id": [names[i] for i in won], "won": True, "closed_at": end})
+    return table, deals.astype({"won": "boolean"})
+
+
+def ruled(rules, proposed=()):
+    def as_written(ones):
+        return [{"name": n, "stage": "MQL", "when": when} for n, when in ones]
+
+    sections = {"rules": as_written(rules), "proposed": as_written(proposed)}
+    tables = {"deals": {"source": "d.csv"}, "leads": {"source": "l.csv"}}
+    return make_config({**tables, "handover": sections})
+
+
+def revised(rows, rules, proposed=(), as_of=AS_OF):
+    leads_of, deals = company(*rows)
+    quarter = last_quarter(leads_of, deals, ruled(rules, proposed), as_of)
+    return None if quarter is None else revision_findings(quarter)
+
+
+WASTE = [(1, False, False, 1.0)] * 30 + [(9, True, True, 1.0)] * 10 + [(9, True, False, 1.0)] * 10
+
+
+def test_a_rule_that_passes_what_sales_discards_is_up_for_revision():
+    found = revised(WASTE, [("any page", "pages >= 1"), ("few", "pages = 1")])
+    assert [one.metric for one in found] == ["agenda.quarter", "agenda.rule_discards"]
+    assert "“few”: sales discarded 30 of 30 leads it passed (100%)" in found[1].sentence()
+
+
+def test_a_rule_whose_winners_wait_is_up_for_revision():
+    slow = [(9, True, True, 12.0)] * 12 + [(1, True, True, 0.5)] * 12
+    found = revised(slow, [("reads much", "pages >= 5"), ("reads", "pages >= 1")])
+    (said,) = [one.sentence() for one in found if one.metric == "agenda.rule_waits"]
+    assert "“reads much”" in said
+    assert "12.0 days" in said
+    quick = [(9, True, True, 0.5)] * 12 + [(1, True, True, 0.5)] * 12
+    found = revised(quick, [("reads much", "pages >= 5"), ("reads", "pages >= 1")])
+    assert [one.metric for one in found] == ["agenda.quarter", "agenda.rules_hold"]
+
+
+def test_rules_that_miss_a_winner_or_hold_too_few_leads_are_named():
+    found = revised(WASTE, [("none", "pages >= 100")])
+    assert [one.metric for one in found] == [
+        "agenda.quarter",
+        "agenda.rule_few",
+        "agenda.rules_miss",
+    ]
+    assert found[2].value == 10
+
+
+def test_proposed_rules_are_held_against_those_of_today():
+    stricter = revised(WASTE, [("any", "pages >= 1")], [("reads", "pages >= 5")])
+    assert stricter[-1].because == ("agenda.proposed_better",)
+    assert "hand over 50, of which 20% were won, 100% of all wins" in stricter[-1].sentence()
+    looser = revised(WASTE, [("reads", "pages >= 5")], [("any", "pages >= 1")])
+    assert looser[-1].because == ("agenda.proposed_worse",)
+    same = revised(WASTE, [("reads", "pages >= 5")], [("also", "pages >= 6")])
+    assert same[-1].because == ("agenda.proposed_open",)
+    wrong = revised(WASTE, [("reads", "pages >= 5")], [("few", "pages = 1")])
+    assert wrong[-1].because == ("agenda.proposed_worse",)
+
+
+def test_there_is_no_quarter_without_rules_or_decided_leads():
+    assert revised(WASTE, []) is None
+    assert revised(WASTE, [("any", "pages >= 1")], as_of=AS_OF + 2 * QUARTER) is None
+    with pytest.raises(ConfigError, match=r"none of today\. Write them as rules"):
+        revised(WASTE, [], [("any", "pages >= 1")])
+    bare = ruled([]).model_copy(
+        update={"handover": HandoverSection(rules=({"name": "x", "stage": "MQL"},))}
+    )
+    with pytest.raises(ConfigError, match="Write 'name', 'stage', 'when'"):
+        written_rules(bare)
+    lost = ruled([]).model_copy(
+        update={
+            "handover": HandoverSection(rules=({"name": "x", "stage": "won", "when": "a = 1"},))
+        }
+    )
+    with pytest.raises(ConfigError, match="leads to 'won'"):
+        written_rules(lost)
 
 
 def test_leads_without_dates_of_hand_over_are_none(demo):

@@ -358,5 +358,5 @@ def test_briefs_that_cannot_be_right_are_refused():
 def test_write_brief(tmp_path):
     path = write_brief(a_brief(), tmp_path / "brief.html", "it")
     assert path.read_text("utf-8") == render_brief(a_brief(), "it")
-    with pytest.raises(SourceError, match="choose a file in a folder that exists"):
+    with pytest.raises(SourceError, match="Choose a file that you may write to"):
         write_brief(a_brief(), tmp_path / "nowhere" / "brief.html")

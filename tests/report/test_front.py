@@ -1,6 +1,8 @@
 """The first page: each sentence follows the facts, and turns when they turn."""
 
+import re
 from dataclasses import dataclass, replace
+from datetime import date
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from mmm.funnel.because import FORMULAS, Explanation
 from mmm.funnel.kpi import Kpi
 from mmm.report import render_brief
-from mmm.report.budget import other_total, print_budget, print_decisions
+from mmm.report.budget import other_total, print_budget, print_decisions, shown_verdicts
 from mmm.report.editions import EDITIONS, SECTIONS
 from mmm.report.front import answers, customer_cost, print_cards, stopping_point, tone_of
 from mmm.report.outlook import against_capacity, next_month, print_work
@@ -103,15 +105,22 @@ class Signs:
         return [Finding("action.mend_process", None)]
 
 
-def health(changes=(), indicators=(), stages=None, structural=False):
+def health(changes=(), indicators=(), stages=None, structural=False, periods=()):
     return SimpleNamespace(
-        changes=changes, indicators=indicators, stages=stages, alignment=Signs(structural)
+        changes=changes,
+        indicators=indicators,
+        stages=stages,
+        alignment=Signs(structural),
+        periods=periods,
     )
 
 
 def test_the_cost_of_a_customer_says_noise_or_the_largest_part():
     noise = health([explained(100.0, 130.0, lower=-10.0, upper=70.0)])
-    assert "the difference is within normal variation" in customer_cost(noise, "EUR").sentence()
+    said = customer_cost(noise, "EUR").sentence()
+    assert "the difference is within normal variation (-€10 to €70, 90% interval)" in said
+    blind = health([explained(100.0, 130.0, lower=np.nan, upper=np.nan)])
+    assert "do not tell whether that is more than chance" in customer_cost(blind, "EUR").sentence()
     moved = customer_cost(health([explained(100.0, 130.0)]), "EUR").sentence()
     assert moved == (
         "A new customer costs €130. It was €100 in the period before (+30%), more than chance "
@@ -139,6 +148,65 @@ def test_cards_show_the_periods_that_are_compared():
     assert [card["tone"] for card in cards] == ["worse", "none"]
     assert cards[0]["action"]
     assert cards[1]["tone_said"] == "no earlier period to compare with"
+
+
+def test_every_card_says_of_which_records_it_is():
+    periods = (
+        (date(2024, 1, 1), date(2024, 6, 30)),
+        (date(2024, 7, 1), date(2024, 12, 31)),
+    )
+    names = ("cac", "average_deal", "sales_velocity")
+    kpis = [Kpi(name, 90.0, "money", 9, 80.0, 100.0) for name in names]
+    changes = [explained(100.0, 130.0, name) for name in names]
+    said = [
+        card["period"] for card in print_cards(health(changes, kpis, periods=periods), "EUR", "en")
+    ]
+    assert said == [
+        "leads of 1 July 2024 to 31 December 2024",
+        "closed 1 July 2024 to 31 December 2024",
+        "on 31 December 2024, all deals until then",
+    ]
+    whole = replace(kpis[0], cohort=(date(2024, 1, 1), date(2024, 12, 31)))
+    alone = print_cards(health(indicators=[whole, *kpis[1:]]), "EUR", "it")
+    assert [card["period"] for card in alone] == [
+        "lead dal 1 gennaio 2024 al 31 dicembre 2024",
+        "",
+        "",
+    ]
+
+
+@pytest.mark.parametrize(("probability", "written"), [(0.9999, "&gt;99%"), (1e-9, "&lt;1%")])
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_no_chance_on_the_page_is_certain(probability, written, lang):
+    calls = made_up_calls()
+    sure = replace(calls, table=calls.table.assign(probability=probability))
+    tests = pilots().assign(power=probability)
+    budget = made_up(probability_better=probability, pilots=tests)
+    html = render_brief(a_brief(budget=budget, calls=sure), lang)
+    shown = html.partition("<main>")[2].partition('id="whatif-data"')[0]
+    assert shown.count(written) >= 3
+    chances = [part for part in (">100%<", ">0%<", " 100%.", " 0%.") if part in shown]
+    assert chances == []
+
+
+def test_a_channel_has_one_verdict_on_the_whole_page():
+    budget = made_up()
+    table = budget.table.assign(verdict="hold")
+    moved = float(table["current"].sum()) * np.linspace(-0.1, 0.1, len(table))
+    table = table.assign(change=moved)
+    said = shown_verdicts(replace(budget, table=table))
+    assert set(said.values()) == {"follow"}
+    still = shown_verdicts(replace(budget, table=table.assign(change=0.0)))
+    assert set(still.values()) == {"hold"}
+
+
+def test_every_part_of_the_appendix_can_be_folded():
+    page = render_brief(a_brief(budget=made_up(), calls=made_up_calls()), "en")
+    names = re.findall(r'<input type="checkbox" class="fold" id="fold-(\w+)"', page)
+    assert names == ["budget", "channels", "credit", "calls", "pilots", "limits", "made"]
+    for name in names:
+        assert page.count(f'for="fold-{name}"') == 1
+    assert page.index('class="front"') < page.index('class="fold"')
 
 
 def stages(lost):

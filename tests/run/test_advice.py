@@ -10,8 +10,8 @@ import pytest
 
 from mmm import datasets
 from mmm.errors import MmmError
-from mmm.report.files import write_advice
-from mmm.run import load_config, run
+from mmm.report.files import StepFiles
+from mmm.run import load_config, pipeline, run
 from mmm.run.advice import Gap
 from mmm.run.answer import answer, budget_sentence, calls_sentence, certainty_sentence
 from mmm.run.demo import demo_config
@@ -172,7 +172,10 @@ def test_every_reason_and_cure_has_its_words():
 
 
 def test_the_files_hold_what_the_run_found(demo, tmp_path):
-    files = write_advice(demo, tmp_path, set(), "it")
+    steps = StepFiles(demo_config("it"), tmp_path)
+    steps({"budget": demo.budget, "calls": demo.calls})
+    steps.end(demo.manifest)
+    files = steps.files
     budget = pd.read_csv(files["budget"])
     assert budget["channel"].tolist() == demo.budget.table["channel"].tolist()
     calls = pd.read_csv(files["calls"])
@@ -188,11 +191,40 @@ def test_the_files_hold_what_the_run_found(demo, tmp_path):
 
 
 def test_an_answer_that_is_gone_leaves_no_old_file(demo, tmp_path):
-    write_advice(demo, tmp_path, set())
+    steps = StepFiles(demo_config(), tmp_path)
+    steps({"calls": demo.calls})
     assert (tmp_path / "calls.csv").exists()
-    files = write_advice(replace(demo, calls=None), tmp_path, set())
-    assert "calls" not in files
+    steps = StepFiles(demo_config(), tmp_path)
+    steps({"calls": None})
+    assert "calls" not in steps.files
     assert not (tmp_path / "calls.csv").exists()
+
+
+def test_the_manifest_is_the_last_file_of_a_run(demo, tmp_path):
+    steps = StepFiles(demo_config(), tmp_path)
+    steps.end(demo.manifest)
+    assert (tmp_path / "manifest.json").exists()
+    steps({"value": demo.value})
+    assert (tmp_path / "credit.csv").exists()
+    assert not (tmp_path / "manifest.json").exists()
+
+
+def test_a_step_that_fails_leaves_what_was_found_before(tmp_path, monkeypatch):
+    config = demo_config()
+    off = config.mix.model_copy(update={"enabled": False})
+
+    def breaks(*_, **__):
+        raise RuntimeError("a late step")
+
+    monkeypatch.setattr(pipeline, "call_first", breaks)
+    steps = StepFiles(config, tmp_path)
+    with pytest.raises(RuntimeError, match="a late step"):
+        run(config.model_copy(update={"mix": off}), keep=steps)
+    assert sorted(steps.files) == ["credit", "credit_deals", "customer_costs", "indicators"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        path.name for path in steps.files.values()
+    )
+    assert pd.read_csv(steps.files["credit"])["credit"].sum() > 0
 
 
 def test_progress_is_told_in_the_language_of_the_company():

@@ -9,7 +9,10 @@ from scipy.interpolate import PchipInterpolator
 from scipy.special import ndtr
 
 from mmm.channels import ChannelMap
-from mmm.run.budgeting import LEAST, advise_budget, careful
+from mmm.journeys import Journeys
+from mmm.mix import BudgetPlan, LiftTest
+from mmm.run.budgeting import LEAST, advise_budget
+from mmm.run.caution import NOTHING, Beside, careful, patient
 from mmm.run.gaps import NoAnswer
 from mmm.run.outcome import known_on, new_business, unit_value, weeks_of
 from tests.run.companies import AS_OF, config_of, deals_from, lead_tables, silent, spend_table
@@ -24,8 +27,9 @@ def company(n_weeks=80, constant=(), returns=RETURNS, seed=4):
     return {"spend": spend, "deals": deals_from(rng, spend, returns)}
 
 
-def advised(tables, **sections):
-    return advise_budget(tables, ChannelMap(), config_of(**sections), as_of=AS_OF, progress=silent)
+def advised(tables, beside=NOTHING, **sections):
+    settings = {"as_of": AS_OF, "progress": silent, "beside": beside}
+    return advise_budget(tables, ChannelMap(), config_of(**sections), **settings)
 
 
 def refused(tables, **sections):
@@ -50,6 +54,58 @@ def test_money_moves_from_the_channel_that_loses_to_the_one_that_earns(known):
     assert advice.stance in ("move", "half")
     assert advice.probability_better > 0.7
     assert gaps == ()
+
+
+def test_a_channel_that_harvests_demand_gets_more_only_after_a_test_or_by_hand():
+    late = Journeys.from_paths(["Banner > Fairs"] * 40)
+    tables = company()
+    held, _ = advised(tables, beside=Beside(journeys=late))
+    row = held.table.set_index("channel").loc["Fairs"]
+    assert row["verdict"] == "test"
+    assert row["proposed"] == pytest.approx(row["current"])
+    assert row["high"] == pytest.approx(row["current"])  # of the sliders on the page, too
+    assert any(one.metric == "mix.suspected" for one in held.findings)
+    assert held.pilots.set_index("channel").loc["Fairs", "pays"]
+    freed, _ = advised(tables, beside=Beside(journeys=late), mix={"trusted": ["Fairs"]})
+    assert freed.table.set_index("channel").loc["Fairs", "verdict"] == "push"
+    when = ("2024-06-03", "2024-07-22")
+    good, bad = (LiftTest("Fairs", *when, -3000.0, -3000.0 * back, 900.0) for back in (8.0, 0.1))
+    cleared, _ = advised(tables, beside=Beside((good,), late))
+    assert cleared.table.set_index("channel").loc["Fairs", "verdict"] == "push"
+    failed, _ = advised(tables, beside=Beside((bad,), late))
+    row = failed.table.set_index("channel").loc["Fairs"]
+    assert row["proposed"] <= row["current"] * (1 + 1e-9)
+    told = Journeys.from_paths(["Banner > Fairs", "Fairs > Banner"] * 20)
+    free, _ = advised(tables, beside=Beside(journeys=told))
+    assert free.table.equals(freed.table)
+
+
+@pytest.mark.parametrize(
+    ("advice", "followed", "profit", "tested_until", "held"),
+    [
+        ("move half, then test", 1.0, np.nan, None, True),
+        ("move half, then test", 0.5, np.nan, "2025-01-10", True),
+        ("move half, then test", 0.1, np.nan, None, False),
+        ("move half, then test", np.nan, np.nan, None, False),
+        ("move half, then test", 1.0, -20.0, None, False),
+        ("move half, then test", 1.0, np.nan, "2025-03-20", False),
+        ("move", 1.0, np.nan, None, False),
+        ("test first", 1.0, np.nan, None, False),
+    ],
+)
+def test_after_a_step_nothing_more_moves_before_its_result_is_known(
+    advice, followed, profit, tested_until, held
+):
+    made = {"advised_on": "2025-02-01", "followed": followed, "profit": profit}
+    ended = LiftTest("Fairs", "2025-01-01", tested_until or "", -9.0, -9.0, 1.0)
+    beside = Beside(tests=(ended,) * bool(tested_until), decisions=pd.DataFrame([made]))
+    facts = dict.fromkeys((field.name for field in dataclasses.fields(BudgetPlan)), None)
+    plan = BudgetPlan(**{**facts, "advice": advice})
+    after, notes = patient(plan, beside)
+    assert after.advice == ("test first" if held else advice)
+    assert [one.metric for one in notes] == ["budget_note.waits"] * held
+    assert not held or "2025" in notes[0].sentence()
+    assert patient(plan, NOTHING) == (plan, ())
 
 
 def test_the_table_adds_up(known):

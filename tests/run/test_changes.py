@@ -10,7 +10,14 @@ from mmm.run.changes import Compared, explanations, two_periods
 from mmm.run.health import funnel_health
 
 AS_OF = pd.Timestamp("2025-12-25", tz="UTC")
-NAMES = ["cac", "lead_to_customer", "sales_cycle_from_lead", "average_deal", "sales_velocity"]
+NAMES = [
+    "cac",
+    "won_value",
+    "lead_to_customer",
+    "sales_cycle_from_lead",
+    "average_deal",
+    "sales_velocity",
+]
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +51,18 @@ def test_the_page_says_the_same_figures_as_the_explanations(tables, explained):
     health = funnel_health(tables, ChannelMap(), as_of=AS_OF)
     assert [why.change for why in health.changes] == [why.change for why in explained[0]]
     assert (health.won.n_deals, health.won.n_new) == (86, 60)
+
+
+def test_the_value_won_is_that_of_the_books(tables, explained):
+    periods = two_periods(tables, AS_OF)
+    deals = tables["deals"]
+    new = deals[deals["won"].fillna(False) & (deals["kind"].isna() | (deals["kind"] == "new"))]
+    day = new["closed_at"].dt.date
+    found = next(why for why in explained[0] if why.formula.name == "won_value")
+    for figure, (first, last) in zip((found.before, found.after), periods, strict=True):
+        booked = float(sum(new.loc[(day >= first) & (day <= last), "value"]))
+        assert figure == pytest.approx(booked)
+    assert found.lower < found.change < found.upper
 
 
 def test_without_spend_only_the_cost_is_unexplained(tables):

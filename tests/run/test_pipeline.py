@@ -15,7 +15,7 @@ from mmm.report.findings import cac_figures
 from mmm.run import load_config, run
 from mmm.run.costs import channel_lines
 from mmm.run.demo import demo_config
-from mmm.run.pipeline import check_currencies
+from mmm.run.reading import check_currencies
 from mmm.wording import format_money, say
 from tests.test_cli import mmm
 

@@ -18,7 +18,6 @@ from mmm.errors import (
     TargetUnsure,
 )
 from mmm.prediction.writeback import Guards, Pace, letters_file, locked, open_ledger, read_key, same
-from mmm.prediction.writeback.values import values_of
 from mmm.run.writing import Job, left_alone, resume, undo, write_scores
 from tests.prediction.writeback.fakes import (
     FakeTarget,
@@ -26,6 +25,7 @@ from tests.prediction.writeback.fakes import (
     Weather,
     changed,
     make_scores,
+    wanted,
 )
 
 
@@ -48,11 +48,6 @@ def job(tmp_path):
 
 def with_(job, **changes):
     return Job(**{name: getattr(job, name) for name in job.__dataclass_fields__} | changes)
-
-
-def wanted(scores):
-    values = values_of(scores, FIELDS)
-    return {str(lead): values(row) for row, lead in enumerate(scores.lead_id)}
 
 
 def holds(target, scores):

@@ -1,5 +1,7 @@
 """Experiments: registered beforehand, read once, fed to both models."""
 
+from dataclasses import replace
+
 import pytest
 
 from mmm.attribution import calibrate, linear
@@ -70,6 +72,16 @@ def test_what_was_written_is_not_written_again(log):
     log.read("fairs-1", TEST, on="2025-05-02")
     with pytest.raises(ConfigError, match="not changed after the fact"):
         log.read("fairs-1", TEST, on="2025-05-03")
+
+
+def test_a_pilot_is_not_read_before_it_is_over(log):
+    with pytest.raises(ConfigError, match="Read it when it is over"):
+        log.read("fairs-1", TEST, on="2025-04-26")
+    assert log.tests() == ()
+    stopped = replace(TEST, end="2025-04-20")
+    log.read("fairs-1", stopped, on="2025-04-26")
+    assert log.tests() == (stopped,)
+    assert log.to_frame()["moved"].tolist() == [True]
 
 
 def test_other_weeks_than_agreed_are_marked(log):

@@ -135,10 +135,11 @@ def counted(
         euros = total(value[bad]), total(value)
     ids = frame[id_column] if id_column in frame.columns else pd.Series(frame.index)
     where = np.flatnonzero(bad).tolist()
+    names = ids.to_numpy(dtype=object)
     rows = pd.DataFrame(
         {
             "table": pd.Series([table] * n, dtype="str"),
-            "id": pd.Series([str(ids.iloc[i]) for i in where], dtype="str"),
+            "id": pd.Series([str(names[i]) for i in where], dtype="str"),
             "found": _at(found, where),
             "suggested": _at(suggested, where),
         }

@@ -12,7 +12,7 @@ from mmm.funnel.hygiene.check import CrmTables, Euros, HygieneCheck, counted, fa
 from mmm.funnel.hygiene.duplicates import Entity, find_duplicates
 from mmm.funnel.hygiene.names import is_free_mail, mail_key, unify
 from mmm.funnel.records.columns import Amounts, Flags, amounts, filled, total
-from mmm.funnel.records.links import events, extreme, origins
+from mmm.funnel.records.links import events, extreme, extreme_of, origins
 from mmm.funnel.records.outcomes import customer_of
 
 _DAY = pd.Timedelta(days=1)
@@ -241,7 +241,7 @@ def _last_change(tables: CrmTables, frame: pd.DataFrame, own: list[str]) -> "pd.
     changes = [_instant(frame, name) for name in own]
     if tables.touches is not None:
         past = (tables.touches["touched_at"] <= tables.as_of).to_numpy(dtype=bool)
-        changes.append(extreme(frame, events(tables.touches, "touched_at", past), "last"))
+        changes.append(extreme_of(frame, tables.touches, "touched_at", "last", past))
     return pd.concat(changes, axis=1).max(axis=1)
 
 
@@ -303,15 +303,18 @@ def _impossible_dates(tables: CrmTables) -> Iterator[HygieneCheck]:
             continue
         both = (frame[first].notna() & frame[then].notna()).to_numpy(dtype=bool)
         known = frame[both].reset_index(drop=True)
+        bad = (known[then] < known[first]).to_numpy(dtype=bool)
+        found = np.full(len(known), None, dtype=object)
+        found[bad] = (_minutes(known[then][bad]) + " < " + _minutes(known[first][bad])).to_numpy()
         yield counted(
             name,
             table,
             known,
             f"{table[:-1]}_id",
             known[first],
-            (known[then] < known[first]).to_numpy(dtype=bool),
+            bad,
             value=_deal_value(tables, both) if table == "deals" else None,
-            found=(_minutes(known[then]) + " < " + _minutes(known[first])).tolist(),
+            found=found.tolist(),
         )
 
 

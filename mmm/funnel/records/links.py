@@ -13,6 +13,8 @@ from mmm.funnel.records.instants import Instants, instants
 
 Flags = npt.NDArray[np.bool_]
 
+_EARLIEST, _LATEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+
 
 def owners(frame: pd.DataFrame) -> pd.DataFrame:
     """Return who a row belongs to: one row for its person and one for its account.
@@ -43,6 +45,8 @@ def owners(frame: pd.DataFrame) -> pd.DataFrame:
 def events(table: pd.DataFrame, at: str, keep: Flags | None = None) -> pd.DataFrame:
     """Return the instants of a table by person and account: key, at, row; in order of time.
 
+    At one instant people come first, then accounts, each in the order of the table.
+
     Examples
     --------
     >>> when = pd.to_datetime(["2025-01-05"], utc=True)
@@ -55,7 +59,7 @@ def events(table: pd.DataFrame, at: str, keep: Flags | None = None) -> pd.DataFr
     usable = who["at"].notna().to_numpy()
     if keep is not None:
         usable = usable & keep[who["row"].to_numpy(dtype=np.int64)]
-    return who[usable].sort_values(["at", "key", "row"], ignore_index=True)
+    return who[usable].sort_values("at", kind="stable", ignore_index=True)
 
 
 def extreme(
@@ -67,6 +71,46 @@ def extreme(
     who["at"] = by_key.reindex(who["key"]).array
     by_row = who.groupby("row")["at"].agg("min" if which == "first" else "max")
     return _by_position(by_row, frame)
+
+
+def extreme_of(
+    frame: pd.DataFrame,
+    table: pd.DataFrame,
+    at: str,
+    which: Literal["first", "last"],
+    keep: Flags | None = None,
+) -> "pd.Series[pd.Timestamp]":
+    """Return, for each row, the first or last instant of its person and account in a table.
+
+    The same as `extreme` of the `events` of the table, without making them: a touch log is long.
+
+    Examples
+    --------
+    >>> touches = pd.DataFrame({"person_id": ["p", "p", "q"], "touched_at": pd.to_datetime(
+    ...     ["2025-01-05", "2025-01-07", "2025-01-09"], utc=True)})
+    >>> deals = pd.DataFrame({"person_id": ["p", "r"]})
+    >>> extreme_of(deals, touches, "touched_at", "last").dt.day.tolist()
+    [7.0, nan]
+    """
+    start, better = (_LATEST, np.minimum) if which == "first" else (_EARLIEST, np.maximum)
+    plain: Any = pd.to_datetime(table[at], utc=True).dt.tz_localize(None)
+    when = plain.to_numpy(dtype="datetime64[us]")
+    usable = ~np.isnat(when) if keep is None else ~np.isnat(when) & keep
+    micros = when.astype(np.int64)
+    found = np.full(len(frame), start, dtype=np.int64)
+    for name in ("person_id", "account_id"):
+        if name not in frame.columns or name not in table.columns:
+            continue
+        codes, known = pd.factorize(table[name].astype("str"))
+        rows = np.flatnonzero(usable & (codes >= 0))
+        best = np.full(len(known) + 1, start, dtype=np.int64)  # the last: of nobody known
+        better.at(best, codes[rows], micros[rows])
+        who = pd.Index(known).get_indexer(pd.Index(frame[name].astype("str")))
+        found = better(found, best[who])
+    instant = np.where(found == start, np.datetime64("NaT", "us"), found.astype("datetime64[us]"))
+    return pd.Series(pd.DatetimeIndex(instant, tz="UTC"), dtype="datetime64[us, UTC]").set_axis(
+        frame.index
+    )
 
 
 def _by_position(by_row: "pd.Series[Any]", frame: pd.DataFrame) -> "pd.Series[pd.Timestamp]":
@@ -142,7 +186,7 @@ def origins(
     if own:
         found |= ChannelMap().assign(deals).notna().to_numpy(dtype=bool)
     for table, at, keep in named:
-        first = extreme(deals, events(table, at, keep), "first")
+        first = extreme_of(deals, table, at, "first", keep)
         open_deal = deals["closed_at"].isna() & first.notna()
         found |= ((first <= deals["closed_at"]) | open_deal).to_numpy(dtype=bool)
     return found

@@ -19,7 +19,9 @@ _COLUMN: Mapping[str, Any] = {
     "properties": {
         "name": _TEXT,
         "title": _TEXT,
-        "kind": {"enum": ["text", "money", "cents", "share", "count", "number", "date", "unit"]},
+        "kind": {
+            "enum": ["text", "money", "cents", "share", "chance", "count", "number", "date", "unit"]
+        },
     },
     "additionalProperties": False,
 }

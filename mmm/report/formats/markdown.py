@@ -15,7 +15,7 @@ from mmm.wording import say
 _MARKS = re.compile(r"([\\`*\[\]|~#])|(?<!\w)(_)|(_)(?!\w)")
 _BREAKS = re.compile("[\t-\r\x1c-\x1e\x85\u2028\u2029]+")
 _LINKS = re.compile(r"(?<=\w)(:)(?=//)|(?<=www)(\.)", re.IGNORECASE)
-_RIGHT = frozenset({"money", "cents", "share", "count", "number", "unit"})
+_RIGHT = frozenset({"money", "cents", "share", "chance", "count", "number", "unit"})
 
 
 def to_markdown(brief: Brief, lang: str = "en", edition: str = "monthly") -> str:
@@ -93,6 +93,8 @@ def _printed(value: Any, column: Column, currency: str, unit: str, lang: str) ->
         return wording.format_money(value, currency, lang, cents=column.kind == "cents")
     if column.kind == "share":
         return wording.format_share(value, lang)
+    if column.kind == "chance":
+        return wording.format_chance(value, lang)
     if column.kind in ("count", "number"):
         digits = 0 if column.kind == "count" else 2
         return wording.format_count(value, lang, digits=digits)

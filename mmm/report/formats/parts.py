@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from mmm.funnel.economics import TOTAL
 from mmm.report.brief import Brief
+from mmm.report.budget import shown_verdicts
 from mmm.report.content import gather
 from mmm.report.editions import sections_of
 from mmm.report.ledger import UNATTRIBUTED
@@ -16,7 +17,7 @@ from mmm.report.names import clean, prose
 from mmm.signal.triangulation import BASELINE
 from mmm.wording import entries, exact, say
 
-Kind = Literal["text", "money", "cents", "share", "count", "number", "date", "unit"]
+Kind = Literal["text", "money", "cents", "share", "chance", "count", "number", "date", "unit"]
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ class Column:
         The same in every language.
     title : str
         What the reader sees.
-    kind : {"text", "money", "cents", "share", "count", "number", "date", "unit"}
-        ``unit``: the unit stands in the column "unit" of the row.
+    kind : {"text", "money", "cents", "share", "chance", "count", "number", "date", "unit"}
+        ``chance``: a probability; ``unit``: the unit stands in the column "unit" of the row.
     """
 
     name: str
@@ -192,7 +193,8 @@ def _budget(brief: Brief, lang: str) -> Part:
     advice = brief.budget
     if advice is None:
         return _part("budget", lang, [])
-    frame = _labelled(advice.table, lang, channel="channel", verdict="verdict", identified="rests")
+    shown = advice.table.assign(verdict=list(shown_verdicts(advice).values()))
+    frame = _labelled(shown, lang, channel="channel", verdict="verdict", identified="rests")
     columns: dict[str, tuple[str, Kind]] = {"channel": ("channel", "text")}
     columns |= {n: (n, "cents") for n in ("current", "proposed", "recommended", "change")}
     columns |= {"verdict": ("verdict", "text")}
@@ -321,7 +323,7 @@ def _calls(brief: Brief, lang: str) -> Part:
     frame = calls.table.assign(reason=[one.get(lang) for one in calls.table["reason"]])
     frame = _labelled(frame, lang, next_action="next_step", channel="channel")
     columns: dict[str, tuple[str, Kind]] = {
-        "lead_id": ("lead_id", "text"), "probability": ("probability", "share"),
+        "lead_id": ("lead_id", "text"), "probability": ("probability", "chance"),
         "grade": ("grade", "text"), "expected_value": ("expected_value", "cents"),
         "next_action": ("next_action", "text"), "reason": ("reason", "text"),
         "owner": ("owner", "text"), "channel": ("channel", "text"),
@@ -355,7 +357,7 @@ def _pilots(brief: Brief, lang: str) -> Table | None:
     frame = _labelled(brief.budget.pilots, lang, channel="channel")
     columns: dict[str, tuple[str, Kind]] = {
         "channel": ("channel", "text"), "change": ("delta", "share"),
-        "n_periods": ("n_periods", "count"), "power": ("power", "share"),
+        "n_periods": ("n_periods", "count"), "power": ("power", "chance"),
         "test_value": ("value", "money"), "net_value": ("net_value", "money"),
     }  # fmt: skip
     return _table("pilots", frame, columns, lang, say("part.pilots", lang))

@@ -12,9 +12,11 @@ from mmm.tables.write import inert
 from mmm.wording import say
 
 _MONEY = "#,##0.00"
+_CHANCE = '[>0.99]">99%";[<0.01]"<1%";0.0%'  # the number stays as it is
 _FORMATS = {
-    "money": _MONEY, "cents": _MONEY, "share": "0.0%", "count": "#,##0", "number": "#,##0.00",
-    "date": "yyyy-mm-dd", "money_per_day": _MONEY, "days": "#,##0.0", "months": "#,##0.0",
+    "money": _MONEY, "cents": _MONEY, "share": "0.0%", "chance": _CHANCE, "count": "#,##0",
+    "number": "#,##0.00", "date": "yyyy-mm-dd", "money_per_day": _MONEY, "days": "#,##0.0",
+    "months": "#,##0.0",
 }  # fmt: skip
 WIDEST = 60
 _STAMP = (1980, 1, 1, 0, 0, 0)  # the first that a zip file can hold

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
-from mmm.errors import ConfigError, SourceError, quoted
+from mmm.errors import ConfigError, quoted
 from mmm.report.brief import Brief, render_brief
 from mmm.report.editions import sections_of
 from mmm.report.formats.data import to_json
 from mmm.report.formats.markdown import to_markdown
 from mmm.report.formats.pdf import to_pdf
 from mmm.report.formats.workbook import to_workbook
-from mmm.tables.write import make_folder, refuse_input
+from mmm.tables.write import make_folder, refuse_input, replaced
 
 Form = Callable[[Brief, str, str], bytes]
 
@@ -109,10 +109,6 @@ def write_bytes(content: bytes, target: Path) -> Path:
         If it cannot be written.
     """
     make_folder(target.parent)
-    try:
-        target.write_bytes(content)
-    except OSError as error:
-        raise SourceError(
-            f"cannot write {target} ({error.strerror}). Choose a file that you may write to."
-        ) from error
+    with replaced(target) as part:
+        part.write_bytes(content)
     return target

@@ -142,6 +142,8 @@
     const text = size >= 9.95 || size < .05 ? String(Math.round(size)) : size.toFixed(1).replace(".", data.point);
     return (x < 0 && Number(size.toFixed(1)) > 0 ? "-" : "") + text + "%";
   };
+  // No chance is 0% or 100%: the draws are not all there could be.
+  const chanceOf = p => p > .99 ? ">99%" : p < .01 ? "<1%" : percent(p);
   const fill = (text, facts) => text.replace(/%(\w+)%/g, (_, name) => facts[name]);
 
   let later = 0;
@@ -194,7 +196,7 @@
     if (asIs) { say(data.words.same); return; }
     const { profit, chance, stance } = proposal ? data.proposal : { ...found, stance: advice(found) };
     say(fill(profit >= 0 ? data.words.more : data.words.less, {
-      total: money(total), profit: money(Math.abs(profit)), probability: percent(chance),
+      total: money(total), profit: money(Math.abs(profit)), probability: chanceOf(chance),
       advice: data.words[stance],
     }));
   };

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pandas as pd
 
@@ -79,7 +80,7 @@ def guess_channels(tables: Sequence[TableGuess]) -> ChannelGuess:
     matched: dict[str, Counter[str]] = {}
     left: Counter[tuple[tuple[str, str], ...]] = Counter()
     for combination, rows in counts.items():
-        values = dict(combination)
+        values: dict[str, Any] = dict(combination)
         channel = rules.name(**values)
         if channel is None:
             left[combination] += rows

@@ -8,7 +8,7 @@ from mmm.errors import ConfigError, MmmError, MmmWarning
 from mmm.run.config import Config, make_config
 from mmm.run.guess.look import Guess
 from mmm.run.guess.toml import to_toml
-from mmm.run.pipeline import READERS
+from mmm.run.reading import READERS
 
 
 def trial(guess: Guess, folder: Path) -> dict[str, str]:
