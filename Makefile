@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: demo test lint docs datasets bench chromium clean
+.PHONY: demo test lint docs datasets bench lowest coverage mutation chromium clean
 
 demo: $(VENV)/base
 	$(BIN)/mmm demo --out demo
@@ -36,6 +36,28 @@ bench: $(VENV)/test
 	$(BIN)/python benchmarks/attribution_truth.py
 	$(BIN)/python benchmarks/ledger.py
 	$(BIN)/python benchmarks/writeback.py
+
+# The lowest versions that pyproject.toml allows, in an environment of their own. What pytest says
+# of scikit-learn 1.8's own checks is not ours to mend.
+lowest: $(VENV)/bin/python
+	mkdir -p build
+	$(BIN)/python -m tests.packaging.lowest > build/lowest.txt
+	$(PYTHON) -m venv build/lowest
+	build/lowest/bin/python -m pip install --quiet -c build/lowest.txt --editable '.[test]'
+	build/lowest/bin/python -m pytest -W error -W 'ignore:Passing a non-Collection' \
+	  -m 'not slow' --doctest-modules -n auto mmm tests
+
+# Lines and branches that the tests run, processes of the command line included.
+coverage: $(VENV)/test
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest -W error --doctest-modules mmm tests
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report --skip-covered --sort=cover
+
+# Faults put in on purpose, and how many of them the tests notice.
+mutation: $(VENV)/test
+	mkdir -p build
+	$(BIN)/python benchmarks/mutation.py --out build/mutants.jsonl
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \

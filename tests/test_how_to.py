@@ -2,6 +2,8 @@
 
 import ast
 import configparser
+import json
+import os
 import re
 import shlex
 import shutil
@@ -13,8 +15,10 @@ import pandas as pd
 import pytest
 
 from mmm import datasets
+from mmm.run import load_config
 
 GUIDES = sorted((Path(__file__).parents[1] / "docs" / "how-to").glob("*.md"))
+FOLDER = GUIDES[0].parent
 NIGHTLY = next(path for path in GUIDES if path.stem == "score-every-night")
 
 
@@ -23,17 +27,23 @@ def blocks(path, language):
     return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
 
 
+def ran(line, folder, settings=None):
+    """Run a line that calls mmm; return what it printed."""
+    program = [sys.executable, "-c", "from mmm.cli import main; main()"]
+    done = subprocess.run(
+        [*program, *shlex.split(line)[1:]],
+        cwd=folder, capture_output=True, text=True, check=False, env=os.environ | (settings or {}),
+    )  # fmt: skip
+    assert done.returncode == 0, f"{line}: {done.stderr}"
+    return done.stdout
+
+
 def test_the_scores_of_every_night(tmp_path):
     for name in ("leads", "touches", "deals"):
         shutil.copy(datasets.path(name), tmp_path)
     for block in blocks(NIGHTLY, "sh"):
         (line,) = block.splitlines()
-        program = [sys.executable, "-c", "from mmm.cli import main; main()"]
-        done = subprocess.run(
-            [*program, *shlex.split(line)[1:]],
-            cwd=tmp_path, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
+        ran(line, tmp_path)
     assert (tmp_path / "model" / "card.html").is_file()
     assert pd.read_csv(tmp_path / "scores.csv")["probability"].between(0, 1).all()
 
@@ -55,3 +65,43 @@ def test_units_can_be_read(path):
         unit = configparser.ConfigParser(strict=True)
         unit.read_string(block)
         assert "Unit" in unit
+
+
+def test_a_new_source_is_brought_in(tmp_path, monkeypatch, capsys):
+    page = FOLDER / "bring-in-a-source.md"
+    monkeypatch.chdir(tmp_path)
+    namespace = {}
+    for block in blocks(page, "python"):
+        exec(compile(block, page.name, "exec"), namespace)
+    assert len(namespace["deals"]) == len(datasets.load("deals"))
+    assert str(len(namespace["deals"])) in capsys.readouterr().out
+
+
+def test_an_installation_is_checked(tmp_path):
+    page = FOLDER / "check-an-installation.md"
+    plain, as_json = (line for line in blocks(page, "sh")[0].splitlines())
+    said = ran(plain, tmp_path)
+    assert json.loads(ran(as_json, tmp_path))["healthy"] is True
+    for row in re.findall(r"^\| (`.*`) \|", blockless(page), flags=re.MULTILINE):
+        for name in re.findall(r"`([\w ]+?)(?: \.\.\.)?`", row):
+            assert name in said or name == "folder of figures", name
+    setting, _ = re.search(r"`(_MMM_\w+=\w+) (mmm)`", page.read_text("utf-8")).groups()
+    script = ran("mmm", tmp_path, dict([setting.split("=")]))
+    assert script.lstrip().startswith("_mmm_completion()")
+
+
+def blockless(path):
+    return re.sub(r"^```.*?^```$", "", path.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+def test_an_experiment_is_registered_read_and_counted(tmp_path):
+    page = FOLDER / "experiments.md"
+    register, read, listed = (line for block in blocks(page, "sh") for line in block.splitlines())
+    assert "Registered: fairs-1" in ran(register, tmp_path)
+    ran(f"{read} --start 2020-03-04 --end 2020-04-28", tmp_path)
+    assert "fairs-1" in ran(listed, tmp_path)
+    (settings,) = blocks(page, "toml")
+    tables = '[touches]\nsource = "touches.csv"\n[deals]\nsource = "deals.csv"\n'
+    (tmp_path / "mmm.toml").write_text(tables + settings, encoding="utf-8")
+    config = load_config(tmp_path / "mmm.toml")
+    assert str(config.signal.experiments).endswith("experiments.jsonl")

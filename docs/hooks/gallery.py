@@ -5,7 +5,9 @@ variable ``figure``. The order and the groups stand in `GROUPS`.
 """
 
 import ast
+import importlib
 import io
+import re
 import runpy
 import warnings
 from collections.abc import Iterator
@@ -20,6 +22,23 @@ GROUPS = {
     "Funnel": ("stages", "incidence", "cohort_rates", "bookings"),
     "Lead scoring": ("reliability", "gains", "reasons", "hazard"),
     "One signal": ("credit_to_come",),
+}
+PLOTS = ("mmm.attribution", "mmm.mix", "mmm.funnel", "mmm.prediction", "mmm.signal")
+SHOWN = {  # which program draws which figure
+    "plot_comparison": "models",
+    "plot_time_lags": "lags",
+    "plot_transitions": "chain",
+    "plot_robustness": "choices",
+    "plot_contributions": "contributions",
+    "plot_curves": "curves",
+    "plot_plan": "plan",
+    "plot_frontier": "frontier",
+    "plot_funnel": "stages",
+    "plot_incidence": "incidence",
+    "plot_fan": "bookings",
+    "plot_reliability": "reliability",
+    "plot_gains": "gains",
+    "plot_reasons": "reasons",
 }
 
 
@@ -40,7 +59,30 @@ def page() -> str:
             lines += ["", f"### {question}", "", rest, "", f"![{question}](drawn/{name}.svg)"]
             lines += ["", '??? example "The program"', "", "    ```python"]
             lines += [f"    {line}".rstrip() for line in code.splitlines()] + ["    ```"]
+    lines += ["", "## Every figure", "", "What draws it, and the first line of what it says."]
+    lines += ["", "| function | figure | above |", "|---|---|---|"]
+    lines += [
+        f"| `{home}.plots.{name}` | {said} | {shown} |" for home, name, said, shown in drawings()
+    ]
     return "\n".join(lines) + "\n"
+
+
+def drawings() -> Iterator[tuple[str, str, str, str]]:
+    """Yield every public figure: its package, its name, what it draws, and the question it asks.
+
+    The question is that of the program which draws it, "" where none does.
+    """
+    for home in PLOTS:
+        module = importlib.import_module(f"{home}.plots")
+        for name in sorted(vars(module)):
+            if name.startswith("plot_"):
+                said = (vars(module)[name].__doc__ or "").strip().partition("\n")[0]
+                shown = SHOWN.get(name, "")
+                yield home, name, said, f"[{parts(shown)[0]}](#{_anchor(shown)})" if shown else ""
+
+
+def _anchor(name: str) -> str:
+    return re.sub(r"[^\w]+", "-", parts(name)[0].lower()).strip("-")
 
 
 def parts(name: str) -> tuple[str, str, str]:

@@ -37,6 +37,17 @@ def test_every_program_draws(drawn, gallery):
     assert f"![{gallery.parts('models')[0]}](drawn/models.svg)" in gallery.page()
 
 
+def test_the_page_names_every_figure_of_the_package(gallery):
+    text = gallery.page()
+    for home, name, said, _ in gallery.drawings():
+        assert f"`{home}.plots.{name}` | {said} |" in text
+        assert said.endswith(".")
+    named = {name for _, name, _, _ in gallery.drawings()}
+    assert len(named) > 25
+    assert set(gallery.SHOWN) <= named
+    assert set(gallery.SHOWN.values()) <= {path.stem for path in gallery.FOLDER.glob("*.py")}
+
+
 def test_a_figure_is_the_same_every_time(drawn, gallery):
     assert gallery.draw("carry_over") == drawn["carry_over"]
 

@@ -134,19 +134,19 @@ def _damaged(rng: random.Random, table: str, ending: str) -> bytes:
         return rng.randbytes(rng.randrange(1, 2000))
     if ending in {".xlsx", ".parquet"}:
         whole = _binary(rng, table, ending)
-        return whole if rng.random() < 0.3 else _bytes_hurt(rng, whole)
+        return whole if rng.random() < 0.3 else bytes_hurt(rng, whole)
     lines = [_cells_hurt(rng, line) for line in ROWS[table]]
     content = rng.choice((b"\n", b"\r\n")).join(lines)
     content = content.replace(b",", rng.choice((b",", b",", b";", b"\t", b"|")))
     for _ in range(rng.randrange(3)):
-        content = _bytes_hurt(rng, content)
+        content = bytes_hurt(rng, content)
     if rng.random() < 0.15:
         content = content.decode("utf-8", "replace").encode(
             rng.choice(("utf-16", "cp1252")), "replace"
         )
     if ending.endswith(".gz"):
         content = gzip.compress(content, mtime=0)
-        return content if rng.random() < 0.5 else _bytes_hurt(rng, content)
+        return content if rng.random() < 0.5 else bytes_hurt(rng, content)
     return content
 
 
@@ -166,7 +166,8 @@ def _cells_hurt(rng: random.Random, line: str) -> bytes:
     return b",".join(cells)
 
 
-def _bytes_hurt(rng: random.Random, content: bytes) -> bytes:
+def bytes_hurt(rng: random.Random, content: bytes) -> bytes:
+    """Return bytes of which some are lost, repeated, or others."""
     if not content:
         return content
     at = rng.randrange(len(content))
