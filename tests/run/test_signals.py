@@ -252,7 +252,8 @@ def test_the_log_is_kept_by_the_command_line(tmp_path):
             "--spend-change=-8000", "--expected=-9000")  # fmt: skip
     done = mmm("experiment", "register", "fairs-1", *plan, *log)
     assert done.returncode == 0, done.stderr
-    read = ("experiment", "read", "fairs-1", "--lift=-6000", "--standard-error", "2500", *log)
+    read = ("experiment", "read", "fairs-1", "--lift=-6000", "--standard-error", "2500", *log,
+            "--on", "2030-04-29")  # fmt: skip
     done = mmm(*read)
     assert "0.75 per unit of spend (standard error 0.31)" in done.stdout
     again = mmm(*read)
