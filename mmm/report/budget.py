@@ -80,6 +80,9 @@ def _lines(advice: BudgetAdvice, lang: str) -> list[dict[str, Any]]:
             "change": signed_money(
                 columns[_to_do(advice)][i] - columns["current"][i], advice.currency, lang
             ),
+            "split": signed_money(
+                columns["proposed"][i] - columns["current"][i], advice.currency, lang
+            ),
             "marginal": signed_share(row.marginal_romi, lang),
             "interval": _between(row.marginal_romi_lower, row.marginal_romi_upper, lang),
             "romi": signed_share(row.romi, lang),
@@ -129,12 +132,16 @@ def _sums(advice: BudgetAdvice, rows: slice, lang: str) -> dict[str, str]:
         name: sum(_rounded(advice, name)[rows], Decimal(0))
         for name in ("current", "proposed", "recommended")
     }
-    change = signed_money(sums[_to_do(advice)] - sums["current"], advice.currency, lang)
+    change, split = (
+        signed_money(sums[name] - sums["current"], advice.currency, lang)
+        for name in (_to_do(advice), "proposed")
+    )
     return {
         "current": money(sums["current"]),
         "proposed": money(sums["proposed"]),
         "now": money(sums["recommended"]),
         "change": change,
+        "split": split,
     }
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mmm.channels import ChannelMap
-from mmm.errors import ConfigError, ConvergenceError, MmmError, MmmWarning
+from mmm.errors import ConfigError, ConvergenceError, MmmError, MmmWarning, quoted
 from mmm.mix import (
     BudgetPlan,
     LiftTest,
@@ -219,14 +219,17 @@ def fit_with(
         for test in tests
         if test.channel in weeks.channels
     ]
+    strange = dict.fromkeys(test.channel for test in tests if test.channel not in weeks.channels)
+    facts = {"strange": quoted(strange), "known": quoted(weeks.channels, 20)}
+    gaps = (make_gap("experiments", "test_elsewhere", "mend_log", **facts),) if strange else ()
     if not per_unit:
-        return fit_mix(weeks, seed), (), ()
+        return fit_mix(weeks, seed), (), gaps
     try:
         model = fit_mix(weeks, seed, per_unit)
     except ConfigError as error:
         gap = make_gap("experiments", "test_unfit", "mend_log", text=str(error))
-        return fit_mix(weeks, seed), (), (gap,)
-    return model, tuple(dict.fromkeys(test.channel for test in per_unit)), ()
+        return fit_mix(weeks, seed), (), (*gaps, gap)
+    return model, tuple(dict.fromkeys(test.channel for test in per_unit)), gaps
 
 
 def fit_mix(weeks: Weeks, seed: int, tests: Sequence[LiftTest] = ()) -> MixModel:

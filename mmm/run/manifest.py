@@ -37,6 +37,8 @@ def manifest(
     inputs = [_input(name, getattr(config, name).source, len(t)) for name, t in tables.items()]
     if config.mix.source is not None:
         inputs.append(_input("mix", config.mix.source, None))
+    logs = {"decisions": config.mix.decisions, "experiments": config.signal.experiments}
+    inputs += [_input(name, log, None) for name, log in logs.items() if log and Path(log).exists()]
     settings = config.journeys.model_dump(exclude_none=True) | config.attribution.model_dump()
     settings |= config.funnel.model_dump(exclude_none=True)
     for name in ("mix", "scoring", "signal"):

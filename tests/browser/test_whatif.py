@@ -9,6 +9,7 @@ import pytest
 
 from mmm.mix import Limits, optimize_budget, steady_response
 from mmm.report import write_brief
+from mmm.report.budget import signed_money
 from mmm.wording import LANGUAGES, format_money, round_to_total
 from tests.mix.small_model import CHANNELS, small_model
 from tests.report.advised import made_up, of_model
@@ -108,6 +109,9 @@ def test_it_opens_with_the_proposal(opened, advice):
     assert found["total"] == pytest.approx(float(advice.table["proposed"].sum()))
     written = page.locator("#whatif .best").all_text_contents()
     assert written == [format_money(x) for x in round_to_total(advice.table["proposed"])]
+    now, best = (round_to_total(advice.table[name]) for name in ("current", "proposed"))
+    moved = page.locator("#whatif .moved").all_text_contents()
+    assert moved == [signed_money(b - a, "EUR", "en") for a, b in zip(now, best, strict=True)]
     said = page.locator("#whatif-said")
     said.filter(has_text="more than today").wait_for()
     assert f"{advice.probability_better:.0%}" in said.text_content()

@@ -75,7 +75,7 @@ def test_a_test_is_named_where_it_is_advised_and_pays():
 
 def test_without_a_margin_revenue_is_called_revenue():
     assert "€900 more revenue a week" in budget_answer(made_up(margin_known=False)).sentence()
-    assert "bring €900 a week" in budget_answer(made_up()).sentence()
+    assert "bring €900 more profit a week" in budget_answer(made_up()).sentence()
     assert "revenue" in str(print_budget(made_up(margin_known=False), "en")["summary"])
 
 

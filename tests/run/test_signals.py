@@ -190,7 +190,10 @@ def test_a_test_moves_the_mix_and_one_of_other_weeks_is_left_out():
     at, cost = weeks.frame["date"].iloc[[20, 27]].dt.strftime("%Y-%m-%d"), 500.0
     sure = LiftTest("Social", *at, cost, 6.0 * cost, 0.1 * cost)
     model, tested, gaps = fit_with(weeks, 0, [sure, replace(sure, channel="Radio")])
-    assert (tested, gaps) == (("Social",), ())
+    assert tested == ("Social",)
+    assert [gap.reason.metric for gap in gaps] == ["missing.test_elsewhere"]
+    assert "'Radio'" in gaps[0].sentence()
+    assert "'Search', 'Social'" in gaps[0].sentence("it")
     roas = model.contributions().set_index("channel")["roas"]
     other = replace(sure, start="2019-01-07", end="2019-02-25")
     without, tested, (gap,) = fit_with(weeks, 0, [other])
