@@ -3,6 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from mmm.loading import at_first_use
+
 if TYPE_CHECKING:
     from mmm.attribution import AttributionResult, compare
     from mmm.channels import ChannelMap
@@ -68,16 +70,17 @@ _SUBPACKAGES = (
 )
 
 
+_load, _ = at_first_use(__name__, _HOME, __all__)
+
+
 def __getattr__(name: str) -> object:
-    if name in _HOME:
-        return getattr(import_module(_HOME[name]), name)
     if name in _SUBPACKAGES:
         return import_module(f"mmm.{name}")
     if name == "__version__":
         from importlib.metadata import version
 
         return version("mmm-research")
-    raise AttributeError(f"module 'mmm' has no attribute {name!r}; it has {', '.join(__all__)}")
+    return _load(name)
 
 
 def __dir__() -> list[str]:

@@ -2,28 +2,16 @@
 
 import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from mmm import datasets
-from tests.test_how_to import blocks
+from tests.test_how_to import blocks, ran
 
 GUIDE = Path(__file__).parents[1] / "docs" / "how-to" / "a-monthly-brief.md"
 QUICK = "\n[mix]\nenabled = false\n[scoring]\nenabled = false\n"
-
-
-def ran(line, folder):
-    program = [sys.executable, "-c", "from mmm.cli import main; main()"]
-    done = subprocess.run(
-        [*program, *shlex.split(line)[1:]],
-        cwd=folder, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, f"{line}: {done.stderr}"
-    return done.stdout
 
 
 @pytest.mark.slow

@@ -84,9 +84,7 @@ def read(
         part,
     )
     book.read(name, test, on=on or date.today())
-    print(
-        f"Read: {name}, {test.roas:.2f} per unit of spend (standard error {test.roas_error:.2f})."
-    )
+    print(f"Read: {name}, {_returns(test.roas, test.roas_error)}.")
 
 
 @experiment.command("list", help="List the pilots of a log.\n\nExample: mmm experiment list --json")
@@ -103,9 +101,7 @@ def list_pilots(log: Log = LOG, as_json: Json = False) -> None:
     for row in frame.to_dict("records"):
         told = f"{row['key']}: {row['channel']}, {row['start']} to {row['end']}, {row['state']}"
         if row["state"] == "read":
-            told += (
-                f", {row['roas']:.2f} per unit of spend (standard error {row['roas_error']:.2f})"
-            )
+            told += f", {_returns(row['roas'], row['roas_error'])}"
         print(told)
 
 

@@ -1,6 +1,5 @@
 """Journeys: ordered touches up to a close, as columns, and how to build them."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from mmm.journeys.columnar import (
@@ -11,6 +10,7 @@ from mmm.journeys.columnar import (
     UntouchedDeals,
 )
 from mmm.journeys.describe import path_lengths, time_lags, top_paths
+from mmm.loading import at_first_use
 
 if TYPE_CHECKING:
     from mmm.journeys.aggregate import aggregate_paths
@@ -41,12 +41,4 @@ _HOME = {
     "stage_journeys": "mmm.journeys.stages",
 }
 
-
-def __getattr__(name: str) -> object:
-    if name in _HOME:
-        return getattr(import_module(_HOME[name]), name)
-    raise AttributeError(f"module 'mmm.journeys' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = at_first_use(__name__, _HOME, __all__)

@@ -1,8 +1,8 @@
 """From tables to results: the configuration and the pipeline behind `mmm run`."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from mmm.loading import at_first_use
 from mmm.run.config import Config, load_config
 
 if TYPE_CHECKING:
@@ -18,12 +18,4 @@ _HOME = {
     "read_tables": "mmm.run.reading",
 }
 
-
-def __getattr__(name: str) -> object:
-    if name in _HOME:
-        return getattr(import_module(_HOME[name]), name)
-    raise AttributeError(f"module 'mmm.run' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = at_first_use(__name__, _HOME, __all__)

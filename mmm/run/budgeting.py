@@ -2,7 +2,7 @@
 
 import dataclasses
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any, cast
@@ -40,10 +40,10 @@ from mmm.run.caution import NOTHING, Beside, careful, harvesting, patient
 from mmm.run.config import Config, MixSection
 from mmm.run.gaps import NoAnswer, make_gap
 from mmm.run.outcome import Every, Weeks, weeks_of
+from mmm.run.reading import Progress
 from mmm.wording import Finding, say
 
 Tables = Mapping[str, pd.DataFrame]
-Progress = Callable[[str], None]
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 LEAST: Mapping[Every, int] = {"week": 26, "month": 18}  # periods that an answer takes
@@ -413,7 +413,8 @@ def channel_lines(
     frame = plan.to_frame()
     frame.insert(4, "recommended", plan.recommended)
     frame["low"], frame["high"] = low, high
-    frame["action"] = pd.Series([_ACTIONS.get(v, "mix.hold") for v in plan.verdict], dtype="str")
+    acts = pd.Series([_ACTIONS.get(v, "mix.hold") for v in plan.verdict], dtype="str")
+    frame["action"] = acts.mask(frame["binding"] == NOT_RAISED, "mix.suspected")
     for name in ("romi", "romi_lower", "romi_upper", "contribution"):
         frame[name] = brought[name].to_numpy()
     frame["share"] = frame["contribution"] / float(model.outcome_.sum())

@@ -1,7 +1,7 @@
 """Which open leads to call first: scored by a model of the company's own leads."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,12 @@ from mmm.run.config import Config, ScoringSection
 from mmm.run.deal_value import deal_values
 from mmm.run.gaps import NoAnswer
 from mmm.run.outcome import known_on, new_business
+from mmm.run.reading import Progress
 from mmm.run.scoring import open_leads, score
 from mmm.run.training import ScoringModel, train_tables
 from mmm.wording import LANGUAGES, Finding, say
 
 Tables = Mapping[str, pd.DataFrame]
-Progress = Callable[[str], None]
 
 FEWEST = 15  # leads won, and leads not won, that a model takes
 SHOWN = 20

@@ -20,6 +20,8 @@ READERS: Mapping[str, Callable[..., pd.DataFrame]] = {
     "roles": readers.read_roles,
 }
 
+NAMING = {"channel", "source", "medium", "campaign"}  # what rules name a channel by
+
 Progress = Callable[[str], None]
 
 
@@ -55,7 +57,7 @@ def read_tables(config: Config, progress: Progress = silent) -> dict[str, pd.Dat
 
 def _note_paid(spend: pd.DataFrame, config: Config) -> None:
     """Say which sources count as paid only since they have spend: nothing is taken silently."""
-    if not {"channel", "source", "medium", "campaign"} & set(spend.columns):
+    if not NAMING & set(spend.columns):
         return
     taken = config.channels.to_map().taken_as_paid(spend)
     if taken:
@@ -92,7 +94,7 @@ def unmatched(tables: Mapping[str, pd.DataFrame], channels: ChannelMap) -> dict[
     found = {}
     for name in ("touches", "leads", "spend"):
         table = tables.get(name)
-        if table is None or not {"channel", "source", "medium", "campaign"} & set(table.columns):
+        if table is None or not NAMING & set(table.columns):
             continue
         rows = channels.unmatched(table)
         if len(rows):

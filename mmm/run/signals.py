@@ -22,6 +22,7 @@ from mmm.run.advice import BudgetAdvice, Gap, Signal
 from mmm.run.config import Config
 from mmm.run.costs import in_period
 from mmm.run.gaps import NoAnswer, make_gap, of_error
+from mmm.run.reading import Progress
 from mmm.signal import (
     Cohorts,
     ExpectedCredit,
@@ -42,7 +43,6 @@ from mmm.signal.triangulation import BASELINE
 from mmm.wording import Finding, say
 
 Tables = Mapping[str, pd.DataFrame]
-Progress = Callable[[str], None]
 
 _MONEY = ("contribution", "contribution_lower", "contribution_upper")
 

@@ -61,7 +61,7 @@ def test_a_channel_that_harvests_demand_gets_more_only_after_a_test_or_by_hand()
     tables = company()
     held, _ = advised(tables, beside=Beside(journeys=late))
     row = held.table.set_index("channel").loc["Fairs"]
-    assert row["verdict"] == "test"
+    assert (row["verdict"], row["action"]) == ("test", "mix.suspected")
     assert row["proposed"] == pytest.approx(row["current"])
     assert row["high"] == pytest.approx(row["current"])  # of the sliders on the page, too
     assert any(one.metric == "mix.suspected" for one in held.findings)
