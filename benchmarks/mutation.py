@@ -51,6 +51,7 @@ TARGETS = {  # module, and its tests, the quick ones first
     ),
     "leakage": (
         "mmm/prediction/columns/leakage.py",
+        "tests/prediction/columns/test_leakage_limits.py "
         "tests/prediction/columns/test_leakage_edges.py tests/prediction/columns/test_leakage.py",
     ),
     "ledger": (
@@ -59,7 +60,8 @@ TARGETS = {  # module, and its tests, the quick ones first
     ),
     "hygiene": (
         "mmm/funnel/hygiene/checks.py",
-        "tests/funnel/hygiene/test_overview.py tests/funnel/hygiene/test_duplicates.py",
+        "tests/funnel/hygiene/test_edges.py tests/funnel/hygiene/test_overview.py "
+        "tests/funnel/hygiene/test_duplicates.py",
     ),
 }
 _OTHER: dict[type, type] = {

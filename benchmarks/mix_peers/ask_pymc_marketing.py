@@ -50,12 +50,12 @@ def answer(task: dict) -> dict:
 
     model, frame = fit(task)
     posterior = model.fit_result
-    parts = model.compute_channel_contribution_original_scale()
-    draws = parts.sum("date").stack(draw_=("chain", "draw")).transpose("draw_", ...).to_numpy()
+    outcome_scale = float(np.max(np.abs(task["outcome"])))
+    parts = outcome_scale * posterior["channel_contribution"].sum("date")
+    draws = parts.stack(draw_=("chain", "draw")).transpose("draw_", "channel").to_numpy()
     low, high = np.quantile(draws, [0.05, 0.95], axis=0)
     media = draws.sum(axis=1)
     peak = np.array([np.abs(frame[name]).max() for name in task["channels"]])
-    outcome_scale = float(np.max(np.abs(task["outcome"])))
     lam, beta = (
         posterior[name].stack(draw_=("chain", "draw")).transpose("draw_", ...).to_numpy()
         for name in ("saturation_lam", "saturation_beta")

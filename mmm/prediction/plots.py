@@ -3,17 +3,11 @@
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
+from mmm.drawing import BAR, BLUE, GREEN, GREY, MUTED, RED, dress, name_rows, new_axes, whiskers
 from mmm.prediction.columns.drift import MODERATE, STRONG
-
-Floats = npt.NDArray[np.float64]
-
-# Okabe and Ito's colours, which colour-blind readers can tell apart.
-BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
-GREY = "#666666"
 
 
 def plot_reliability(frame: pd.DataFrame, *, level: float = 0.9, ax: Axes | None = None) -> Axes:
@@ -44,12 +38,11 @@ def plot_reliability(frame: pd.DataFrame, *, level: float = 0.9, ax: Axes | None
         frame[c].to_numpy(dtype=np.float64) for c in ("promised", "rate", "lower", "upper")
     )
     top = float(np.nanmax([*p, *high, 0.01])) * 1.05
-    ax.plot([0, top], [0, top], color=GREY, linewidth=1, linestyle=":")
-    whiskers = np.maximum([rate - low, high - rate], 0.0)
-    ax.errorbar(p, rate, yerr=whiskers, color=BLUE, marker="o", linewidth=1.2, capsize=2)
+    ax.plot([0, top], [0, top], color=MUTED, linewidth=1, linestyle=":")
+    reach = np.maximum([rate - low, high - rate], 0.0)
+    ax.errorbar(p, rate, yerr=reach, color=BLUE, marker="o", linewidth=1.2, capsize=2)
     _share_axes(ax, "Promised", f"Realised ({level:.0%} interval)")
-    ax.set_title("Do the probabilities hold?", loc="left")
-    return ax
+    return dress(ax, "Do the probabilities hold?")
 
 
 def plot_gains(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
@@ -68,11 +61,10 @@ def plot_gains(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax = _axes(ax)
     called = np.concatenate([[0.0], frame["called"].to_numpy(dtype=np.float64)])
     won = np.concatenate([[0.0], frame["won"].to_numpy(dtype=np.float64)])
-    ax.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":")
+    ax.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=":")
     ax.plot(called, won, color=BLUE)
     _share_axes(ax, "Leads called, best first", "Wins among them")
-    ax.set_title("What do the best leads hold?", loc="left")
-    return ax
+    return dress(ax, "What do the best leads hold?")
 
 
 def plot_lift(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
@@ -89,14 +81,13 @@ def plot_lift(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     matplotlib.axes.Axes
     """
     ax = _axes(ax)
-    ax.axhline(1.0, color=GREY, linewidth=1, linestyle=":")
+    ax.axhline(1.0, color=MUTED, linewidth=1, linestyle=":")
     ax.plot(frame["called"], frame["lift"], color=BLUE)
     ax.set_xlabel("Leads called, best first")
     ax.set_ylabel("Times the overall rate")
     ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     ax.set_ylim(bottom=0)
-    ax.set_title("Lift", loc="left")
-    return ax
+    return dress(ax, "How much more often are the best leads won?")
 
 
 def plot_distribution(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
@@ -113,15 +104,14 @@ def plot_distribution(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     matplotlib.axes.Axes
     """
     ax = _axes(ax)
-    for name, colour in (("lost", GREY), ("won", BLUE)):
+    for name, colour in (("lost", MUTED), ("won", BLUE)):
         rows = frame[frame["outcome"] == name]
         n = rows["n"].to_numpy(dtype=np.float64)
         edges = np.concatenate([[0.0], rows["probability"].to_numpy(dtype=np.float64)])
         ax.stairs(n / max(n.sum(), 1.0), edges, color=colour, label=f"{name} ({n.sum():,.0f})")
     _share_axes(ax, "Probability", "Share of the leads of an outcome")
     ax.legend(frameon=False)
-    ax.set_title("Probabilities by outcome", loc="left")
-    return ax
+    return dress(ax, "Probabilities by outcome")
 
 
 def plot_reasons(
@@ -147,15 +137,12 @@ def plot_reasons(
     order = np.argsort(np.abs(added), kind="stable")[::-1][:12]
     ax = _axes(ax)
     at = np.arange(len(order), dtype=np.float64)
-    colours = [GREEN if added[i] > 0 else ORANGE for i in order]
-    ax.barh(at, added[order], color=colours, height=0.62)
-    # A dollar sign in a name is a dollar sign, not the beginning of a formula.
-    ax.set_yticks(at, [columns[i].replace("$", r"\$") for i in order])
-    ax.invert_yaxis()
-    ax.axvline(0.0, color=GREY, linewidth=1)
+    colours = [GREEN if added[i] > 0 else RED for i in order]
+    ax.barh(at, added[order], color=colours, height=BAR)
+    name_rows(ax, [columns[i] for i in order])
+    ax.axvline(0.0, color=MUTED, linewidth=1)
     ax.set_xlabel(f"Added to the log-odds of a typical lead ({base:.2f})")
-    ax.set_title(title.replace("$", r"\$"), loc="left")
-    return ax
+    return dress(ax, title, side=False)
 
 
 def plot_hazard(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
@@ -173,15 +160,14 @@ def plot_hazard(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """
     ax = _axes(ax)
     age = np.concatenate([[0.0], frame["age_days"].to_numpy(dtype=np.float64)])
-    for name, colour in (("won", BLUE), ("lost", GREY)):
+    for name, colour in (("won", BLUE), ("lost", MUTED)):
         share = np.concatenate([[0.0], frame[name].to_numpy(dtype=np.float64)])
         ax.step(age, share, where="post", color=colour, label=name)
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     ax.set_xlabel("Days since the lead came in")
     ax.set_ylabel("Ended by then")
     ax.legend(frameon=False)
-    ax.set_title("When leads are won, and lost", loc="left")
-    return ax
+    return dress(ax, "When leads are won, and lost")
 
 
 def plot_drift(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
@@ -202,20 +188,18 @@ def plot_drift(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax = _axes(ax)
     at = np.arange(len(shown), dtype=np.float64)
     far = shown["state"].isin(["moderate", "strong"])
-    ax.barh(at, shown["psi"], color=np.where(far, ORANGE, GREY), height=0.62)
-    ax.hlines(at, shown["lower"], shown["upper"], color="black", linewidth=1)
-    ax.set_yticks(at, [str(name).replace("$", r"\$") for name in shown["feature"]])
-    ax.invert_yaxis()
+    ax.barh(at, shown["psi"], color=np.where(far, RED, GREY), height=BAR)
+    whiskers(ax, at, shown["lower"], shown["upper"])
+    name_rows(ax, [str(name) for name in shown["feature"]])
     for edge in (MODERATE, STRONG):
-        ax.axvline(edge, color=GREY, linewidth=1, linestyle=":")
+        ax.axvline(edge, color=MUTED, linewidth=1, linestyle=":")
     ax.set_xlim(left=0)
     ax.set_xlabel("Population stability index (dotted: moderate, strong)")
-    ax.set_title("What has moved since training", loc="left")
-    return ax
+    return dress(ax, "What has moved since training", side=False)
 
 
 def _axes(ax: Axes | None) -> Axes:
-    return ax if ax is not None else plt.subplots(figsize=(6.0, 4.0), layout="constrained")[1]
+    return ax if ax is not None else new_axes(4.0, 6.0)
 
 
 def _share_axes(ax: Axes, x: str, y: str) -> None:

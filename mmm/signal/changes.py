@@ -13,7 +13,6 @@ from mmm.wording import Finding
 
 Floats = npt.NDArray[np.float64]
 
-SWITCHES = ("data", "maturity", "spend", "model")
 Answer = Callable[..., Mapping[str, float]]
 
 

@@ -17,7 +17,6 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 NEW_DEAL, OTHER_DEAL = "deal", "other deal"
-STATES = ("open", "won", "lost")
 ALL = "(all)"
 _DAY = np.timedelta64(86_400_000_000, "us")
 _CURE = "Read them with mmm.read_{}."

@@ -1,15 +1,24 @@
 """Figures of the joined signal, from frames alone."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
-from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-# Okabe and Ito's colours, which colour-blind readers can tell apart.
-METHODS = {"attributed": "#E69F00", "incremental": "#0072B2", "experiment": "#009E73"}
-INK, SOLID, PALE = "#222222", "#0072B2", "#A6CEE3"
+from mmm.drawing import (
+    BLUE,
+    DARK,
+    GREEN,
+    ORANGE,
+    PALE,
+    dress,
+    legend_beside,
+    name_rows,
+    new_axes,
+    rows_axes,
+    whiskers,
+)
+
+METHODS = {"attributed": ORANGE, "incremental": BLUE, "experiment": GREEN}
 _LABELS = {"attributed": "attribution", "incremental": "mix", "experiment": "experiment"}
 
 
@@ -40,7 +49,7 @@ def plot_triangulation(
     >>> plot_triangulation(table).get_yticklabels()[0].get_text()
     'Ads'
     """
-    ax = _axes(ax, 0.6 * len(table) + 1.6)
+    ax = ax if ax is not None else rows_axes(1.8 * len(table))
     at = np.arange(len(table), dtype=np.float64)
     for k, (method, colour) in enumerate(METHODS.items()):
         value = table[method].to_numpy(dtype=np.float64)
@@ -48,17 +57,16 @@ def plot_triangulation(
         y = at + 0.22 * (k - 1)
         ends = [table[f"{method}_{end}"].to_numpy(dtype=np.float64) for end in ("lower", "upper")]
         ends = [np.where(np.isfinite(end), end, value) for end in ends]
-        ax.hlines(y[known], ends[0][known], ends[1][known], color=colour, linewidth=2)
+        whiskers(ax, y[known], ends[0][known], ends[1][known], colour, 2.0)
         ax.plot(value[known], y[known], "o", color=colour, label=_LABELS[method])
     plan = table["plan"].to_numpy(dtype=np.float64)
-    ax.plot(plan, at, "|", color=INK, markersize=22, markeredgewidth=2, label="plan on")
-    ax.set_yticks(at, labels=table["channel"].tolist(), parse_math=False)
-    ax.set_ylim(len(table) - 0.4, -0.6)
+    ax.plot(plan, at, "|", color=DARK, markersize=22, markeredgewidth=2, label="plan on")
+    name_rows(ax, table["channel"].tolist())
     ax.set_xlabel(f"{currency}, {level:.0%} intervals", parse_math=False)
-    ax.axvline(0.0, color=INK, linewidth=0.6)
+    ax.axvline(0.0, color=DARK, linewidth=0.6)
     ax.xaxis.set_major_formatter("{x:,.0f}")
-    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
-    return _plain(ax, "What each method says")
+    legend_beside(ax)
+    return dress(ax, "What each method says", side=False)
 
 
 def plot_maturity(cohorts: pd.DataFrame, *, currency: str = "EUR", ax: Axes | None = None) -> Axes:
@@ -86,34 +94,19 @@ def plot_maturity(cohorts: pd.DataFrame, *, currency: str = "EUR", ax: Axes | No
     >>> len(plot_maturity(table).patches)
     2
     """
-    ax = _axes(ax, 4.0)
+    ax = ax if ax is not None else new_axes(4.0)
     at = np.arange(len(cohorts), dtype=np.float64)
     realised, whole, lower, upper = (
         cohorts[name].to_numpy(dtype=np.float64)
         for name in ("realised", "expected_value", "lower", "upper")
     )
-    ax.bar(at, realised, width=0.85, color=SOLID, label="won")
+    ax.bar(at, realised, width=0.85, color=BLUE, label="won")
     ax.bar(at, whole - realised, bottom=realised, width=0.85, color=PALE, label="still expected")
-    ax.vlines(at, lower, upper, color=INK, linewidth=1.0)
+    ax.vlines(at, lower, upper, color=DARK, linewidth=1.0)
     step = max(1, len(cohorts) // 8)
     days = pd.to_datetime(cohorts["date"]).dt.strftime("%Y-%m-%d").tolist()
     ax.set_xticks(at[::step], labels=days[::step], rotation=30, ha="right")
     ax.set_ylabel(f"{currency} of the leads of the period", parse_math=False)
     ax.yaxis.set_major_formatter("{x:,.0f}")
-    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
-    return _plain(ax, "Worth of the leads of each period")
-
-
-def _axes(ax: Axes | None, height: float) -> Axes:
-    if ax is not None:
-        return ax
-    made: Any = plt.subplots(figsize=(8.0, min(height, 60.0)), layout="constrained")[1]
-    axes: Axes = made
-    return axes
-
-
-def _plain(ax: Axes, title: str) -> Axes:
-    ax.set_title(title, loc="left", parse_math=False)
-    for side in ("top", "right"):
-        ax.spines[side].set_visible(False)
-    return ax
+    legend_beside(ax)
+    return dress(ax, "Worth of the leads of each period")

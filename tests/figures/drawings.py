@@ -100,6 +100,17 @@ def prior_posterior() -> Any:
     return mix.plot_prior_posterior(frame, level=0.9, outcome="sales, €")
 
 
+def prior() -> Any:
+    """Draw what is believed of two channels and of all media."""
+    frame = pd.DataFrame(
+        {"channel": [*CHANNELS, "(media)"], "stated": ["", "romi", ""]}
+        | with_interval("share_of_outcome", [0.2, 0.1, 0.3], 0.08, "share_of_outcome_")
+        | with_interval("romi", [0.5, 1.5, 0.8], 0.6, "romi_")
+        | with_interval("marginal_romi", [0.1, 0.8, 0.3], 0.5, "marginal_romi_")
+    )
+    return mix.plot_prior(frame, level=0.9)
+
+
 def frontier() -> Any:
     """Draw profit by total."""
     total = np.linspace(1.0, 9.0, 9)
@@ -223,6 +234,11 @@ PATHS = pd.DataFrame(
     {"path": ["Email > Events", "Email"], "journeys": [20.0, 30.0], "conversions": [8.0, 4.0],
      "share_of_conversions": [0.4, 0.2]}
 )  # fmt: skip
+DRIFT = pd.DataFrame(
+    {"feature": ["channel", "region", "touches"], "psi": [0.31, 0.14, 0.02],
+     "lower": [0.22, 0.08, 0.0], "upper": [0.40, 0.2, 0.05],
+     "state": ["strong", "moderate", "stable"]}
+)  # fmt: skip
 HAZARD = pd.DataFrame(
     {"age_days": [5.0, 20.0, 60.0], "won": [0.05, 0.1, 0.2], "lost": [0.1, 0.3, 0.5]}
 )
@@ -249,6 +265,7 @@ DRAWINGS: dict[str, Callable[[], Any]] = {
     "plot_marginal": lambda: mix.plot_marginal(PLAN, level=0.9),
     "plot_gain": lambda: mix.plot_gain(PROFIT, 2.0, level=0.9),
     "plot_frontier": frontier,
+    "plot_prior": prior,
     "plot_funnel": stages,
     "plot_incidence": incidence,
     "plot_cohorts": lambda: funnel.plot_cohorts(
@@ -263,6 +280,7 @@ DRAWINGS: dict[str, Callable[[], Any]] = {
     "plot_reasons": lambda: prediction.plot_reasons(
         ["few touches", "asked for a price"], [0.4, -1.0], base=-1.0, title="One lead"
     ),
+    "plot_drift": lambda: prediction.plot_drift(DRIFT),
     "plot_hazard": lambda: prediction.plot_hazard(HAZARD),
     "plot_triangulation": triangulation,
     "plot_maturity": maturity,

@@ -6,7 +6,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch
 
-from mmm.attribution.plots.style import COLOURS, DARK, GREY, TALLEST, dress
+from mmm.drawing import BLUE, COLOURS, DARK, GREEN, GREY, TALLEST, dress, new_axes
 
 START, CONVERSION, NULL = "(start)", "(conversion)", "(null)"
 WORDS = {START: "Start", CONVERSION: "Deal", NULL: "No deal"}
@@ -46,8 +46,7 @@ def plot_transitions(
     table = frame.pivot_table(index="source", columns="target", values="probability", aggfunc="sum")
     table = table.reindex(index=rows, columns=columns).fillna(0.0)
     if ax is None:
-        size = (min(2.5 + 0.62 * len(columns), TALLEST), min(1.8 + 0.42 * len(rows), TALLEST))
-        _, ax = plt.subplots(figsize=size, layout="constrained")
+        ax = new_axes(1.8 + 0.42 * len(rows), min(2.5 + 0.62 * len(columns), TALLEST))
     top = float(table.to_numpy().max(initial=0.0)) or 1.0
     ax.imshow(table, cmap="Blues", vmin=0, vmax=top, aspect="auto")
     for (i, j), chance in np.ndenumerate(table.to_numpy()):
@@ -61,7 +60,7 @@ def plot_transitions(
     plt.setp(ax.get_xticklabels(), rotation=40, ha="right", rotation_mode="anchor")
     ax.tick_params(length=0)
     shown = "" if n_all <= len(states) else f" ({len(states)} of {n_all} states)"
-    dress(ax, f"Where journeys go next{shown}")
+    dress(ax, f"Where journeys go next{shown}", side=False)
     ax.spines[["bottom"]].set_visible(False)
     ax.set_xlabel("Next (a row sums to 100%)")
     return ax
@@ -88,8 +87,7 @@ def plot_graph(frame: pd.DataFrame, *, n_moves: int = N_MOVES, ax: Axes | None =
     known = {START, CONVERSION, NULL, *states}
     moves = frame[frame["source"].isin(known) & frame["target"].isin(known)]
     moves = _most_frequent(moves, n_moves)
-    if ax is None:
-        _, ax = plt.subplots(figsize=(9.5, 7.0), layout="constrained")
+    ax = ax if ax is not None else new_axes(7.0, 9.5)
     places = _places(states)
     visits = frame.groupby("target")["count"].sum()
     sizes = {name: 250 + 1500 * visits.get(name, 0.0) / visits.max() for name in places}
@@ -98,7 +96,7 @@ def plot_graph(frame: pd.DataFrame, *, n_moves: int = N_MOVES, ax: Axes | None =
     for source, target, count in zip(*columns, strict=True):
         _arrow(ax, places, sizes, source, target, float(count) / widest)
     for name, (x, y) in places.items():
-        colour = {CONVERSION: COLOURS[2], NULL: GREY, START: DARK}.get(name, COLOURS[0])
+        colour = {CONVERSION: GREEN, NULL: GREY, START: DARK}.get(name, BLUE)
         ax.scatter([x], [y], s=sizes[name], color=colour, zorder=3, edgecolor="white")
         gap = np.sqrt(sizes[name]) / 2 + 4
         ax.annotate(
@@ -155,7 +153,7 @@ def _arrow(
     target: str,
     weight: float,
 ) -> None:
-    colour = {CONVERSION: COLOURS[2], NULL: GREY}.get(target, COLOURS[4])
+    colour = {CONVERSION: GREEN, NULL: GREY}.get(target, COLOURS[4])
     ax.add_patch(
         FancyArrowPatch(
             places[source],

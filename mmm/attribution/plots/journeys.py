@@ -4,19 +4,23 @@ from textwrap import fill
 
 import numpy as np
 import pandas as pd
-from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from mmm.attribution.plots.style import (
+from mmm.attribution.plots.style import percent_axis
+from mmm.drawing import (
     BAR,
+    BLUE,
     COLOURS,
     DARK,
     GREY,
+    PALE,
+    RED,
     Floats,
     dress,
     name_rows,
     new_axes,
-    percent_axis,
+    percent,
+    rows_axes,
     whiskers,
 )
 
@@ -58,13 +62,12 @@ def plot_path_lengths(
 
     folded = frame.assign(n_touches=frame["n_touches"].clip(upper=longest))
     rows = folded.groupby("n_touches")[["journeys", "conversions"]].sum().reset_index()
-    if ax is None:
-        _, ax = plt.subplots(figsize=(8.0, 4.2), layout="constrained")
+    ax = ax if ax is not None else new_axes(4.2)
     at = np.arange(len(rows), dtype=np.float64)
     won = rows["conversions"].to_numpy(dtype=float)
     every = rows["journeys"].to_numpy(dtype=float)
-    ax.bar(at, won, width=BAR, color=COLOURS[0], label="With a deal")
-    ax.bar(at, every - won, width=BAR, bottom=won, color="#CCCCCC", label="Without")
+    ax.bar(at, won, width=BAR, color=BLUE, label="With a deal")
+    ax.bar(at, every - won, width=BAR, bottom=won, color=PALE, label="Without")
     names = [f"{n}+" if n == longest else str(n) for n in rows["n_touches"]]
     ax.set_xticks(at, labels=names)
     ax.set_xlabel("Contacts in the journey")
@@ -73,9 +76,9 @@ def plot_path_lengths(
     low, high = proportion_confint(won, every, alpha=1 - level, method="wilson")
     rate = won / every
     beside.vlines(at, low, high, color=DARK, linewidth=1.4)
-    beside.plot(at, rate, "o", color=COLOURS[5], label=f"Part with a deal (line: {level:.0%})")
+    beside.plot(at, rate, "o", color=RED, label=f"Part with a deal (line: {level:.0%})")
     beside.set_ylim(0, 1.05)
-    beside.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.3g}%")
+    beside.yaxis.set_major_formatter(percent)
     beside.set_ylabel("Part with a deal")
     beside.spines[["top", "left"]].set_visible(False)
     dress(ax, "How many contacts journeys have")
@@ -108,7 +111,7 @@ def plot_time_lags(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     }
     counts = frame["channel"].value_counts()
     names = sorted(spread, key=lambda name: -spread[name][2])
-    ax = ax if ax is not None else new_axes(1.2 * len(names))
+    ax = ax if ax is not None else rows_axes(1.2 * len(names))
     for row, name in enumerate(names):
         lowest, low, middle, high, highest = spread[name]
         ax.hlines(row, lowest, highest, color=GREY, linewidth=1.4)
@@ -117,7 +120,7 @@ def plot_time_lags(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     name_rows(ax, [f"{name} ({counts[name]})" for name in names])
     ax.invert_xaxis()
     ax.set_xlabel("Days before the close (box: middle half, line: 5% to 95% of contacts)")
-    dress(ax, "When channels are met in won deals (contacts)")
+    dress(ax, "When channels are met in won deals (contacts)", side=False)
     return ax
 
 
@@ -141,23 +144,23 @@ def plot_top_paths(frame: pd.DataFrame, *, level: float = 0.9, ax: Axes | None =
     from statsmodels.stats.proportion import proportion_confint
 
     names = [fill(path, 64, max_lines=2, placeholder=" ...") for path in frame["path"]]
-    ax = ax if ax is not None else new_axes(1.5 * len(names), 10.0)
+    ax = ax if ax is not None else rows_axes(1.5 * len(names), 10.0)
     at = np.arange(len(names), dtype=np.float64)
     share, won = frame["share_of_conversions"].to_numpy(), frame["conversions"].to_numpy()
-    ax.barh(at, share, height=BAR, color=COLOURS[0])
+    ax.barh(at, share, height=BAR, color=BLUE)
     some = np.flatnonzero(won > 0)
     low, high = np.full(len(won), np.nan), np.full(len(won), np.nan)
     if len(some):
         total = won[some[0]] / share[some[0]]
         low, high = proportion_confint(won, total, alpha=1 - level, method="wilson")
-    drawn = whiskers(ax, at, pd.DataFrame({"lower": low, "upper": high}))
+    drawn = whiskers(ax, at, low, high)
     reach = float(np.nan_to_num(np.append(high, share)).max())
     for row, (deals, journeys) in enumerate(zip(won, frame["journeys"], strict=True)):
         ax.text(1.04 * reach, row, f"{deals:g} of {journeys:g}", va="center", fontsize=8)
     name_rows(ax, names)
     ax.set_xlim(0, 1.25 * reach if reach > 0 else 1.0)
     percent_axis(ax, "Part of the deals with a contact", level if drawn else None)
-    dress(ax, "Most frequent paths (deals of journeys)")
+    dress(ax, "Most frequent paths (deals of journeys)", side=False)
     return ax
 
 

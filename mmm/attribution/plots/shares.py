@@ -4,17 +4,19 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from mmm.attribution.plots.style import (
+from mmm.attribution.plots.style import label, percent_axis, unattributed_last
+from mmm.drawing import (
     BAR,
+    BLUE,
     COLOURS,
     DARK,
     GREY,
+    PALE,
+    colour_of,
     dress,
-    label,
+    legend_beside,
     name_rows,
-    new_axes,
-    percent_axis,
-    unattributed_last,
+    rows_axes,
     whiskers,
 )
 from mmm.journeys import UNATTRIBUTED
@@ -49,15 +51,15 @@ def plot_shares(frame: pd.DataFrame, *, title: str, level: float, ax: Axes | Non
     """
     rows = unattributed_last(frame.sort_values("share", ascending=False, kind="stable"))
     names = rows["channel"].tolist()
-    ax = ax if ax is not None else new_axes(len(names))
+    ax = ax if ax is not None else rows_axes(len(names))
     at = np.arange(len(names), dtype=np.float64)
-    colours = [GREY if name == UNATTRIBUTED else COLOURS[0] for name in names]
+    colours = [GREY if name == UNATTRIBUTED else BLUE for name in names]
     ax.barh(at, rows["share"], height=BAR, color=colours)
-    drawn = whiskers(ax, at, rows)
+    drawn = whiskers(ax, at, rows["lower"], rows["upper"])
     name_rows(ax, names)
     _from_zero(ax, rows["share"])
     percent_axis(ax, "Share of the total", level if drawn else None)
-    dress(ax, title)
+    dress(ax, title, side=False)
     return ax
 
 
@@ -84,7 +86,7 @@ def plot_comparison(
     mean = frame.groupby("channel", sort=False)["share"].mean().reset_index()
     order = unattributed_last(mean.sort_values("share", ascending=False, kind="stable"))
     names = order["channel"].tolist()
-    ax = ax if ax is not None else new_axes(len(names) * (1 + len(models) / 3))
+    ax = ax if ax is not None else rows_axes(len(names) * (1 + len(models) / 3))
     thick = BAR / len(models)
     drawn = False
     for i, model in enumerate(models):
@@ -95,18 +97,18 @@ def plot_comparison(
             at,
             rows["share"],
             height=thick,
-            color=COLOURS[i % len(COLOURS)],
+            color=colour_of(i),
             hatch="//" * (i // len(COLOURS)),
             edgecolor="white",
             linewidth=0.3,
             label=label("model", model),
         )
-        drawn |= whiskers(ax, at, rows)
+        drawn |= whiskers(ax, at, rows["lower"], rows["upper"])
     name_rows(ax, names)
     _from_zero(ax, frame["share"])
     percent_axis(ax, "Share of the total", level if drawn else None)
-    dress(ax, title)
-    ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    dress(ax, title, side=False)
+    legend_beside(ax)
     return ax
 
 
@@ -133,13 +135,13 @@ def plot_robustness(
     base = frame.drop_duplicates("channel")
     base = unattributed_last(base.sort_values("base", ascending=False, kind="stable"))
     names = base["channel"].tolist()
-    ax = ax if ax is not None else new_axes(1.6 * len(names), 9.0)
+    ax = ax if ax is not None else rows_axes(1.6 * len(names), 9.0)
     at = np.arange(len(names), dtype=np.float64)
     known = np.isfinite(base["lower"]) & np.isfinite(base["upper"])
     width = np.where(known, base["upper"] - base["lower"], 0.0)
     interval = f"{level:.0%} interval of the base"
     left = np.where(known, base["lower"], base["base"])
-    ax.barh(at, width, left=left, height=BAR, color="#DDDDDD", label=interval)
+    ax.barh(at, width, left=left, height=BAR, color=PALE, label=interval)
     ax.vlines(base["base"], at - BAR / 2, at + BAR / 2, color=DARK, linewidth=1.6, label="Base")
     variations = list(dict.fromkeys(frame["variation"]))
     step = BAR / max(len(variations), 1)
@@ -155,13 +157,16 @@ def plot_robustness(
             label=label("variation", variation),
         )
     name_rows(ax, names)
+    # Markers at the edge stay whole, whatever the bar says.
+    ax.use_sticky_edges = False
+    ax.margins(x=0.04)
     percent_axis(ax, "Share of the total")
     ax.set_xlabel("Share of the total")
-    dress(ax, f"{label('model', model)}: the same deals, other choices")
+    dress(ax, f"{label('model', model)}: the same deals, other choices", side=False)
     handles, _ = ax.get_legend_handles_labels()
     # The interval first, as it lies below all else.
     handles = [*(h for h in handles if h.get_label() == interval), *handles][: len(handles)]
-    ax.legend(handles=handles, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    legend_beside(ax, handles=handles)
     return ax
 
 

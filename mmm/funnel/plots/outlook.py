@@ -3,19 +3,22 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-Floats = npt.NDArray[np.float64]
-
-# Okabe and Ito's colours, which colour-blind readers can tell apart.
-UP, DOWN, TOTAL, INK = "#D55E00", "#0072B2", "#5B5B5B", "#222222"
-FAN = "#0072B2"
-BAR = 0.7
-# Inches; renderers stop at 2**16 pixels.
-TALLEST = 200.0
+from mmm.drawing import (
+    BAR,
+    BLUE,
+    DARK,
+    GREY,
+    RED,
+    Floats,
+    dress,
+    legend_beside,
+    name_rows,
+    new_axes,
+    rows_axes,
+)
 
 
 def plot_waterfall(
@@ -59,21 +62,19 @@ def plot_waterfall(
     names, amounts = _largest(terms, top)
     ends = before + np.cumsum(amounts)
     starts = np.concatenate([[before], ends[:-1]]) if len(ends) else ends
-    ax = ax if ax is not None else _new_axes(len(names) + 2)
+    ax = ax if ax is not None else rows_axes(len(names) + 2)
     at = np.arange(len(names) + 2, dtype=np.float64)
-    ax.barh(at[[0, -1]], [before, after], height=BAR, color=TOTAL)
-    colours = [UP if amount > 0 else DOWN for amount in amounts]
+    ax.barh(at[[0, -1]], [before, after], height=BAR, color=GREY)
+    colours = [RED if amount > 0 else BLUE for amount in amounts]
     ax.barh(at[1:-1], amounts, left=starts, height=BAR, color=colours)
     levels = np.concatenate([[before], ends])
-    ax.vlines(levels, at[:-1] + BAR / 2, at[1:] - BAR / 2, color=INK, linewidth=0.8)
+    ax.vlines(levels, at[:-1] + BAR / 2, at[1:] - BAR / 2, color=DARK, linewidth=0.8)
     _label_bars(ax, at, np.array([before, *ends, after]), [before, *amounts, after])
-    ax.set_yticks(at, labels=["before", *names, "after"], parse_math=False)
-    ax.set_ylim(len(names) + 1.6, -0.6)
+    name_rows(ax, ["before", *names, "after"])
     cut = _zoom(ax, np.concatenate([levels, [after]]))
     ax.set_xlabel(f"{unit} (the axis does not start at 0)" if cut else unit, parse_math=False)
-    ax.set_title(title, loc="left", parse_math=False)
-    _plain(ax)
-    return ax
+    ax.xaxis.set_major_formatter(lambda x, _: f"{x:,.6g}" if abs(x) < 100 else f"{x:,.0f}")
+    return dress(ax, title, side=False)
 
 
 def plot_fan(
@@ -110,28 +111,26 @@ def plot_fan(
     rows = forecast[(forecast["measure"] == measure) & (forecast["month"] > 0)]
     total = rows[rows["part"] == "total"].sort_values("month")
     past = history if history is not None else pd.DataFrame({"end": [], "amount": []})
-    ax = ax if ax is not None else plt.subplots(figsize=(8.0, 4.2), layout="constrained")[1]
+    ax = ax if ax is not None else new_axes(4.2)
     n_past = len(past)
-    ax.bar(np.arange(n_past), past["amount"].to_numpy(dtype=float), BAR, color="#B8B8B8")
+    ax.bar(np.arange(n_past), past["amount"].to_numpy(dtype=float), BAR, color=GREY)
     at = n_past + np.arange(len(total), dtype=np.float64)
     bottom = np.zeros(len(total))
     parts = [part for part in dict.fromkeys(rows["part"]) if part != "total"]
     for part, shade in zip(parts, _shades(len(parts)), strict=True):
         mean = rows[rows["part"] == part].sort_values("month")["mean"].to_numpy(dtype=float)
-        ax.bar(at, mean, BAR, bottom=bottom, color=FAN, alpha=shade, label=part.replace("_", " "))
+        ax.bar(at, mean, BAR, bottom=bottom, color=BLUE, alpha=shade, label=part.replace("_", " "))
         bottom = bottom + mean
     lower, upper = (total[name].to_numpy(dtype=float) for name in ("lower", "upper"))
-    ax.vlines(at, lower, upper, color=INK, linewidth=1.6, label=f"{level:.0%} interval")
+    ax.vlines(at, lower, upper, color=DARK, linewidth=1.6, label=f"{level:.0%} interval")
     _months(ax, [*past["end"], *total["end"]])
     if n_past:
-        ax.axvline(n_past - 0.5, color=INK, linewidth=0.8, linestyle=":")
+        ax.axvline(n_past - 0.5, color=DARK, linewidth=0.8, linestyle=":")
     ax.set_ylim(bottom=0)
     ax.set_ylabel(f"{measure} a month" + (f" ({unit})" if measure == "bookings" else ""))
     ax.yaxis.set_major_formatter(lambda y, _: f"{y:,.0f}")
-    ax.set_title(title, loc="left", parse_math=False)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    return ax
+    legend_beside(ax)
+    return dress(ax, title)
 
 
 def _largest(terms: pd.DataFrame, top: int) -> tuple[list[str], Floats]:
@@ -150,12 +149,6 @@ def _largest(terms: pd.DataFrame, top: int) -> tuple[list[str], Floats]:
         names.append(f"the other {len(order) - len(shown)} terms")
         amounts = np.append(amounts, amount[order[len(shown) :]].sum())
     return names, amounts
-
-
-def _new_axes(n_bars: int) -> Axes:
-    height = min(1.2 + 0.34 * n_bars, TALLEST)
-    _, ax = plt.subplots(figsize=(8.0, height), layout="constrained")
-    return ax
 
 
 def _label_bars(ax: Axes, at: Floats, ends: Floats, figures: Sequence[float]) -> None:
@@ -194,9 +187,3 @@ def _months(ax: Axes, ends: Sequence[pd.Timestamp]) -> None:
         year = day.year
     ax.set_xticks(shown, labels=labels)
     ax.set_xlabel("month to")
-
-
-def _plain(ax: Axes) -> None:
-    ax.xaxis.set_major_formatter(lambda x, _: f"{x:,.6g}" if abs(x) < 100 else f"{x:,.0f}")
-    ax.spines[["top", "right", "left"]].set_visible(False)
-    ax.tick_params(axis="y", length=0)

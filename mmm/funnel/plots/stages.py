@@ -10,16 +10,10 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.patches import Polygon
 
-Floats = npt.NDArray[np.float64]
+from mmm.drawing import BAND, BAR, BLUE, DARK, MUTED, RED, colour_of, dress, new_axes, percent
 
-# Okabe and Ito's colours, which colour-blind readers can tell apart.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-GREY = "#666666"
-PALE = "#D9E6F0"
-DARK = "#222222"
-BAR = 0.62
-# Inches; renderers stop at 2**16 pixels.
-TALLEST = 200.0
+# Of the narrowing between two bars.
+SHADE = "#D9E6F0"
 
 
 def plot_funnel(frame: pd.DataFrame, *, title: str, level: float, ax: Axes | None = None) -> Axes:
@@ -51,10 +45,10 @@ def plot_funnel(frame: pd.DataFrame, *, title: str, level: float, ax: Axes | Non
     'Funnel'
     """
     rows = frame.reset_index(drop=True)
-    ax = ax if ax is not None else _new_axes(1.1 + 0.85 * len(rows))
+    ax = ax if ax is not None else new_axes(1.1 + 0.85 * len(rows))
     entered = rows["entered"].to_numpy(dtype=np.float64)
     at = np.arange(len(rows), dtype=np.float64)
-    ax.barh(at, entered, left=-entered / 2, height=BAR, color=COLOURS[0], zorder=2)
+    ax.barh(at, entered, left=-entered / 2, height=BAR, color=BLUE, zorder=2)
     widest = max(float(entered.max(initial=0.0)), 1.0)
     for k in range(len(rows)):
         row = rows.iloc[k]
@@ -65,13 +59,13 @@ def plot_funnel(frame: pd.DataFrame, *, title: str, level: float, ax: Axes | Non
     ax.set_xlim(-0.85 * widest, 1.3 * widest)
     ax.set_ylim(len(rows) - 0.5, -0.6)
     ax.set_axis_off()
-    ax.set_title(title, loc="left")
+    dress(ax, title)
     ax.text(
         -0.85 * widest,
         len(rows) - 0.5,
         f"Rate: probability of moving on, open leads not taken as lost ({level:.0%} interval)",
         fontsize=8,
-        color=GREY,
+        color=MUTED,
         va="top",
     )
     return ax
@@ -103,15 +97,15 @@ def plot_incidence(
     -------
     matplotlib.axes.Axes
     """
-    ax = ax if ax is not None else _new_axes(4.0)
+    ax = ax if ax is not None else new_axes(4.0)
     for i, (cause, rows) in enumerate(curves.groupby("cause", sort=False)):
-        colour = COLOURS[i % len(COLOURS)]
+        colour = colour_of(i)
         time = np.concatenate([[0.0], rows["time"].to_numpy(dtype=np.float64)])
         share, low, high = (
             np.concatenate([[0.0], rows[name].to_numpy(dtype=np.float64)])
             for name in ("incidence", "lower", "upper")
         )
-        ax.fill_between(time, low, high, step="post", color=colour, alpha=0.18, linewidth=0)
+        ax.fill_between(time, low, high, step="post", color=colour, alpha=BAND, linewidth=0)
         ax.step(time, share, where="post", color=colour, linewidth=1.8)
         ax.annotate(
             f"{cause} {share[-1]:.0%}",
@@ -125,12 +119,10 @@ def plot_incidence(
     ax.set_xlim(left=0)
     ax.set_ylim(0, None)
     ax.set_ylim(top=min(1.0, ax.get_ylim()[1]))
-    ax.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.3g}%")
+    ax.yaxis.set_major_formatter(percent)
     ax.set_xlabel(unit)
     ax.set_ylabel(f"Ended so far ({level:.0%} band)")
-    ax.set_title(title, loc="left")
-    ax.spines[["top", "right"]].set_visible(False)
-    return ax
+    return dress(ax, title)
 
 
 def plot_cohorts(
@@ -161,7 +153,7 @@ def plot_cohorts(
     matplotlib.axes.Axes
     """
     table = np.asarray(shares, dtype=np.float64)
-    ax = ax if ax is not None else _new_axes(1.2 + 0.36 * len(cohorts))
+    ax = ax if ax is not None else new_axes(1.2 + 0.36 * len(cohorts))
     known = np.ma.masked_invalid(table)
     top = float(known.max()) if known.count() else 1.0
     colours = plt.get_cmap("Blues").with_extremes(bad="white")
@@ -182,13 +174,8 @@ def plot_cohorts(
     ax.set_yticks(np.arange(len(names) + 1) - 0.5, minor=True)
     ax.grid(which="minor", color="white", linewidth=2)
     ax.tick_params(which="minor", length=0)
+    dress(ax, title)
     ax.spines[:].set_visible(False)
-    ax.set_title(title, loc="left")
-    return ax
-
-
-def _new_axes(height: float) -> Axes:
-    _, ax = plt.subplots(figsize=(7.0, min(height, TALLEST)), layout="constrained")
     return ax
 
 
@@ -216,7 +203,7 @@ def _join(ax: Axes, k: int, above: float, below: float) -> None:
     """Shade what narrows between two bars."""
     top, bottom = k + BAR / 2, k + 1 - BAR / 2
     corners = [(-above / 2, top), (above / 2, top), (below / 2, bottom), (-below / 2, bottom)]
-    ax.add_patch(Polygon(corners, closed=True, facecolor=PALE, edgecolor="none", zorder=1))
+    ax.add_patch(Polygon(corners, closed=True, facecolor=SHADE, edgecolor="none", zorder=1))
 
 
 def _say_step(ax: Axes, k: int, row: "pd.Series[Any]", widest: float) -> None:
@@ -228,4 +215,4 @@ def _say_step(ax: Axes, k: int, row: "pd.Series[Any]", widest: float) -> None:
     left = f"{row['lost']:,} lost, {row['open']:,} still open"
     x = 0.56 * widest
     ax.text(x, k + 0.40, moved, va="center", color=DARK, fontsize=9)
-    ax.text(x, k + 0.62, left, va="center", color=COLOURS[1], fontsize=8)
+    ax.text(x, k + 0.62, left, va="center", color=RED, fontsize=8)

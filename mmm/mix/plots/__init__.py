@@ -4,6 +4,7 @@ Colours are those of Okabe and Ito, which colour-blind readers can tell apart; w
 always carries its interval.
 """
 
+from mmm.drawing import save_figure
 from mmm.mix.plots.fit import (
     autocorrelation,
     plot_contributions,
@@ -21,7 +22,6 @@ from mmm.mix.plots.plan import (
     plot_plan,
 )
 from mmm.mix.plots.prior import plot_prior
-from mmm.mix.plots.style import save_figure
 
 __all__ = [
     "autocorrelation",

@@ -9,23 +9,26 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from mmm.mix.plots.style import (
+from mmm.drawing import (
     BAND,
-    COLOURS,
+    BAR,
+    BLUE,
     DARK,
     GREY,
+    ORANGE,
+    RED,
     Panels,
-    bars_axes,
     colour_of,
     dress,
-    grid,
     hatch_of,
-    name_bars,
+    legend_beside,
+    name_rows,
     plain,
+    rows_axes,
     short,
-    tidy_dates,
     whiskers,
 )
+from mmm.mix.plots.style import grid, tidy_dates
 from mmm.mix.transforms import Floats
 
 _LAGS = 13  # periods, a quarter of weeks
@@ -68,13 +71,13 @@ def plot_fit(
     above, below = panels
     at = frame["date"]
     above.fill_between(
-        at, frame["lower"], frame["upper"], color=COLOURS[0], alpha=BAND, linewidth=0,
+        at, frame["lower"], frame["upper"], color=BLUE, alpha=BAND, linewidth=0,
         label=f"{level:.0%} of periods\nshould lie here",
     )  # fmt: skip
-    above.plot(at, frame["fitted"], color=COLOURS[0], label="expected")
+    above.plot(at, frame["fitted"], color=BLUE, label="expected")
     above.plot(at, frame["outcome"], ".", color=DARK, markersize=4, label="observed")
     dress(above, f"What the model makes of {outcome}", ylabel=f"{outcome} a period")
-    above.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    legend_beside(above)
     parts = frame[list(channels)].to_numpy(dtype=np.float64).T
     bottom = frame["baseline"].to_numpy(dtype=np.float64)
     below.fill_between(at, 0, bottom, color=GREY, alpha=0.5, linewidth=0, label="without media")
@@ -87,9 +90,7 @@ def plot_fit(
     below.plot(at, frame["outcome"], ".", color=DARK, markersize=3)
     dress(below, "What that consists of, at the mean", ylabel=f"{outcome} a period")
     handles, labels = below.get_legend_handles_labels()
-    below.legend(
-        handles[::-1], labels[::-1], frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0)
-    )
+    legend_beside(below, handles=handles[::-1], labels=labels[::-1])
     tidy_dates(below, at)
     return np.asarray(panels)
 
@@ -117,19 +118,19 @@ def plot_contributions(
     whole = frame["channel"] == "(media)"
     order = frame[~whole].sort_values("contribution", ascending=False, kind="stable")
     rows = pd.concat([order, frame[whole]], ignore_index=True)
-    ax = ax if ax is not None else bars_axes(len(rows))
+    ax = ax if ax is not None else rows_axes(len(rows))
     firm = (rows["identified"] == "data").to_numpy()
     total = (rows["channel"] == "(media)").to_numpy()
-    colours = [GREY if t else COLOURS[0] for t in total]
+    colours = [GREY if t else BLUE for t in total]
     at = np.arange(len(rows), dtype=np.float64)
-    bars = ax.barh(at, rows["contribution"], height=0.7, color=colours)
+    bars = ax.barh(at, rows["contribution"], height=BAR, color=colours)
     for bar, solid in zip(bars, firm, strict=True):
         if not solid:
             bar.set_alpha(0.35)
             bar.set_hatch("///")
     whiskers(ax, at, rows["contribution_lower"], rows["contribution_upper"])
     names = ["all media" if t else n for n, t in zip(rows["channel"], total, strict=True)]
-    name_bars(ax, names)
+    name_rows(ax, names)
     ax.set_xlim(left=min(0.0, float(rows["contribution_lower"].min())))
     ax.xaxis.set_major_formatter(short)
     hint = "" if firm.all() else "; hatched: rests on the prior more than on the data"
@@ -182,14 +183,14 @@ def _one_curve(ax: Axes, rows: pd.DataFrame, today: float) -> None:
     response = rows["response"].to_numpy(dtype=np.float64)
     beyond = rows["extrapolated"].to_numpy(dtype=bool)
     ax.fill_between(
-        spend, rows["response_lower"], rows["response_upper"], color=COLOURS[0], alpha=BAND,
+        spend, rows["response_lower"], rows["response_upper"], color=BLUE, alpha=BAND,
         linewidth=0,
     )  # fmt: skip
     seen = int((~beyond).sum())
-    ax.plot(spend[:seen], response[:seen], color=COLOURS[0])
-    ax.plot(spend[max(seen - 1, 0) :], response[max(seen - 1, 0) :], "--", color=COLOURS[0])
-    ax.plot([today], np.interp([today], spend, response), "o", color=COLOURS[5], clip_on=False)
-    ax.axvline(today, color=COLOURS[5], linewidth=0.8, zorder=0)
+    ax.plot(spend[:seen], response[:seen], color=BLUE)
+    ax.plot(spend[max(seen - 1, 0) :], response[max(seen - 1, 0) :], "--", color=BLUE)
+    ax.plot([today], np.interp([today], spend, response), "o", color=RED, clip_on=False)
+    ax.axvline(today, color=RED, linewidth=0.8, zorder=0)
     ax.set_xlim(0, max(float(spend[-1]), 1e-12))
     ax.set_ylim(bottom=min(0.0, float(rows["response_lower"].min())))
     ax.xaxis.set_major_formatter(short)
@@ -216,11 +217,11 @@ def plot_prior_posterior(
     -------
     matplotlib.axes.Axes
     """
-    ax = ax if ax is not None else bars_axes(1.4 * len(frame))
+    ax = ax if ax is not None else rows_axes(1.4 * len(frame))
     at = np.arange(len(frame), dtype=np.float64)
     for shift, kind, colour, marker in (
-        (-0.16, "prior", COLOURS[1], "s"),
-        (0.16, "posterior", COLOURS[0], "o"),
+        (-0.16, "prior", ORANGE, "s"),
+        (0.16, "posterior", BLUE, "o"),
     ):
         whiskers(ax, at + shift, frame[f"{kind}_lower"], frame[f"{kind}_upper"], colour, 2.5)
         label = "before the data (prior)" if kind == "prior" else "after (posterior)"
@@ -229,12 +230,12 @@ def plot_prior_posterior(
         f"{name}\ndata {told:.0%}, prior {1 - told:.0%}"
         for name, told in zip(frame["channel"], frame["contraction"], strict=True)
     ]
-    name_bars(ax, names)
+    name_rows(ax, names)
     ax.set_xlim(left=0)
     ax.xaxis.set_major_formatter(short)
     ax.set_xlabel(f"{outcome}, all periods (median; line: {level:.0%} interval)")
     dress(ax, "What the data added to what was assumed", side=False)
-    ax.legend(frameon=False, loc="lower right")
+    legend_beside(ax)
     return ax
 
 
@@ -256,16 +257,16 @@ def plot_residuals(date: Any, residual: Floats, innovation: Floats) -> Panels:
     _, panels = plt.subplots(1, 2, figsize=(10.0, 3.6), width_ratios=(2, 1), layout="constrained")
     left, right = panels
     left.axhline(0, color=GREY, linewidth=1)
-    left.vlines(date, 0, residual, color=COLOURS[0], linewidth=1)
-    left.plot(date, residual, ".", color=COLOURS[0], markersize=5)
+    left.vlines(date, 0, residual, color=BLUE, linewidth=1)
+    left.plot(date, residual, ".", color=BLUE, markersize=5)
     left.yaxis.set_major_formatter(short)
     dress(left, "What is left over, by period", ylabel="observed less expected")
     tidy_dates(left, date)
     lags, correlation = autocorrelation(innovation)
     bound = 1.96 / np.sqrt(max(len(innovation), 1))
     right.axhspan(-bound, bound, color=GREY, alpha=BAND, linewidth=0, label="95% where unrelated")
-    right.vlines(lags, 0, correlation, color=COLOURS[0])
-    right.plot(lags, correlation, "o", color=COLOURS[0], markersize=4)
+    right.vlines(lags, 0, correlation, color=BLUE)
+    right.plot(lags, correlation, "o", color=BLUE, markersize=4)
     right.axhline(0, color=GREY, linewidth=1)
     right.set_ylim(-1, 1)
     right.locator_params(axis="x", integer=True)

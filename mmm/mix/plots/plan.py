@@ -6,16 +6,20 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from scipy.special import ndtr
 
-from mmm.mix.plots.style import (
+from mmm.drawing import (
     BAND,
-    COLOURS,
+    BLUE,
     DARK,
+    GREEN,
     GREY,
+    RED,
     TALLEST,
     Panels,
-    bars_axes,
     dress,
-    name_bars,
+    legend_above,
+    name_rows,
+    new_axes,
+    rows_axes,
     short,
     whiskers,
 )
@@ -71,15 +75,15 @@ def plot_budget(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     -------
     matplotlib.axes.Axes
     """
-    ax = ax if ax is not None else bars_axes(1.4 * len(frame))
+    ax = ax if ax is not None else rows_axes(1.4 * len(frame))
     at = np.arange(len(frame), dtype=np.float64)
     ax.barh(at - 0.19, frame["current"], height=0.36, color=GREY, label="today")
-    ax.barh(at + 0.19, frame["proposed"], height=0.36, color=COLOURS[0], label="plan")
-    name_bars(ax, list(frame["channel"]))
+    ax.barh(at + 0.19, frame["proposed"], height=0.36, color=BLUE, label="plan")
+    name_rows(ax, list(frame["channel"]))
     ax.xaxis.set_major_formatter(short)
     ax.set_xlabel("Spend a period")
     dress(ax, "Spend", side=False)
-    ax.legend(frameon=False, loc="best")
+    legend_above(ax)
     return ax
 
 
@@ -98,20 +102,20 @@ def plot_marginal(frame: pd.DataFrame, *, level: float, ax: Axes | None = None) 
     -------
     matplotlib.axes.Axes
     """
-    ax = ax if ax is not None else bars_axes(1.4 * len(frame))
+    ax = ax if ax is not None else rows_axes(1.4 * len(frame))
     at = np.arange(len(frame), dtype=np.float64)
     ax.axvline(0, color=DARK, linewidth=1, linestyle=":")
     for shift, name, colour, marker, label in (
         (-0.17, "marginal_romi", GREY, "s", "today"),
-        (0.17, "marginal_romi_after", COLOURS[0], "o", "plan"),
+        (0.17, "marginal_romi_after", BLUE, "o", "plan"),
     ):
         whiskers(ax, at + shift, frame[f"{name}_lower"], frame[f"{name}_upper"], colour, 2.5)
         ax.plot(frame[name], at + shift, marker, color=colour, label=label)
-    name_bars(ax, list(frame["channel"]))
+    name_rows(ax, list(frame["channel"]))
     ax.xaxis.set_major_formatter(lambda romi, _: f"{100 * romi:.3g}%")
     ax.set_xlabel(f"Return of the last spend (dotted: break-even; line: {level:.0%})")
     dress(ax, "Marginal ROMI", side=False)
-    ax.legend(frameon=False, loc="best")
+    legend_above(ax)
     return ax
 
 
@@ -134,11 +138,10 @@ def plot_gain(
     -------
     matplotlib.axes.Axes
     """
-    if ax is None:
-        _, ax = plt.subplots(figsize=(6.0, 3.6), layout="constrained")
+    ax = ax if ax is not None else new_axes(3.6)
     edges, density = gain_density(profit, hidden_spread)
     middle = 0.5 * (edges[1:] + edges[:-1])
-    colours = [COLOURS[0] if x > 0 else COLOURS[5] for x in middle]
+    colours = [BLUE if x > 0 else RED for x in middle]
     ax.bar(middle, density, width=np.diff(edges), color=colours, linewidth=0)
     ax.axvline(0, color=DARK, linewidth=1, linestyle=":")
     lower, upper = np.quantile(profit, (0.5 - level / 2, 0.5 + level / 2))
@@ -197,21 +200,20 @@ def plot_frontier(
     -------
     matplotlib.axes.Axes
     """
-    if ax is None:
-        _, ax = plt.subplots(figsize=(7.0, 4.2), layout="constrained")
+    ax = ax if ax is not None else new_axes(4.2)
     total = frame["total"]
     ax.fill_between(
-        total, frame["profit_lower"], frame["profit_upper"], color=COLOURS[0], alpha=BAND,
+        total, frame["profit_lower"], frame["profit_upper"], color=BLUE, alpha=BAND,
         linewidth=0, label=f"{level:.0%} interval",
     )  # fmt: skip
-    ax.plot(total, frame["profit"], color=COLOURS[0], label="best split of each total")
+    ax.plot(total, frame["profit"], color=BLUE, label="best split of each total")
     best = int(frame["profit"].to_numpy(dtype=np.float64).argmax())
     ax.plot(
-        total.iloc[[best]], frame["profit"].iloc[[best]], "s", color=COLOURS[2], markersize=8,
+        total.iloc[[best]], frame["profit"].iloc[[best]], "s", color=GREEN, markersize=8,
         label="most profit",
     )  # fmt: skip
     if today is not None:
-        ax.plot([today[0]], [today[1]], "o", color=COLOURS[5], markersize=8, label="today")
+        ax.plot([today[0]], [today[1]], "o", color=RED, markersize=8, label="today")
     ax.axhline(0, color=DARK, linewidth=1, linestyle=":")
     ax.xaxis.set_major_formatter(short)
     ax.yaxis.set_major_formatter(short)

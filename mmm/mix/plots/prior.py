@@ -4,14 +4,16 @@ import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 
-from mmm.mix.plots.style import (
+from mmm.drawing import (
+    BLUE,
     COLOURS,
     DARK,
     GREY,
     TALLEST,
     Panels,
     dress,
-    name_bars,
+    legend_beside,
+    name_rows,
     whiskers,
 )
 
@@ -39,12 +41,12 @@ def plot_prior(frame: pd.DataFrame, *, level: float) -> Panels:
     ndarray of matplotlib.axes.Axes, shape (2,)
     """
     height = min(1.8 + 0.5 * max(len(frame), 2), TALLEST)
-    _, panels = plt.subplots(1, 2, figsize=(10.0, height), sharey=True, layout="constrained")
+    _, panels = plt.subplots(1, 2, figsize=(11.0, height), sharey=True, layout="constrained")
     left, right = panels
     at = np.arange(len(frame), dtype=np.float64)
     whiskers(left, at, frame["share_of_outcome_lower"], frame["share_of_outcome_upper"], width=2.5)
     total = (frame["channel"] == "(media)").to_numpy()
-    for chosen, colour in ((~total, COLOURS[0]), (total, GREY)):
+    for chosen, colour in ((~total, BLUE), (total, GREY)):
         left.plot(frame["share_of_outcome"][chosen], at[chosen], "o", color=colour)
     left.set_xlim(left=0)
     left.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
@@ -62,8 +64,8 @@ def plot_prior(frame: pd.DataFrame, *, level: float) -> Panels:
     right.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     right.set_xlabel("money for money, 0 at break-even")
     dress(right, "and what returns that means", side=False)
-    right.legend(frameon=False, loc="best")
-    name_bars(left, [_name(row["channel"], row["stated"]) for _, row in frame.iterrows()])
+    legend_beside(right)
+    name_rows(left, [_name(row["channel"], row["stated"]) for _, row in frame.iterrows()])
     right.tick_params(axis="y", length=0)
     return np.asarray(panels)
 

@@ -17,7 +17,6 @@ Floats = npt.NDArray[np.float64]
 PENALTIES = (1.0, 0.1, 0.01)  # C of the logistic regressions
 ADDITIVE_ROUNDS = (30, 60, 100, 150)
 FULL_ROUNDS = (30, 60, 120)
-FAMILIES = ("logistic", "bayes", "additive", "full")
 LIMIT = 15.0  # log-odds beyond this say no more
 
 
