@@ -64,7 +64,7 @@ if BARE:
 d = pyarrow.csv.read_csv(sys.argv[1])
 order = int(sys.argv[2])
 given = {"value": d["value"]} if VALUE else {}
-journeys = Journeys.from_paths(d["path"], d["conversions"], nulls=d["nulls"], **given)
+journeys = Journeys.from_paths(d["path"], d["conversions"], nulls=d["nulls"], merge=True, **given)
 found = {}
 for measure in ["conversions", "value"] if VALUE else ["conversions"]:
     models = {"first": first_touch, "last": last_touch, "linear": linear} if order == 1 else {}

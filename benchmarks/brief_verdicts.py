@@ -9,6 +9,12 @@ and test are silence. Money is what media truly bring under what the stance come
 
     python benchmarks/brief_verdicts.py --n 15 --seed 900 --minutes 20 --out brief_verdicts.jsonl
 
+With `--makings demo` the companies are those of `mmm demo`: its own first, then others of the same
+settings. They go through a whole run, tables in, and what each channel adds is known; activity
+follows spend there, so that the last euro of a channel adds about what the average one does.
+
+    python benchmarks/brief_verdicts.py --makings demo --n 6 --seed 8 --out brief_demo.jsonl
+
 Each company is added to the file when it is done: a run that was stopped goes on, and prints what
 stands in the file. `ridge` is a regression on raw spend whose every move is taken for a call.
 """
@@ -16,6 +22,7 @@ stands in the file. `ridge` is a regression on raw spend whose every move is tak
 import argparse
 import json
 import sys
+import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -25,6 +32,9 @@ import pandas as pd
 
 from mmm.errors import ConvergenceError, DataWarning, MmmWarning
 from mmm.mix import MixModel, optimize_budget
+from mmm.run import run
+from mmm.run.config import make_config
+from mmm.simulate import simulate_company
 from mmm.simulate.worlds import make_world, ridge_on_spend
 from mmm.simulate.worlds.optimum import best_split
 
@@ -32,6 +42,7 @@ MOST = 0.5
 STILL = 0.1  # of today's spend: a smaller difference is none
 LEVEL = 0.9
 CALLS = ("push", "cut")
+STANCES = {"half": "move half, then test", "test": "test first"}
 
 
 def advise(world):
@@ -86,8 +97,54 @@ def know(world):
     }
 
 
+def advise_demo(company):
+    """Return the advice of a whole run on the tables of a simulated company."""
+    names = ("touches", "deals", "leads", "contacts", "roles", "spend", "costs")
+    with tempfile.TemporaryDirectory() as folder:
+        company.to_csv(folder)
+        sections = {name: {"source": f"{folder}/{name}.csv"} for name in names}
+        off = {"scoring": {"enabled": False}, "signal": {"enabled": False}}
+        return run(make_config({**sections, "journeys": {"by": "account"}, **off})).budget
+
+
+def play_demo(seed):
+    """Return one line of the file, of a company with the settings of the demo."""
+    company = simulate_company(n_accounts=250, weeks=104, seed=seed, start="2024-01-01")
+    advice = advise_demo(company)
+    truth = company.truth.channels.set_index("channel")["incremental_value"]
+    paid = company.spend.groupby("channel")["spend"].sum().astype("float64")
+    silent = pd.DataFrame({"channel": paid.index, "current": paid.to_numpy() / 104})
+    silent = silent.assign(proposed=silent["current"], recommended=silent["current"])
+    silent["verdict"] = "no answer"
+    table = silent if advice is None else advice.table
+    names, now = table["channel"], table["current"].to_numpy()
+    last = np.array([truth[name] / paid[name] for name in names])
+    optimum, asked = best_of_lines(last, now)
+    stance = "no answer" if advice is None else STANCES.get(advice.stance, advice.stance)
+    line = {"making": "demo", "seed": seed, "stance": stance, "asked": asked}
+    line |= {"verdict": list(table["verdict"]), "channels": list(names), "current": now.tolist()}
+    line |= {"optimum": optimum.tolist(), "last_euro": last.tolist(), "ridge": now.tolist()}
+    line |= {f"at_{name}": float(last @ table[name]) for name in ("proposed", "recommended")}
+    line |= {"today": float(last @ now), "best": float(last @ optimum), "at_ridge": last @ now}
+    return line if advice is None else line | {"probability": advice.probability_better}
+
+
+def best_of_lines(last, now):
+    """Return the best split of today's total where a euro of a channel always adds the same."""
+    spend, left = (1 - MOST) * now, MOST * now.sum()
+    asked = 0.0
+    for channel in np.argsort(-last):
+        more = min(2 * MOST * now[channel], left)
+        spend[channel] += more
+        left -= more
+        asked = last[channel] if more > 0 else asked
+    return spend, float(asked)
+
+
 def play(making, seed):
     """Return one line of the file."""
+    if making == "demo":
+        return play_demo(seed)
     world = make_world(seed, making=making)
     said, true = advise(world), know(world)
     response = world.truth.effects.response

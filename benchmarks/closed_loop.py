@@ -41,6 +41,7 @@ from mmm.mix import (
 from mmm.mix.pilots.knowing import value_of_test
 from mmm.signal import ExperimentLog
 from mmm.simulate.quarters import QUARTER, Play, Trial, begin, best_next, draw_firm
+from mmm.simulate.worlds.optimum import best_split
 
 MOST = 0.5
 YEAR_DAYS = 365
@@ -129,6 +130,12 @@ def nothing(desk):
 def knowing(desk):
     """Split by the true curves, under the same rules: the optimum."""
     return best_next(desk.play), None
+
+
+def knowing_in_room(desk):
+    """Split by the true curves within the bounds of `room`: the most that mix and joined can do."""
+    low, high = np.array(list(room(desk).values())).T
+    return best_split(desk.play.firm.effects.response, low, high, float(desk.now.sum())), None
 
 
 def by_credit(model):
@@ -305,6 +312,7 @@ POLICIES: dict[str, Callable] = {
     "attribution": attribution,
     "mix": mix,
     "joined": joined,
+    "optimum in the same bounds": knowing_in_room,
     "optimum": knowing,
 }
 

@@ -47,30 +47,31 @@ def ours(
     frame: pd.DataFrame, outcome: np.ndarray, channels: Sequence[str], controls: Sequence[str]
 ) -> Answer:
     """Answer by the default of this package, the plan carried out in full."""
-    answer, plan = _fitted(frame, outcome, channels, controls)
-    return replace(answer, plan=plan.proposed)
+    return _fitted(frame, outcome, channels, controls)[0]
 
 
 def advised(
     frame: pd.DataFrame, outcome: np.ndarray, channels: Sequence[str], controls: Sequence[str]
 ) -> Answer:
     """Answer likewise, the plan carried out as far as its own advice says: all, half, nothing."""
-    answer, plan = _fitted(frame, outcome, channels, controls)
-    return replace(answer, plan=plan.recommended)
+    return _fitted(frame, outcome, channels, controls)[1]
 
 
-_LAST: dict[tuple[object, ...], tuple[Answer, BudgetPlan]] = {}
+_SEEN: dict[tuple[object, ...], tuple[Answer, Answer]] = {}
 
 
 def _fitted(
     frame: pd.DataFrame, outcome: np.ndarray, channels: Sequence[str], controls: Sequence[str]
-) -> tuple[Answer, BudgetPlan]:
-    """Fit once for both."""
+) -> tuple[Answer, Answer]:
+    """Fit once for both: the plan in full, and as advised."""
     key = (outcome.tobytes(), *channels)
-    if key not in _LAST:
-        _LAST.clear()
-        _LAST[key] = _fit(frame, outcome, channels, controls)
-    return _LAST[key]
+    if key not in _SEEN:
+        answer, plan = _fit(frame, outcome, channels, controls)
+        _SEEN[key] = (
+            replace(answer, plan=plan.proposed),
+            replace(answer, plan=plan.recommended),
+        )
+    return _SEEN[key]
 
 
 def _fit(

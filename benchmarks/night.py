@@ -1,8 +1,10 @@
 """A whole night into PostgreSQL: leads scored, planned, entered in a ledger and written.
 
-Beside it stands the bare bulk write of the same rows by the same client, psycopg: an upsert by
-`executemany`, as one would write it, and COPY with an upsert, the fastest that we know by hand.
-Neither reads what was there, nor could it be resumed or taken back. CPU-seconds are those of this
+Beside it stands the bare bulk write of the same rows: by the same client, SQLAlchemy, as its guide
+writes a bulk upsert; by its driver, psycopg, with `executemany`; and by hand, with COPY into a
+temporary table and one upsert, the fastest that we know which replaces what is there, and COPY into
+the table itself, which fails where a lead is there. None reads what was there, nor could it be
+resumed or taken back. CPU-seconds are those of this
 process and of the server; ratios are to the first line of a table, best of interleaved repeats.
 
     python -m benchmarks.night [first|later|memory ...] [--leads 100000] [--repeats 5]
@@ -11,7 +13,6 @@ process and of the server; ratios are to the first line of a table, best of inte
 import argparse
 import itertools
 import multiprocessing
-import resource
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +23,17 @@ import pandas as pd
 import psycopg
 
 from benchmarks.scoring import invented_leads
-from benchmarks.writeback import copy_upsert, emptied, postgres, show, upsert, write_all
+from benchmarks.writeback import (
+    copy,
+    copy_upsert,
+    emptied,
+    insert_or_update,
+    postgres,
+    resident,
+    show,
+    upsert,
+    write_all,
+)
 from mmm.crm import FIELDS, Record
 from mmm.crm.open import open_target
 from mmm.prediction import Guards, LeadScorer, LeadScores
@@ -82,12 +93,14 @@ def first_night(n_leads: int, repeats: int, folder: Path) -> None:
             bare()
 
         lines = {
+            "bare bulk upsert by SQLAlchemy": lambda: insert_or_update(url, "mmm_new", rows),
             "bare upsert, executemany of psycopg": bare,
             "target alone": lambda: write_all(address, records),
             "planned, entered and written": lambda: ledgered(scores),
             "scored, planned, entered and written": ledgered,
             "scored, and the bare upsert": scored_and_bare,
             "bare COPY and upsert, by hand": lambda: copy_upsert(url, "mmm_new", rows),
+            "bare COPY, which replaces nothing": lambda: copy(url, "mmm_new", rows),
         }
         show(
             f"PostgreSQL, first night of {n_leads:,} leads", n_leads, repeats, lines,
@@ -120,11 +133,12 @@ def _later(
 
 def _peak(address: str, n_leads: int, folder: str, answer: Any) -> None:
     score = scored_later(n_leads)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    Path("/proc/self/clear_refs").write_text("5")  # the peak of training is forgotten
+    before = resident("VmRSS")
     scores = score()
-    scored = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    scored = resident("VmHWM")
     night(address, scores, Path(folder) / "peak.sqlite")
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    after = resident("VmHWM")
     answer.put(((scored - before) / 1024, (after - scored) / 1024))
 
 

@@ -2,7 +2,7 @@
 
     python benchmarks/scoring.py [PART ...]
 
-Parts: olist, replay, bank, drift, ranking, invented, noise, public, speed, stream; all by
+Parts: olist, replay, ends, bank, drift, ranking, invented, noise, public, speed, stream; all by
 default.
 
 Sets of real leads stand beside the repository (../shared/data/leads) and are skipped where absent;
@@ -38,6 +38,15 @@ from mmm.tables.chunks import read_chunks
 
 LEADS = Path(__file__).resolve().parents[2] / "shared" / "data" / "leads"
 MACRO = ["emp.var.rate", "cons.price.idx", "cons.conf.idx", "euribor3m", "nr.employed"]
+# A command in a process that imports nothing else; at its end, what it took.
+COMMAND = """
+import sys, time
+from mmm.cli import app
+app(sys.argv[1:], standalone_mode=False)
+lines = open("/proc/self/status").read().splitlines()
+most = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
+print(f"mmm score {sys.argv[2]}: {time.process_time():.1f} CPU-s, peak {most:.0f} MiB")
+"""
 Split = tuple[str, pd.DataFrame, np.ndarray, pd.DataFrame, np.ndarray]
 
 
@@ -195,6 +204,26 @@ def replay() -> None:
             f"lost {ended.notna().mean():.4f}"
         )
         say("  the same model, April and May", won, p.probability)
+
+
+def ends() -> None:
+    """Leads whose columns say much, with the days on which they ended, open ones among them."""
+    rng = np.random.default_rng(0)
+    n = 23_000
+    a = rng.normal(size=(n, 6))
+    X = pd.DataFrame(a).add_prefix("x")
+    won = rng.random(n) < 1 / (1 + np.exp(3.5 - a @ [2.0, 1.5, 1.0, 0.5, 0.0, 0.0]))
+    created = pd.Series(pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(n) % 400, "D"))
+    for name, won_days, lost_days in (("alike", 30, 30), ("won sooner", 15, 60), ("later", 60, 15)):
+        days = np.ceil(rng.exponential(np.where(won, won_days, lost_days)))
+        end = (created + pd.to_timedelta(days, "D")).where(lambda day: day < "2025-02-15")
+        past = slice(0, 3_000)
+        seen = (won & end.notna())[past].astype(int)
+        model = LeadScorer().fit(X[past], seen, created_at=created[past], ended_at=end[past])
+        p = model.predict_proba(X[3_000:])[:, 1]
+        say(f"won and lost after {name}", won[3_000:].astype(int), p)
+    plain = LeadScorer().fit(X[past], won[past].astype(int)).predict_proba(X[3_000:])[:, 1]
+    say("every outcome known, no dates", won[3_000:].astype(int), plain)
 
 
 def bank_contacts() -> tuple[pd.DataFrame, np.ndarray]:
@@ -428,7 +457,9 @@ def stream() -> None:
         folder = Path(name)
         many, _ = wide_leads(1_000_000, rng)
         many.to_parquet(folder / "leads.parquet", index=False)
-        del many
+        ids = [f"L{i:07d}" for i in range(len(many))]
+        many.assign(lead_id=ids).to_parquet(folder / "named.parquet", index=False)
+        del many, ids
         for kind, family in (("linear", ("logistic",)), ("boosted", ("additive",))):
             one_family(small, y, family).save(folder / kind)
         for kind, learner in (
@@ -438,6 +469,13 @@ def stream() -> None:
             joblib.dump(usual_pipeline(small, learner).fit(small, y), folder / kind)
         for kind in ("linear", "boosted", "pipeline, linear", "pipeline, boosted"):
             subprocess.run([sys.executable, __file__, "--stream", folder, kind], check=True)
+        ids = [f"S{i:05d}" for i in range(len(small))]
+        small.assign(won=y, lead_id=ids).to_parquet(folder / "small.parquet", index=False)
+        train = ["train", "--leads", "small.parquet", "--outcome", "won", "--model", "model"]
+        score = ["run", "--leads", "named.parquet", "--model", "model", "--to", "scores.csv"]
+        for command in (train, score):
+            line = [sys.executable, "-c", COMMAND, "score", *command]
+            subprocess.run(line, check=True, cwd=folder)
 
 
 def stream_one(folder: Path, kind: str) -> None:
@@ -456,13 +494,17 @@ def stream_one(folder: Path, kind: str) -> None:
         found.append(model.predict_proba(piece)[:, 1])
         spent += time.process_time() - before
     total = time.process_time() - start
-    lines = Path("/proc/self/status").read_text().splitlines()
-    most = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
     print(
         f"{kind:20s} {len(np.concatenate(found)):,} leads: scoring {spent:5.2f} CPU-s, with "
-        f"reading {total:5.2f}, peak {most / 1024:5.0f} MiB",
+        f"reading {total:5.2f}, peak {most_memory():5.0f} MiB",
         flush=True,
     )
+
+
+def most_memory() -> float:
+    """Return the most memory that this process has had, MiB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
 
 
 def usual_pipeline(small: pd.DataFrame, learner: object) -> object:
@@ -477,6 +519,7 @@ def main() -> None:
     parts: dict[str, Callable[[], None]] = {
         "olist": olist,
         "replay": replay,
+        "ends": ends,
         "bank": bank,
         "drift": drift,
         "ranking": ranking,

@@ -31,6 +31,7 @@ from mmm.simulate import simulate_company
 WEEKS = 210
 DAYS = ("2022-08-15", "2023-02-14", "2023-08-15")
 SINCE_DAYS = 182
+Z90 = 1.644854
 OPTIONS = {"by": "account", "lookback_days": 180}
 
 
@@ -104,6 +105,7 @@ def one_day(company, day):
         rows["share_lower"][counted] / rest - 1e-9, rows["share_upper"][counted] / rest + 1e-9
     )
     won = shares_of(linear(journeys.won).to_frame())
+    width = (rows["share_upper"] - rows["share_lower"])[counted] / rest
     return {
         "day": day,
         "n_leads": len(ids),
@@ -113,6 +115,8 @@ def one_day(company, day):
         "lead_counts": wrong(lead_counts(company, ids, day), truth),
         "touches_of_today": wrong(shares_of(plain, "total"), truth),
         "expected": wrong(shares_of(found, "total"), truth),
+        # What is left to the luck of single deals if the intervals are true: E|x| of a normal.
+        "luck": float(0.5 * np.sqrt(2 / np.pi) * width.sum() / (2 * Z90)),
         "revenue": float(last.realised.sum()),
         "revenue_expected": float((part.expected + part.realised).sum()),
         "inside": int(inside.sum()),
@@ -148,8 +152,13 @@ def main():
     print(table[ways].agg(["mean", "median"]).round(3).to_string())
     best = table[ways[:3]].mean().min()
     print(f"expected / best of the others: {table['expected'].mean() / best:.2f}")
+    luck = table["luck"].mean() / table["expected"].mean()
+    print(f"of that error the luck of single deals: {luck:.0%}")
     n, inside = table["n_intervals"].sum(), table["inside"].sum()
-    print(f"intervals that hold the truth: {inside / n:.1%} of {n}")
+    by = table.groupby("seed")[["inside", "n_intervals"]].sum()
+    by = by["inside"] / by["n_intervals"]
+    print(f"intervals that hold the truth: {inside / n:.1%} of {n} "
+          f"(standard error over companies {by.std() / np.sqrt(len(by)):.1%})")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from typing import Any
 import pandas as pd
 import psycopg
 import sqlalchemy as sa
+import sqlalchemy.dialects.postgresql as postgres_dialect
 
 from mmm.crm import FIELDS, Record
 from mmm.crm.open import open_target
@@ -91,12 +92,12 @@ def _peak(address: str, n_leads: int, answer: Any) -> None:
     records = make_records(n_leads)
     open_target(address, environ={}).read([])  # what is imported does not count
     Path("/proc/self/clear_refs").write_text("5")  # the peak so far is forgotten
-    before = _resident("VmRSS")
+    before = resident("VmRSS")
     write_all(address, records)
-    answer.put((_resident("VmHWM") - before) / 1024)
+    answer.put((resident("VmHWM") - before) / 1024)
 
 
-def _resident(what: str) -> int:
+def resident(what: str) -> int:
     """Return a size of this process in KiB."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{what}:"))
@@ -204,6 +205,18 @@ def insert(url: str, table: str, rows: list[tuple[Any, ...]]) -> None:
     known = sa.Table(table, sa.MetaData(), autoload_with=engine)
     with engine.begin() as connection:
         connection.execute(known.insert(), [dict(zip(COLUMNS, r, strict=True)) for r in rows])
+    engine.dispose()
+
+
+def insert_or_update(url: str, table: str, rows: list[tuple[Any, ...]]) -> None:
+    """Write rows by the bulk upsert of SQLAlchemy, as its guide writes it."""
+    engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    known = sa.Table(table, sa.MetaData(), autoload_with=engine)
+    statement = postgres_dialect.insert(known)
+    changed = {name: statement.excluded[name] for name in FIELDS}
+    statement = statement.on_conflict_do_update(index_elements=["lead_id"], set_=changed)
+    with engine.begin() as connection:
+        connection.execute(statement, [dict(zip(COLUMNS, row, strict=True)) for row in rows])
     engine.dispose()
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Self
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from mmm.errors import ConfigError, quoted
@@ -231,16 +233,15 @@ class ChannelMap:
         """
         fields = _fields(frame)
         paid = "spend" in frame.columns
-        unique = fields.drop_duplicates()
+        unique, which = _distinct(fields)
         channels = []
         for row in unique.itertuples(index=False):
             values = dict(zip(unique.columns, row, strict=True))
             found = self.name(**values, paid=paid)
             written = any(_filled(value) for value in values.values())
             channels.append(found or (UNMATCHED if written else None))
-        table = unique.assign(_channel=pd.Series(channels, index=unique.index, dtype="str"))
-        merged = fields.merge(table, on=list(fields.columns), how="left")
-        return pd.Series(merged["_channel"].to_numpy(), index=frame.index, dtype="str")
+        named = pd.Series(channels, dtype="str").take(which)
+        return named.set_axis(frame.index)
 
     def taken_as_paid(self, spend: pd.DataFrame) -> dict[str, str]:
         """Return the sources of a spend table that are read as paid since they have spend.
@@ -292,6 +293,17 @@ class ChannelMap:
             rows=("rows", "sum"), value=("value", "sum")
         )
         return grouped.sort_values(["value", "rows"], ascending=False, ignore_index=True)
+
+
+def _distinct(fields: pd.DataFrame) -> tuple[pd.DataFrame, "npt.NDArray[np.int64]"]:
+    """Return the rows that differ, and for each row which of them it is; nothing equals nothing."""
+    codes = np.zeros(len(fields), dtype=np.int64)
+    for name in fields.columns:
+        own, _ = pd.factorize(fields[name], use_na_sentinel=False)
+        codes, _ = pd.factorize(codes * (int(own.max(initial=0)) + 1) + own)
+    first = np.full(int(codes.max(initial=-1)) + 1, len(fields), dtype=np.int64)
+    np.minimum.at(first, codes, np.arange(len(fields)))
+    return fields.iloc[first], codes
 
 
 def _filled(value: object) -> str:

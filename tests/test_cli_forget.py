@@ -31,14 +31,25 @@ def test_a_person_is_forgotten(folder, quick):
     assert list(said["emptied"].values()) == [True]
     for path in folder.glob(f"{LEDGER}*"):
         assert b"L0004" not in path.read_bytes(), path
-    kept = pd.read_csv(folder / "kept.csv").set_index("lead_id")
-    assert kept.loc["L0004"].isna().all()
+    assert "L0004" not in set(pd.read_csv(folder / "kept.csv")["lead_id"])
     again = json.loads(quick(*to_run("--json", to="file:kept.csv")).out)
     assert (again["n"], again["n_forgotten"]) == (59, 1)
     assert again["writing"]["did"] == "nothing"
     quick(*to_run())
     assert "L0004" not in set(pd.read_csv(folder / "scores.csv")["lead_id"])
-    assert "0 found" in quick("forget", "L0004").out
+    assert f"{LEDGER}: nothing found; a keyed hash" in quick("forget", "L0004").out
+
+
+def test_what_was_taken_out_is_said_and_where_scores_still_stand(folder, quick):
+    quick(*to_run(to="file:kept.csv"))
+    said = quick("forget", "L0004")
+    assert f"{LEDGER}: 2 entries taken out; a keyed hash of the id stays" in said.out
+    assert "model/model.json: nothing found" in said.out
+    assert f"note: {folder / 'kept.csv'} was given scores of the lead" in said.err
+    assert "L0004" in set(pd.read_csv(folder / "kept.csv")["lead_id"])
+    said = quick("forget", "L0005", "--to", "file:kept.csv")
+    assert "kept.csv: emptied" in said.out
+    assert "was given scores" not in said.err
 
 
 def test_a_person_in_a_model_is_said(folder, quick):

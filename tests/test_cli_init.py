@@ -1,6 +1,7 @@
 """`mmm init` as a user meets it: a file that runs, nothing replaced, every question visible."""
 
 import json
+import re
 import shutil
 import tomllib
 
@@ -68,3 +69,28 @@ def test_mistakes_are_one_line(tmp_path):
     assert "there is no table" in one_line_of_error(mmm("init", cwd=tmp_path))
     assert "--lang" in one_line_of_error(mmm("init", "--lang", "fr", cwd=tmp_path))
     assert "Example: mmm init" in mmm("init", "--help").stdout
+
+
+def test_a_place_that_is_not_there_is_named_with_what_is(tmp_path):
+    copied(tmp_path, "deals")
+    (tmp_path / "mmm.toml").write_text("mine")
+    error = one_line_of_error(mmm("init", "nothere", cwd=tmp_path))
+    assert error == (
+        "mmm: there is neither a file nor a folder nothere; its folder holds 'deals.csv', "
+        "'mmm.toml'. Correct the path."
+    )
+
+
+def test_init_and_check_speak_italian(tmp_path):
+    datasets.copy("dirty_italian", tmp_path / "export")
+    done = mmm("init", "export", "--lang", "it", cwd=tmp_path)
+    assert done.stdout.splitlines()[0] == "touches: attivita.csv, 6 colonne ipotizzate"
+    assert done.stdout.splitlines()[-1].startswith("Scritto: mmm.toml, con ")
+    assert "nota: da correggere in deals: deals, colonna “deal_id”: indica una riga" in done.stderr
+    check = mmm("check", "mmm.toml", cwd=tmp_path)
+    assert check.returncode == 2
+    assert "mmm: spend, colonna “date”: non è una data in riga 521 di spesa.csv" in check.stderr
+    assert "oppure scrivete locale sotto [spend] in mmm.toml" in check.stderr
+    assert "touches: 4.191 righe, colonne person_id" in check.stdout
+    english = "rows|columns|no time zone|fields are|encoding:|to mend|Correct|pass "
+    assert not re.search(english, check.stdout + check.stderr + done.stdout + done.stderr)

@@ -405,14 +405,14 @@ def test_a_configuration_says_where_leads_lie_and_options_win(folder, quick):
     frame.to_csv(folder / "elenco.csv", index=False, sep=";", decimal=",")
     how = ("--config", "mmm.toml", "--outcome", "converted", "--created-at", "created_on")
     said = quick("score", "train", *how, "--model", "one")
-    assert "Refused" not in said.out  # as [scoring] allows
+    assert "Rifiutata" not in said.out  # as [scoring] allows
     scorer = LeadScorer.load(folder / "one")
     assert (scorer.seed, scorer.allow) == (7, ["signed_by"])
     said = quick("score", "train", *how, "--model", "two", "--seed", "8", "--allow", "pages")
-    assert "Refused: signed_by" in said.out
+    assert "Rifiutata: signed_by: manca o c’è secondo l’esito" in said.out
     assert LeadScorer.load(folder / "two").seed == 8
     to = ("--config", "mmm.toml", "--model", "two", "--to", "a.csv", "--dry-run")
-    assert "Scored 400 leads" in quick("score", "run", *to).out
+    assert "400 lead con un punteggio" in quick("score", "run", *to).out
     options = ("--leads", "new.csv", "--locale", "en", "--lang", "en")
     assert "Scored 60 leads" in quick("score", "run", *to, *options).out
     error = refused(quick, "score", "run", *to[:-3], "--to", "elenco.csv")

@@ -55,7 +55,7 @@ def test_prepared_written_nothing_new_taken_back(system, quick):
     back = quick("score", "run", "--to", SYSTEM, "--undo", batch)
     assert back.out.startswith("Taken back in sqlite:///")
     assert "crm.db#mmm_scores: 60 leads." in back.out
-    assert rows(system)[list(FIELDS)].isna().all(axis=None)
+    assert rows(system).empty
     assert "was taken back before" in quick("score", "run", "--to", SYSTEM, "--undo", batch).out
     nothing = quick("score", "run", "--to", SYSTEM, "--resume", "--json").out
     assert json.loads(nothing)["writing"]["did"] == "nothing"
@@ -78,7 +78,12 @@ def test_the_log_is_json_lines_and_the_summary_one_object(system):
 
 
 def test_a_dry_run_shows_the_difference(system, quick):
+    early = quick(*to_run("--dry-run", "--log", "text", to=SYSTEM))
+    assert "not there yet: mmm_probability, mmm_grade, " in early.err
+    assert "mmm score prepare" in early.err
+    assert "mmm score prepare" in errors(quick, *to_run(to=SYSTEM))
     quick("score", "prepare", "--to", SYSTEM)
+    assert "not there yet" not in quick(*to_run("--dry-run", "--log", "text", to=SYSTEM)).err
     before = {path.name for path in system.iterdir()}
     said = quick(*to_run("--dry-run", "--log", "text", to=SYSTEM)).out
     assert "Of 60 leads 60 would be written" in said
@@ -146,6 +151,15 @@ def test_limit_fields_and_a_file_that_is_kept_up_to_date(folder, quick):
     assert pd.read_csv(folder / "kept.csv")["mmm_grade"].notna().sum() == 7
 
 
+def test_an_undone_first_run_leaves_no_rows_where_no_file_was(folder, quick):
+    assert summary(quick, to="file:kept.csv")["writing"]["n_written"] == 60
+    quick("score", "run", "--to", "file:kept.csv", "--undo", "last")
+    assert pd.read_csv(folder / "kept.csv").empty
+    quick("score", "run", "--to", "file:kept.csv", "--undo", "last")
+    assert summary(quick, to="file:kept.csv")["writing"]["n_written"] == 60
+    assert pd.read_csv(folder / "kept.csv")["mmm_grade"].notna().sum() == 60
+
+
 def test_people_who_opt_out_are_neither_scored_nor_written(system, quick):
     quick("score", "prepare", "--to", SYSTEM)
     summary(quick)
@@ -155,9 +169,9 @@ def test_people_who_opt_out_are_neither_scored_nor_written(system, quick):
     assert "extra 'no_profiling'" in errors(quick, *to_run(to=SYSTEM))
     done = summary(quick, "--opt-out", "no_profiling")
     assert (done["n"], done["n_opted_out"], done["writing"]["n_emptied"]) == (58, 2, 2)
-    found = rows(system).set_index("lead_id")
-    assert found.loc[["L0004", "L0007"], list(FIELDS)].isna().all(axis=None)
-    assert found["mmm_grade"].notna().sum() == 58
+    found = rows(system)
+    assert not found["lead_id"].isin(["L0004", "L0007"]).any()
+    assert found["mmm_grade"].notna().sum() == len(found) == 58
     quick(*to_run("--opt-out", "no_profiling"))
     assert len(pd.read_csv(system / "scores.csv")) == 58
     assert "no column 'gone'" in errors(quick, *to_run("--opt-out", "gone", to=SYSTEM))
@@ -184,7 +198,12 @@ def test_options_that_make_no_sense(system, quick):
     assert "'mmm_colour'" in errors(quick, *to_run("--fields", "colour", to=SYSTEM))
     assert "--step is" in errors(quick, *to_run("--step", "3", to=SYSTEM))
     assert "--limit is 0" in errors(quick, *to_run("--limit", "0", to=SYSTEM))
-    assert "no batch of" in errors(quick, "score", "run", "--to", SYSTEM, "--undo", "last")
+    undo = ("score", "run", "--to", SYSTEM, "--undo", "last")
+    assert "there is no ledger mmm-ledger.sqlite. Name the one of the run with --ledger" in errors(
+        quick, *undo
+    )
+    open_ledger(system / LEDGER).connection.close()
+    assert "no batch of" in errors(quick, *undo)
     assert "would replace" in errors(quick, *to_run(to="file:new.csv"))
 
 
@@ -230,6 +249,15 @@ def test_an_explanation_of_one_lead(folder, quick):
     (written,) = json.loads((folder / "L0004.json").read_text())["written"]
     assert written["fields"]["mmm_grade"] == found["grade"]
     assert "no lead 'L9999'" in refused(quick, "score", "explain", "L9999", *given)
+
+
+def test_who_opted_out_may_still_ask_what_is_said(folder, quick):
+    new = pd.read_csv(folder / "new.csv")
+    new.assign(no_profiling="yes").to_csv(folder / "new.csv", index=False)
+    given = ("score", "explain", "L0004", "--leads", "new.csv", "--model", "model")
+    assert "extra 'no_profiling'" in refused(quick, *given)
+    found = json.loads(quick(*given, "--opt-out", "no_profiling").out)
+    assert "no_profiling" not in {row["column"] for row in found["columns"]}
 
 
 class Demo:

@@ -90,6 +90,9 @@ CLAIMS = {
     "05_can_we_trust_it": """
         assert found.converged and found.divergences == 0
         assert abs(found.residual_autocorrelation) < 0.2
+        assert again["as_expected"].sum() >= len(again) - 1
+        assert visible.loc["Partners", "smallest_shown"] > 4 * visible.loc["Partners", "expected"]
+        assert visible["shown"].sum() == 3 and visible.loc[["Events", "Search"], "shown"].all()
         assert 20 <= inside.sum() <= last
         told = learned.set_index("channel")["contraction"]
         assert told["Partners"] < 0.3 and told["Events"] > 0.8
@@ -175,13 +178,14 @@ CLAIMS = {
         assert abs(full["P(better)"] - budget.probability_better) < 0.03
         assert not budget.pilots["pays"].any() and budget.pilots["power"].max() < 0.17
         assert any("deals of what gets more" in f.sentence() for f in brief.findings)
+        assert "The total matters more than its split" in brief.findings[0].sentence()
         added = beside["truly added per euro"]
         assert added.idxmax() == "Events" and table.loc["Events", "verdict"] == "push"
         assert beside["credited per euro"].idxmin() == "Events"
         assert costs["cac"].idxmax() == "Events"
         assert budget.profit_lower < moved < 0.5 * budget.expected_profit
         assert (added[["Paid search", "Display"]] < added["Paid social"]).all()
-        assert added.idxmin() == "Display" and table.loc["Display", "verdict"] == "hold"
+        assert added.idxmin() == "Display" and table.loc["Display", "verdict"] == "follow"
         assert table.loc["Display", "change"] > 0
     """,
     "09_one_signal": """

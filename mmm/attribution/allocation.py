@@ -4,9 +4,9 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from mmm.attribution.measure import Floats, Integers, Measured, add_up, per_conversion
 from mmm.attribution.result import DealCredit
@@ -14,6 +14,9 @@ from mmm.attribution.rules import deal_credit
 from mmm.attribution.uncertainty import Influence
 from mmm.errors import DataWarning
 from mmm.journeys import Journeys
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 
 def _unchanged(change: Floats) -> Floats:
@@ -110,7 +113,7 @@ def journey_shares(journeys: Journeys, of: Measured, effect: Floats) -> Shares:
     )
 
 
-def touches_by_channel(journeys: Journeys, per_touch: Floats) -> csr_array:
+def touches_by_channel(journeys: Journeys, per_touch: Floats) -> "csr_array":
     """Sum a number of each touch by journey and channel.
 
     Examples
@@ -119,6 +122,8 @@ def touches_by_channel(journeys: Journeys, per_touch: Floats) -> csr_array:
     >>> touches_by_channel(journeys, np.array([1.0, 2.0, 4.0])).toarray().tolist()
     [[5.0, 2.0]]
     """
+    from scipy.sparse import csr_array
+
     # A copy: adding up duplicates works in place.
     summed = csr_array(
         (per_touch, journeys.touch, journeys.start),

@@ -10,6 +10,8 @@ from mmm.attribution.measure import Floats
 from mmm.attribution.result import AttributionResult
 from mmm.attribution.uncertainty import refusal, share_covariance
 from mmm.errors import ConfigError, check_level, quoted
+from mmm.showing import Shown, as_text
+from mmm.wording import format_share
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,8 +62,8 @@ class IotaPrior:
     spread: float = 0.5
 
 
-@dataclass(frozen=True, eq=False)
-class Calibration:
+@dataclass(frozen=True, eq=False, repr=False)
+class Calibration(Shown):
     """Credit scaled to what experiments found, and how far it can be relied on.
 
     Attributes
@@ -104,6 +106,20 @@ class Calibration:
     total: float
     level: float
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        n_tested = self.evidence.count(EXPERIMENT)
+        kind = f"Calibration: {self.model}, {self.measure}, {n_tested} channels tested"
+        return as_text(self._sentence(), self.to_frame(), kind)
+
+    def _sentence(self) -> str:
+        if not self.total:
+            return "Nothing was won, so there is nothing to calibrate."
+        ends = (self.baseline, self.baseline_lower, self.baseline_upper)
+        part, low, high = (format_share(end / self.total) for end in ends)
+        by = "" if EXPERIMENT in self.evidence else "By what is believed before any experiment, "
+        said = f"{by}{part} of what was won would have come anyway "
+        return said + f"({format_share(self.level)} interval: {low} to {high})."
 
     def to_frame(self) -> "pd.DataFrame":
         """Return one row a channel, and a last one for what would have come anyway.
@@ -226,7 +242,7 @@ Tested = Mapping[int, tuple[float, float]]
 
 
 def draw_log_iota(
-    tested: Tested, n_channels: int, prior: IotaPrior, rng: np.random.Generator
+    tested: Tested, n_channels: int, prior: IotaPrior, rng: "np.random.Generator"
 ) -> Floats:
     """Draw log iota of every channel from the posterior, by quadrature over mu, tau and iota.
 

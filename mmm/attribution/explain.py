@@ -11,6 +11,7 @@ import numpy as np
 from mmm.attribution.differences import joint_covariance, on_logit_scale, spread_of_differences
 from mmm.attribution.influenced import Influenced, influenced_share, presence_weights
 from mmm.attribution.measure import Floats, Integers, Measured, add_up, check_journeys, measured
+from mmm.attribution.quantiles import t_quantile
 from mmm.attribution.result import AttributionResult
 from mmm.attribution.rules import first_weights, last_weights, linear_weights, rule_influence
 from mmm.attribution.uncertainty import (
@@ -253,8 +254,6 @@ def _gaps(
 
     Both of shape (n_models, n_models, n_channels).
     """
-    from scipy.special import stdtrit
-
     shares = np.array([result.share for result in results])
     gap = shares[:, None] - shares[None, :]
     effective = won_clusters(journeys, of).effective
@@ -262,7 +261,7 @@ def _gaps(
         return gap, np.full_like(gap, np.inf)
     n_pairs = len(results) * (len(results) - 1) / 2
     tail = (1 - results[0].level) / 2 / n_pairs
-    quantile = float(stdtrit(effective - 1, 1 - tail))
+    quantile = t_quantile(effective - 1, 1 - tail)
     covariance = joint_covariance(results, journeys, of)
     plain = quantile * np.sqrt(spread_of_differences(covariance))
     # Where nothing varies, as many equal clusters leave room for a part of others.

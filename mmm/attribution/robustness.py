@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 LABEL, WITHIN = "mmm_label", "\x1f"
 FINER = ("campaign", "content", "medium", "source")
 REPEATS = ("minute", "keep", "day")
+# A change that is printed as none.
+STILL = 0.0005
 
 
 @dataclass(frozen=True)
@@ -154,8 +156,13 @@ class Robustness(Shown):
         v, c = np.unravel_index(np.abs(change).argmax(), change.shape)
         leader = int(self.base_share[known].argmax())
         moved = int(self.beyond.any(axis=1).sum())
+        key = "fragile" if moved else "robust"
+        if np.isnan(self.upper).all():
+            key = "robust_without_interval"
+        if not moved and abs(change[v, c]) < STILL:
+            key = "robust_unmoved"
         return Finding(
-            "attribution.fragile" if moved else "attribution.robust",
+            f"attribution.{key}",
             self.share[v, known[c]],
             change=change[v, c],
             because=("attribution.leader_stays",),

@@ -300,7 +300,7 @@ def counterfactual_values(
     n_states = len(chain.states)
     check_players(n_states, "counterfactual")
     matrix = np.zeros((n_states + 1, n_states + 1))
-    matrix[:-1, :-1] = chain.moves.toarray()
+    matrix[:-1, :-1] = chain.dense_moves
     matrix[:-1, -1], matrix[-1, :-1] = chain.payoff, chain.start
     levels = restricted_worth(matrix)
     values = np.zeros(len(journeys.channels))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmm.attribution.measure import Floats, Integers, Measured, add_up
+from mmm.attribution.quantiles import t_quantile
 from mmm.journeys import Journeys
 
 # From journey positions, shape (n,), to the influence on each share of one journey of that row
@@ -176,16 +177,17 @@ def won_clusters(journeys: Journeys, of: Measured) -> WonClusters:
     won = journeys.conversions > 0
     total = of.attributed
     if journeys.cluster is None:
-        squares = of.amount[won] ** 2 / journeys.conversions[won]
+        # Parts of the whole, whose squares neither vanish nor overflow.
+        squares = (of.amount[won] / total) ** 2 / journeys.conversions[won]
         if of.measure == "value" and journeys.value_squares is not None:
-            squares = journeys.value_squares[won]
+            squares = journeys.value_squares[won] / total / total
         touched = add_up(channel, journeys.conversions[journey], n_channels)
-        return WonClusters(total**2 / float(squares.sum()), touched)
+        return WonClusters(1 / float(squares.sum()), touched)
     _, code = np.unique(journeys.cluster, return_inverse=True)
-    amounts = add_up(code, of.amount, int(code.max()) + 1)
+    parts = add_up(code, of.amount / total, int(code.max()) + 1)
     pairs = np.unique(code[journey] * n_channels + channel)
     touched = np.bincount(pairs % n_channels, minlength=n_channels).astype(np.float64)
-    return WonClusters(total**2 / float((amounts**2).sum()), touched)
+    return WonClusters(1 / float((parts**2).sum()), touched)
 
 
 def value_spread(journeys: Journeys, of: Measured) -> Floats | None:
@@ -245,7 +247,7 @@ def sum_of_squares(
     """
     squares = np.zeros(n_channels)
     for weight, part in _independent(journeys, influence, n_channels, spread):
-        squares += np.einsum("i,ij,ij->j", weight, part, part)
+        squares += weight @ np.square(part)
     return squares
 
 
@@ -327,10 +329,11 @@ def _unattributed(journeys: Journeys, of: Measured, share: Floats) -> Floats:
     spread = 1.0
     if of.measure == "value":
         won = journeys.conversions > 0
-        n_won, squares = float(won.sum()), of.amount[won] ** 2
+        n_won, squares = float(won.sum()), (of.amount[won] / of.attributed) ** 2
         if journeys.value_squares is not None:
-            n_won, squares = float(journeys.conversions.sum()), journeys.value_squares[won]
-        spread = n_won * float(squares.sum()) / of.attributed**2
+            n_won = float(journeys.conversions.sum())
+            squares = journeys.value_squares[won] / of.attributed / of.attributed
+        spread = n_won * float(squares.sum())
     return share**2 * spread * of.unattributed**2 / n_deals / of.whole**2
 
 
@@ -365,23 +368,30 @@ def logit_interval(
     >>> low.round(3).tolist(), high.round(3).tolist()
     ([0.238, 0.0], [0.37, 0.023])
     """
-    from scipy.special import betaincinv, expit, logit, stdtrit
-
     effective = won.effective
     still = (error < EDGE) | (share < EDGE) | (share > 1 - EDGE)
     inner = np.where(still, 0.5, share)
     scale = error / (inner * (1 - inner))
     few = won.touched < FEW_CLUSTERS
-    quantile = stdtrit(effective - 1, np.where(few, level, (1 + level) / 2))
-    lower = expit(logit(inner) - quantile * scale)
-    upper = expit(logit(inner) + quantile * scale)
+    half = _quantiles(won, level) * scale
+    middle = np.log(inner) - np.log1p(-inner)
+    lower, upper = (np.exp(-np.logaddexp(0.0, -at)) for at in (middle - half, middle + half))
     room = 1 - (1 - level) ** (1 / effective)
     lower = np.where(still, share * (1 - room), lower)
     upper = np.where(still, 1 - (1 - share) * (1 - room), upper)
-    successes = np.clip(share, 0.0, 1 - EDGE) * effective
-    bound = betaincinv(successes + 1, effective - successes, level)
-    upper = np.where(few, np.maximum(upper, bound), upper)
+    if few.any():
+        from scipy.special import betaincinv
+
+        successes = np.clip(share, 0.0, 1 - EDGE) * effective
+        bound = betaincinv(successes + 1, effective - successes, level)
+        upper = np.where(few, np.maximum(upper, bound), upper)
     return np.where(few, 0.0, lower), upper
+
+
+def _quantiles(won: WonClusters, level: float) -> Floats:
+    """Return the quantile of t for each channel: one-sided where it has few won clusters."""
+    one, two = (t_quantile(won.effective - 1, chance) for chance in (level, (1 + level) / 2))
+    return np.where(won.touched < FEW_CLUSTERS, one, two)
 
 
 def signed_interval(
@@ -412,10 +422,7 @@ def signed_interval(
     >>> low.round(3).tolist(), high.round(3).tolist()
     ([0.954, nan], [1.086, 0.032])
     """
-    from scipy.special import stdtrit
-
     few = won.touched < FEW_CLUSTERS
-    quantile = stdtrit(won.effective - 1, np.where(few, level, (1 + level) / 2))
     room = 1 - (1 - level) ** (1 / won.effective)
-    half = np.where(error < EDGE, room, quantile * error)
+    half = np.where(error < EDGE, room, _quantiles(won, level) * error)
     return np.where(few, np.nan, share - half), share + half

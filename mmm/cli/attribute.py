@@ -9,6 +9,7 @@ from rich.table import Table
 
 from mmm.cli.options import Contacts, Deals, Json, Leads, Locale, Map, Roles, Touches, Tz, config_of
 from mmm.cli.shell import print_json, print_notes, progress, records, told
+from mmm.errors import ConfigError
 
 
 def attribute(
@@ -28,6 +29,9 @@ def attribute(
     ] = "first_touch,last_touch,linear,markov",
     measure: Annotated[str | None, typer.Option(help="value or conversions.")] = None,
     level: Annotated[float, typer.Option(help="Coverage of the intervals.")] = 0.9,
+    robustness: Annotated[
+        Path | None, typer.Option(help="CSV of the shares under other choices, one at a time.")
+    ] = None,
     locale: Locale = None,
     tz: Tz = "UTC",
     column: Map = None,
@@ -40,39 +44,55 @@ def attribute(
     from mmm.tables import write_csv
     from mmm.tables.write import refuse_input
 
-    given = {
-        "touches": touches,
-        "deals": deals,
-        "leads": leads,
-        "contacts": contacts,
-        "roles": roles,
-    }
-    refuse_input(out, {Path(source).resolve() for source in given.values() if source})
+    given = {"touches": touches, "deals": deals, "leads": leads, "contacts": contacts}
+    given["roles"] = roles
+    files = {Path(source).resolve() for source in given.values() if source}
+    for target in (out, robustness):
+        if target is not None:
+            refuse_input(target, files)
+    if robustness is not None and robustness.resolve() == out.resolve():
+        raise ConfigError("--robustness and --out name the same file. Name two.")
     with told():
         tables = read_tables(config_of(given, locale, tz, column), progress)
         progress("building journeys")
-        journeys = build_journeys(
-            tables.get("touches"),
-            tables["deals"],
-            leads=tables.get("leads"),
-            contacts=tables.get("contacts"),
-            roles=tables.get("roles"),
-            by=by,  # type: ignore[arg-type]
-            dimension=dimension,
-            lookback_days=lookback_days,
-            maturity_days=maturity_days,
-            touch_sharing=touch_sharing,  # type: ignore[arg-type]
-        )
+        source = tables.get("touches"), tables["deals"]
+        options: dict[str, Any] = {
+            **{name: tables.get(name) for name in ("leads", "contacts", "roles")},
+            "by": by,
+            "dimension": dimension,
+            "lookback_days": lookback_days,
+            "maturity_days": maturity_days,
+            "touch_sharing": touch_sharing,
+        }
+        journeys = build_journeys(*source, **options)
         names = [name.strip() for name in models.split(",") if name.strip()]
         result = compare(journeys, names, measure=measure, level=level)
+        frame = result.to_frame(cents=result.results[0].measure == "value")
+        write_csv(frame, out)
+        chosen = "markov" if "markov" in names else names[0]
+        asked = {"model": chosen, "measure": measure, "level": level, **options}
+        said = "" if robustness is None else _other_choices(source, asked, robustness)
     print_notes(journeys.about["notes"])
-    frame = result.to_frame(cents=result.results[0].measure == "value")
-    write_csv(frame, out)
     if as_json:
-        print_json({"file": out, "counts": journeys.about["counts"], "credit": records(frame)})
+        answer = {"file": out, "counts": journeys.about["counts"], "credit": records(frame)}
+        print_json(answer | ({"robustness": said} if said else {}))
         return
     _print_credit(frame, result.results[0].measure)
-    print(f"Written: {out.resolve()}")
+    if said:
+        print(said)
+    print(f"Written: {', '.join(str(file.resolve()) for file in (out, robustness) if file)}")
+
+
+def _other_choices(source: tuple[Any, Any], asked: dict[str, Any], out: Path) -> str:
+    """Write the shares of a model under other choices, and say what moves them most."""
+    from mmm.attribution import robustness
+    from mmm.tables import write_csv
+
+    progress("making the choices behind it otherwise")
+    found = robustness(*source, **asked)
+    write_csv(found.to_frame(), out)
+    print_notes(found.notes)
+    return f"How firm {asked['model']} is: {found.finding().sentence('en')}"
 
 
 def _print_credit(frame: Any, measure: str) -> None:

@@ -6,7 +6,15 @@ from typing import Annotated, Any
 import typer
 
 from mmm.cli.options import Contacts, Json, Leads, Locale, Map, Roles, Spend, Touches, Tz, config_of
-from mmm.cli.shell import complain, for_shell, print_json, records, told
+from mmm.cli.shell import (
+    complain,
+    for_shell,
+    in_language,
+    print_json,
+    records,
+    speak,
+    told,
+)
 from mmm.errors import ConfigError, MmmError
 
 
@@ -35,9 +43,11 @@ def check(
         "roles": roles,
     }
     settings = _settings(config, given, locale, tz, column)
+    lang = settings.company.language
+    speak(lang)
     from mmm.run.reading import unmatched  # pandas comes with it: a wrong setting is said before
 
-    with told():
+    with told(in_language, lang):
         tables, mistakes = _read_each(settings)
     for mistake in mistakes:
         complain(for_shell(mistake, with_file=config is not None))
@@ -46,7 +56,7 @@ def check(
     if as_json:
         _print_all(tables, mistakes, foreign, state)
     else:
-        _say_all(tables, foreign, state)
+        _say_all(tables, foreign, state, lang)
     if mistakes:
         raise typer.Exit(2)
 
@@ -124,13 +134,16 @@ def _print_all(
     )
 
 
-def _say_all(tables: dict[str, Any], foreign: dict[str, Any], state: Any | None) -> None:
+def _say_all(tables: dict[str, Any], foreign: dict[str, Any], state: Any | None, lang: str) -> None:
+    from mmm.wording import say
+
     for name, table in tables.items():
-        print(f"{name}: {len(table)} rows, columns {', '.join(table.columns)}")
+        columns = ", ".join(table.columns)
+        print(say("printed.table", lang, table=name, n=len(table), columns=columns))
         for note in table.attrs["notes"]:
-            print(f"  {note}")
+            print(f"  {in_language(note)}")
     for name, rows in foreign.items():
-        print(f"{name}: {int(rows['rows'].sum())} rows match no channel rule:")
+        print(say("printed.no_rule", lang, table=name, n=int(rows["rows"].sum())))
         print(rows.head(10).to_string(index=False))
     for finding in () if state is None else state.findings():
-        print(f"to mend: {finding.sentence()}")
+        print(say("printed.to_mend", lang, text=finding.sentence(lang)))

@@ -7,36 +7,48 @@ from typing import Annotated
 import typer
 
 from mmm.cli.leads import Asked, read_asked, told_options
-from mmm.cli.options import Locale, Map, Touches, Tz
-from mmm.cli.score_run import Ledger, ledger_of
+from mmm.cli.options import Locale, Map, Touches
+from mmm.cli.score_run import Ledger, known_language, ledger_of
+from mmm.cli.settings import FromFile, OwnTz, settle
 from mmm.cli.shell import print_notes
 
 
 def explain(
     lead: Annotated[str, typer.Argument(help="The id of the lead.")],
-    leads: Annotated[str, typer.Option(help="Leads: a file or a database URL#table.")],
     model: Annotated[Path, typer.Option(help="Folder of the model.")],
+    leads: Annotated[
+        str | None, typer.Option(help="Leads: a file or a database URL#table.")
+    ] = None,
     touches: Touches = None,
     deals: Annotated[str | None, typer.Option(help="Deals, if the model was trained so.")] = None,
     as_of: Annotated[str | None, typer.Option(help="Day of the scoring, YYYY-MM-DD.")] = None,
     lead_id: Annotated[str | None, typer.Option(help="Column of ids, if renamed.")] = None,
-    lang: Annotated[str, typer.Option(help="Language of the reasons: en or it.")] = "en",
+    lang: Annotated[str | None, typer.Option(help="Language of the reasons: en or it.")] = None,
     locale: Locale = None,
-    tz: Tz = "UTC",
+    tz: OwnTz = None,
     column: Map = None,
+    config: FromFile = None,
+    opt_out: Annotated[
+        str | None, typer.Option(help="Column that says yes where somebody opted out.")
+    ] = None,
     ledger: Ledger = None,
     out: Annotated[Path | None, typer.Option(help="A file for it; else it is printed.")] = None,
 ) -> None:
     """Explain one lead."""
     from mmm.run.explaining import explain_lead
 
-    asked = Asked(
-        leads, model, touches, deals, as_of, None, lead_id, lang, locale, tz, column, None
+    options = settle(
+        config, {"leads": leads, "touches": touches, "deals": deals}, locale, tz, column
     )
+    said = known_language(lang or options.lang)
+    asked = Asked(
+        options.leads, model, touches, deals, as_of, None, lead_id, said, options.locale,
+        options.tz, column, opt_out, options,
+    )  # fmt: skip
     with told_options():
         trained, frame, _, left_out = read_asked(asked)
         found = explain_lead(
-            trained, frame, lead, ledger=ledger_of(ledger, model), as_of=as_of, lang=lang
+            trained, frame, lead, ledger=ledger_of(ledger, model), as_of=as_of, lang=said
         )
     print_notes(left_out)
     text = json.dumps(found, indent=1, ensure_ascii=False, default=str)

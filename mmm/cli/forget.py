@@ -1,13 +1,13 @@
 """`mmm forget`: a person taken out of what lies here."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from mmm.cli.options import Json
 from mmm.cli.score_run import LEDGER, open_system
-from mmm.cli.shell import print_json
+from mmm.cli.shell import notes, print_json
 from mmm.errors import ConfigError
 
 _MODEL, _REGISTRY = "model.json", "registry.json"
@@ -33,10 +33,10 @@ def forget(
     from mmm.run.forgetting import empty_lead, forget_lead
 
     here = Path()
-    ledgers = ledger or [path for path in [here / LEDGER] if path.exists()]
+    ledgers = ledger or [path for path in [here / LEDGER] if _there(path)]
     found = (path.parent for name in (_MODEL, _REGISTRY) for path in here.glob(f"*/{name}"))
     folders = model or sorted(set(found))
-    if absent := [path for path in ledgers if not path.exists()]:
+    if absent := [path for path in ledgers if not _there(path)]:
         raise ConfigError(f"there is no ledger {absent[0]}. Name one that is there.")
     if not ledgers and not folders:
         raise ConfigError(
@@ -53,6 +53,7 @@ def forget(
             {
                 "looked_at": [
                     {"file": look.file, "found": look.found, "removed": look.removed}
+                    | ({"systems": look.systems} if look.systems else {})
                     for look in looks
                 ],
                 "emptied": emptied,
@@ -62,11 +63,27 @@ def forget(
         for name, had in emptied.items():
             print(f"{name}: {'emptied' if had else 'had no scores'}")
         for look in looks:
-            end = "" if look.removed else ", still there"
-            print(f"{look.file}: {look.found} found{end}")
+            print(f"{look.file}: {_told(look)}")
+    for name in sorted({name for look in looks for name in look.systems} - emptied.keys()):
+        notes.print(f"note: {name} was given scores of the lead; empty them there, or pass --to")
     if kept:
         raise ConfigError(
             f"{len(kept)} files of models hold the person, such as {kept[0].file}: a value that "
             "several leads share is a category. Train again without that lead or that column, "
             "and delete the old folder."
         )
+
+
+def _told(look: Any) -> str:
+    """Say what was taken out of a file, or is still in it."""
+    if not look.removed:
+        return f"found in {look.found} places, still there"
+    stays = "; a keyed hash of the id stays" if look.what == "entries" else ""
+    return (f"{look.found} {look.what} taken out" if look.found else "nothing found") + stays
+
+
+def _there(ledger: Path) -> bool:
+    """Whether there is a ledger, or what runs that wrote files alone keep beside one."""
+    from mmm.run.handed import handed_file
+
+    return ledger.exists() or handed_file(ledger).exists()

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from mmm.cli.options import Json
-from mmm.cli.shell import for_shell, notes, print_json, progress
+from mmm.cli.shell import for_shell, in_language, notes, print_json, progress, speak
 from mmm.errors import ConfigError
 
 
@@ -23,15 +23,19 @@ def init(
     """Write a configuration."""
     if lang not in ("en", "it"):
         raise ConfigError(f"--lang {lang!r} is unknown. Use en or it.")
-    _refuse(out, force)
-    from mmm.run.guess import look_at_files, to_toml, trial  # loads much: after the refusals
-    from mmm.tables.write import make_folder
+    speak(lang)
+    from mmm.run.guess import look_at_files, refuse_absent, to_toml, trial
 
-    progress("looking at the files")
+    refuse_absent(files or [])
+    _refuse(out, force)
+    from mmm.tables.write import make_folder
+    from mmm.wording import say
+
+    progress(say("guessed.looking", lang))
     guess = look_at_files(files or [])
-    progress("reading them as guessed")
+    progress(say("guessed.trying", lang))
     problems = {
-        table: for_shell(problem, with_file=True)
+        table: in_language(for_shell(problem, with_file=True))
         for table, problem in trial(guess, out.parent).items()
     }
     text = to_toml(guess, out.parent, lang, problems)
@@ -40,7 +44,7 @@ def init(
         out.write_bytes(text.encode())
     except OSError as error:
         raise ConfigError(f"cannot write {out} ({error.strerror}). Choose another file.") from error
-    _say(guess, problems, text, out, as_json)
+    _say(guess, problems, text, out, lang, as_json)
 
 
 def _refuse(out: Path, force: bool) -> None:
@@ -51,8 +55,12 @@ def _refuse(out: Path, force: bool) -> None:
         raise ConfigError(f"{out} is there already. Pass --force to replace it, or another --out.")
 
 
-def _say(guess: Any, problems: dict[str, str], text: str, out: Path, as_json: bool) -> None:
-    questions = text.count("# question: ")
+def _say(
+    guess: Any, problems: dict[str, str], text: str, out: Path, lang: str, as_json: bool
+) -> None:
+    from mmm.wording import say
+
+    questions = text.count("# question: ") + text.count("# domanda: ")
     if as_json:
         tables = {
             one.table: {
@@ -72,13 +80,14 @@ def _say(guess: Any, problems: dict[str, str], text: str, out: Path, as_json: bo
         )
         return
     for one in guess.tables:
-        print(f"{one.table}: {one.sheet.title}, {len(one.columns)} columns guessed")
+        file, n = one.sheet.title, len(one.columns)
+        print(say("guessed.table", lang, table=one.table, file=file, n=n))
     for name, problem in guess.unread:
-        notes.print(f"note: not read: {name}: {problem}")
+        notes.print(say("guessed.not_read", lang, file=name, problem=in_language(problem)))
     for sheet in guess.unused:
-        notes.print(f"note: not used: {sheet.title}")
+        notes.print(say("guessed.not_used", lang, file=sheet.title))
     for table, problem in problems.items():
-        notes.print(f"note: to mend in {table}: {problem}")
+        notes.print(say("guessed.to_mend", lang, table=table, problem=problem))
     if guess.table("deals") is None:
-        notes.print("note: no file was taken for deals; nothing can run without them")
-    print(f"Written: {out}, with {questions} questions. Read it, then run: mmm check {out}")
+        notes.print(say("guessed.no_deals", lang))
+    print(say("guessed.written", lang, out=out, n=questions))

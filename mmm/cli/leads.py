@@ -51,6 +51,7 @@ class Asked:
     column: list[str] | None
     opt_out: str | None
     settings: Settings | None = None
+    hold_out: float = 0.0
 
     @property
     def config(self) -> Any:
@@ -79,6 +80,7 @@ class Scored:
         The tables that were read, where the model makes its features from tables.
     left_out : frozenset of str
         Leads that are not scored: opted out or forgotten.
+    trained : ScoringModel
     """
 
     batch: Any
@@ -87,6 +89,13 @@ class Scored:
     notes: tuple[str, ...]
     tables: dict[str, Any] | None
     left_out: frozenset[str]
+    trained: Any = None
+
+    @property
+    def not_shown(self) -> frozenset[str]:
+        """Leads of whom nothing is to stand in a customer system: opted out, or held out."""
+        aside = self.batch.held_out
+        return self.opted_out | frozenset(() if aside is None else map(str, aside.lead_id))
 
 
 def read_asked(asked: Asked) -> tuple[Any, Any, frozenset[str], tuple[str, ...]]:
@@ -201,11 +210,27 @@ def score_asked(asked: Asked, ledger: Path, each: Callable[[Any], object] | None
     progress("scoring")
     batch = scoring.score(
         trained, reading.wanted(), as_of=asked.as_of, within_days=asked.within_days,
-        lang=asked.lang, each=each,
+        lang=asked.lang, each=each, held_out=asked.hold_out,
     )  # fmt: skip
     flagged, gone = frozenset(reading.flagged), reading.gone
     notes = (*reading.notes, *batch.notes)
-    return Scored(batch, flagged, len(gone), notes, tables, flagged | gone)
+    return Scored(batch, flagged, len(gone), notes, tables, flagged | gone, trained)
+
+
+def keep_held_out(asked: Asked, scored: Scored, ledger: Path) -> tuple[str, ...]:
+    """Keep the first scores of the leads, shown or not, once the others are written."""
+    from mmm.run import handed, life
+
+    aside = scored.batch.held_out
+    if aside is None:
+        return ()
+    look = life.looked_at(scored.tables, scored.batch.scores, asked.as_of)
+    file = handed.handed_file(ledger)
+    handed.keep_handed(file, scored.batch.scores, aside, look, scored.left_out)
+    return (
+        f"{len(aside)} leads are held out at random: their scores are shown to nobody and kept in "
+        f"{file.name}, for mmm score feedback",
+    )
 
 
 def shadow_asked(asked: Asked, scored: Scored) -> tuple[str, ...]:
@@ -301,6 +326,29 @@ def read_crm(
     tables = read_tables(config_of(given, locale, tz, column), progress)
     print_notes((), *tables.values())
     return tables
+
+
+def read_outcomes(
+    options: Settings,
+    model: Path,
+    touches: str | None,
+    deals: str | None,
+    outcome: str | None,
+    lead_id: str | None,
+    column: list[str] | None,
+) -> Any:
+    """Read leads as their model reads them, by now with their outcome: a frame, or tables."""
+    from mmm.run import training
+
+    recipe = training.load(model).recipe
+    if recipe.tables or is_system(options.leads):
+        return read_crm(
+            options.leads, touches, deals, options.locale, options.tz, column, options.config
+        )
+    if touches or deals:
+        raise ConfigError("the models were trained on leads alone. Pass --leads alone.")
+    progress("reading leads")
+    return training.read_ended(options.leads, recipe, outcome, lead_id, options.locale, options.tz)
 
 
 def read_new(

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from mmm.cli.options import Json
-from mmm.cli.shell import print_json, progress, told
+from mmm.cli.shell import in_language, print_json, progress, speak, told
 from mmm.errors import ConfigError
 
 
@@ -48,7 +48,8 @@ def report(
         _need_chromium()
     if agenda:
         written_rules(settings)  # what cannot be understood is said before the models run
-    with told(lang=lang):
+    speak(lang)
+    with told(in_language, lang):
         result = run(settings, progress)
         progress(say("progress.writing_report", lang))
         write = _write_agenda if agenda else _write_brief

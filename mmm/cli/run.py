@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from mmm.cli.options import Json
-from mmm.cli.shell import notes, print_json, progress, told
+from mmm.cli.shell import in_language, notes, print_json, progress, speak, told
 
 
 def demo(
@@ -40,8 +40,9 @@ def _run(config: Any, out: Path, as_json: bool) -> None:
     from mmm.wording import say
 
     lang = config.company.language
+    speak(lang)
     steps = StepFiles(config, out)
-    with told(lang=lang):
+    with told(in_language, lang):
         try:
             result = run(config, progress, steps)
         except BaseException:
@@ -52,7 +53,7 @@ def _run(config: Any, out: Path, as_json: bool) -> None:
         progress(say("progress.writing_page", lang))
         files = write_results(result, config, out)
     for note in _notes(result):
-        notes.print(say("printed.note", lang, text=note))
+        notes.print(say("printed.note", lang, text=in_language(note)))
     said = [finding.sentence(lang) for finding in _answer(result)]
     if as_json:
         about = {"counts": result.journeys.about["counts"], "manifest": result.manifest}

@@ -6,8 +6,10 @@ from typing import Annotated, Any
 import typer
 
 from mmm.cli.explain import explain
+from mmm.cli.figures import with_range, written
 from mmm.cli.leads import files_of, is_system, read_crm, told_options
 from mmm.cli.options import Json, Locale, Map, Touches
+from mmm.cli.score_feedback import feedback
 from mmm.cli.score_life import By, Why, compare, promote, rollback
 from mmm.cli.score_run import prepare, run
 from mmm.cli.settings import FromFile, OwnTz, settle
@@ -42,6 +44,13 @@ score.command(
     "Example: mmm score explain L0042 --leads leads.csv --touches touches.csv "
     "--deals deals.csv --model model --out L0042.json",
 )(explain)
+score.command(
+    "feedback",
+    help="Say what showing the scores changed: leads handed over with their score beside those "
+    "held out at random.\n\n"
+    "Example: mmm score feedback --leads leads.csv --touches touches.csv --deals deals.csv "
+    "--model model --out feedback.csv",
+)(feedback)
 score.command(
     "compare",
     help="Compare the challenger with the champion, on leads whose outcome is known by now.\n\n"
@@ -140,7 +149,7 @@ def train(
             training.enter(trained, model, role, note) if role else training.save(trained, model)
         )
     print_notes(trained.notes)
-    _say_trained(trained, files, as_json)
+    _say_trained(trained, files, as_json, options.lang)
 
 
 def _one_way(outcome: str | None, touches: str | None, deals: str | None, other: object) -> None:
@@ -157,8 +166,8 @@ def _one_way(outcome: str | None, touches: str | None, deals: str | None, other:
         )
 
 
-def _say_trained(trained: Any, files: dict[str, Path], as_json: bool) -> None:
-    from mmm.prediction.columns.leakage import DROPPED
+def _say_trained(trained: Any, files: dict[str, Path], as_json: bool, lang: str) -> None:
+    from mmm.wording import format_share, say
 
     scorer, card = trained.scorer, trained.scorer.card_
     if as_json:
@@ -173,25 +182,28 @@ def _say_trained(trained: Any, files: dict[str, Path], as_json: bool) -> None:
         )
         return
     facts, metrics = card.facts, card.metrics.set_index("metric")
-    rate = metrics.loc["rate", "value"]
-    print(f"Trained on {facts['n_rows']:,} rows; of those held out {rate:.1%} converted.")
-    for row in trained.refused.itertuples():
-        verb = "Left out" if row.reason in DROPPED else "Refused"
-        print(f"{verb}: {row.column}: {row.reason} ({row.evidence}).")
+    rate = format_share(metrics.loc["rate", "value"], lang, digits=1)
+    print(say("scored.trained", lang, n=facts["n_rows"], rate=rate))
+    _say_refused(trained.refused, lang)
     if not facts["signal"]:
-        print("No signal: no column says who converts. Every lead gets the base rate.")
+        print(say("scored.no_signal", lang))
     else:
-        how = "later than those trained on" if facts["timed"] else "drawn at random"
-        print(f"On {facts['n_held_out']:,} rows held out, {how} (90% intervals):")
-        print(f"  log loss {_interval(metrics.loc['log_loss'], '.3f')}, "
-              f"of the base rate alone {scorer.choice_.losses['base rate']:.3f}")  # fmt: skip
-        print(f"  a lead that converts ranks above one that does not: "
-              f"{_interval(metrics.loc['auc'], '.0%')}")  # fmt: skip
-        print(f"  probabilities are off by {_interval(metrics.loc['ece'], '.1%')} on average")
-        print(f"  the best tenth converts {_interval(metrics.loc['lift'], '.1f')} times as often")
-    print(f"The card: {files['card'].resolve()}")
+        how = "later" if facts["timed"] else "random"
+        print(say(f"scored.held_out_{how}", lang, n=facts["n_held_out"]))
+        base = scorer.choice_.losses["base rate"]
+        for name in ("log_loss", "auc", "ece", "lift"):
+            figure = with_range(metrics.loc[name], name, lang)
+            said = say(f"scored.{name}", lang, figure=figure, base=written(base, "log_loss", lang))
+            print(f"  {said}")
+    card_file = files["card_it" if lang == "it" else "card"]
+    print(say("scored.card", lang, path=card_file.resolve()))
 
 
-def _interval(metric: Any, shape: str) -> str:
-    value, low, high = (format(float(metric[name]), shape) for name in ("value", "lower", "upper"))
-    return f"{value} ({low} to {high})"
+def _say_refused(refused: Any, lang: str) -> None:
+    from mmm.prediction.columns.leakage import DROPPED
+    from mmm.wording import say
+
+    for row in refused.itertuples():
+        key = "scored.left_out" if row.reason in DROPPED else "scored.refused"
+        reason = say("scored.reason", lang, reason=row.reason.replace(" ", "_"))
+        print(say(key, lang, column=row.column, reason=reason, evidence=row.evidence))

@@ -5,13 +5,14 @@ from typing import Annotated, Any
 
 import typer
 
-from mmm.cli.leads import is_system, read_crm, told_options
-from mmm.cli.options import Json, Locale, Map, Touches, Tz
+from mmm.cli.leads import read_outcomes, told_options
+from mmm.cli.options import Json, Locale, Map, Touches
+from mmm.cli.settings import FromFile, OwnTz, Settings, settle
 from mmm.cli.shell import print_json, print_notes, progress
 from mmm.errors import ConfigError
 
 Registry = Annotated[Path, typer.Option("--model", help="Folder of the registry of models.")]
-Leads = Annotated[str, typer.Option(help="Leads as they are now: as for training.")]
+Leads = Annotated[str | None, typer.Option(help="Leads as they are now: as for training.")]
 Deals = Annotated[str | None, typer.Option(help="Deals, if the models were trained so.")]
 Outcome = Annotated[str | None, typer.Option(help="Column of the outcome, if renamed.")]
 LeadId = Annotated[str | None, typer.Option(help="Column of ids, if renamed.")]
@@ -31,24 +32,26 @@ _SAID = {
 
 
 def compare(
-    leads: Leads,
     model: Registry,
+    leads: Leads = None,
     touches: Touches = None,
     deals: Deals = None,
     outcome: Outcome = None,
     lead_id: LeadId = None,
     as_of: AsOf = None,
     locale: Locale = None,
-    tz: Tz = "UTC",
+    tz: OwnTz = None,
     column: Map = None,
+    config: FromFile = None,
     tolerance: Tolerance = 0.01,
     as_json: Json = False,
 ) -> None:
     """Compare challenger and champion."""
+    options = settle(
+        config, {"leads": leads, "touches": touches, "deals": deals}, locale, tz, column
+    )
     with told_options():
-        judged = _judged(
-            leads, model, touches, deals, outcome, lead_id, as_of, locale, tz, column, tolerance
-        )
+        judged = _judged(options, model, touches, deals, outcome, lead_id, as_of, column, tolerance)
     print_notes(judged.notes)
     if as_json:
         print_json(_plain(judged.registry) | {"comparison": judged.comparison.to_dict()})
@@ -65,8 +68,9 @@ def promote(
     lead_id: LeadId = None,
     as_of: AsOf = None,
     locale: Locale = None,
-    tz: Tz = "UTC",
+    tz: OwnTz = None,
     column: Map = None,
+    config: FromFile = None,
     tolerance: Tolerance = 0.01,
     force: Annotated[bool, typer.Option("--force", help="Though it may be worse.")] = False,
     by: By = "",
@@ -79,9 +83,12 @@ def promote(
     note = _note(by, why)
     figures = None
     with told_options():
-        if leads is not None:
+        if leads is not None or config is not None:
+            options = settle(
+                config, {"leads": leads, "touches": touches, "deals": deals}, locale, tz, column
+            )
             judged = _judged(
-                leads, model, touches, deals, outcome, lead_id, as_of, locale, tz, column, tolerance
+                options, model, touches, deals, outcome, lead_id, as_of, column, tolerance
             )
             figures = judged.comparison.to_dict()
             print_notes(judged.notes)
@@ -115,32 +122,22 @@ def _note(by: str, why: str) -> Any:
 
 
 def _judged(
-    leads: str,
+    options: Settings,
     model: Path,
     touches: str | None,
     deals: str | None,
     outcome: str | None,
     lead_id: str | None,
     as_of: str | None,
-    locale: str | None,
-    tz: str,
     column: list[str] | None,
     tolerance: float,
 ) -> Any:
     """Read leads as the champion reads them, with their outcome, and compare."""
     from mmm.prediction.registry import read_registry
-    from mmm.run import life, training
+    from mmm.run import life
 
     read_registry(model)
-    recipe = training.load(model).recipe
-    found: Any
-    if recipe.tables or is_system(leads):
-        found = read_crm(leads, touches, deals, locale, tz, column)
-    else:
-        if touches or deals:
-            raise ConfigError("the models were trained on leads alone. Pass --leads alone.")
-        progress("reading leads")
-        found = training.read_ended(leads, recipe, outcome, lead_id, locale, tz)
+    found = read_outcomes(options, model, touches, deals, outcome, lead_id, column)
     progress("comparing")
     return life.judge(model, found, outcome=outcome, as_of=as_of, tolerance=tolerance)
 

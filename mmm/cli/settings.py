@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from mmm.cli.options import columns_of
+from mmm.cli.shell import speak
 from mmm.errors import ConfigError
 
 FromFile = Annotated[
@@ -87,6 +88,7 @@ def settle(
     if file is None:
         if leads is None:
             raise ConfigError("--leads is missing. Pass it, or --config with a section [leads].")
+        speak("en")
         return Settings(leads, locale, tz or "UTC")
     from mmm.run.config import load_config
 
@@ -102,6 +104,7 @@ def settle(
     config = config.model_copy(update=changes)
     if config.leads is None:
         raise ConfigError(f"{file.name} has no section [leads]. Add it, or pass --leads.")
+    speak(config.company.language)
     own = config.leads
     place = own.source if own.table is None else f"{own.source}#{own.table}"
     return Settings(place, own.locale, own.tz, config.company.language, config)

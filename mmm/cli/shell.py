@@ -15,14 +15,25 @@ from rich.console import Console
 
 from mmm.errors import MmmWarning
 
+# In which language warnings, notes of readers and errors are said: that of the configuration.
+_said = {"lang": "en"}
+
+
+def speak(lang: str) -> None:
+    """Say what follows in a language."""
+    _said["lang"] = lang
+
+
 notes = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 # Options of the command line; every other setting of a table stands in mmm.toml.
 _OPTIONS = frozenset({"locale", "tz"})
 _VALUE = r"(?:\{[^{}]*\}|'[^']*'|True|False)"
-_CHOICE = rf"{_VALUE}(?: or {_VALUE})*"
-_SETTING = re.compile(rf"(\w+)=({_CHOICE})")
-_CURE = re.compile(rf"\bpass (\w+={_CHOICE}(?:(?:, | and | or )\w+={_CHOICE})*)", re.IGNORECASE)
+_ASIDE = r"(?: \([^()]*\))?"
+_CHOICE = rf"{_VALUE}{_ASIDE}(?:,? or {_VALUE}{_ASIDE})*"
+_SETTING = re.compile(rf"(\w+)=({_CHOICE}|)")
+_SETTINGS = rf"\w+=(?:{_CHOICE}|)(?:(?:, | and | or )\w+=(?:{_CHOICE}|))*"
+_CURE = re.compile(rf"\b(p)ass ({_SETTINGS})(?: to read_\w+)?", re.IGNORECASE)
 
 
 def fail(message: str, code: int) -> NoReturn:
@@ -33,8 +44,15 @@ def fail(message: str, code: int) -> NoReturn:
 
 def complain(message: str) -> None:
     """Say what is wrong in one line."""
-    line = " ".join(message.split())
+    line = " ".join(in_language(message).split())
     notes.print(f"mmm: {line}", overflow="ignore", no_wrap=True, crop=False)
+
+
+def in_language(text: str) -> str:
+    """Say a note or an error of a reader in the language of the configuration."""
+    from mmm.wording.translated import translated  # an error must not wait for the words
+
+    return text if _said["lang"] == "en" else translated(text, _said["lang"])
 
 
 def leave(code: int) -> NoReturn:
@@ -68,7 +86,8 @@ def print_notes(said: Any, *others: Any) -> None:
     """Say on stderr what the readers found and decided."""
     more = [note for table in others if table is not None for note in table.attrs["notes"]]
     for note in dict.fromkeys([*said, *more]):
-        notes.print(f"note: {note}")
+        told_note = in_language(note)
+        notes.print(f"nota: {told_note}" if _said["lang"] == "it" else f"note: {told_note}")
 
 
 def records(frame: Any) -> Any:
@@ -98,29 +117,35 @@ def for_shell(message: str, *, with_file: bool) -> str:
     "deals has no column 'won'. Rename it, or pass --map deals.won=X."
     >>> for_shell("deals: d1 twice. Pass on_duplicate='first' or 'last'.", with_file=True)
     'deals: d1 twice. Write on_duplicate = "first" or "last" under [deals] in mmm.toml.'
+    >>> for_shell("spend column 'date' is no date. Correct it, or pass locale=.", with_file=True)
+    "spend column 'date' is no date. Correct it, or write locale under [spend] in mmm.toml."
     """
     table = message.partition(" ")[0].rstrip(":")
 
     def cure(found: re.Match[str]) -> str:
-        settings = [
-            (name, [ast.literal_eval(one) for one in re.findall(_VALUE, choice)])
-            for name, choice in _SETTING.findall(found[1])
-        ]
-        if not with_file and all(name in _OPTIONS or name == "columns" for name, _ in settings):
-            verb = "Pass " if found[0][0] == "P" else "pass "
-            return verb + " ".join(_option(table, name, of[0]) for name, of in settings)
-        lines = (f"{name} = {' or '.join(map(_toml, values))}" for name, values in settings)
-        verb = "Write" if found[0][0] == "P" else "write"
-        return f"{verb} {', '.join(lines)} under [{table}] in mmm.toml"
+        names = [name for name, _ in _SETTING.findall(found[2])]
+        if not with_file and all(name in _OPTIONS or name == "columns" for name in names):
+            options = _SETTING.sub(lambda one: _option(table, one[1], one[2]), found[2])
+            return f"{found[1]}ass {options}"
+        verb = "Write" if found[1] == "P" else "write"
+        return f"{verb} {_SETTING.sub(_line, found[2])} under [{table}] in mmm.toml"
 
     return _CURE.sub(cure, message)
 
 
-def _option(table: str, name: str, value: Any) -> str:
-    if name != "columns" or not isinstance(value, dict):
-        return f"--{name} {shlex.quote(str(value))}"
-    pairs = (f"--map {table}.{ours}={_column(theirs)}" for ours, theirs in value.items())
-    return " ".join(pairs)
+def _option(table: str, name: str, choice: str) -> str:
+    """Write a setting as an option of the command line."""
+    if name == "columns":
+        pairs = ast.literal_eval(choice).items()
+        return " ".join(f"--map {table}.{ours}={_column(theirs)}" for ours, theirs in pairs)
+    values = re.sub(_VALUE, lambda one: shlex.quote(str(ast.literal_eval(one[0]))), choice)
+    return f"--{name} {values}".rstrip()
+
+
+def _line(found: re.Match[str]) -> str:
+    """Write a setting as a line of mmm.toml, or its name where it has no value."""
+    values = re.sub(_VALUE, lambda one: _toml(ast.literal_eval(one[0])), found[2])
+    return f"{found[1]} = {values}" if values else found[1]
 
 
 def _column(theirs: object) -> str:

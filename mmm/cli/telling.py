@@ -14,7 +14,9 @@ from mmm.cli.shell import for_shell, notes
 from mmm.errors import ConfigError, MmmError
 
 CHOICES = ("auto", "text", "json")
-_LEVELS = {"warning: ": "warning", "mmm: ": "error", "note: ": "info", "… ": "info"}
+_LEVELS = {"warning: ": "warning", "mmm: ": "error", "note: ": "info", "nota: ": "info",
+           "… ": "info"}  # fmt: skip
+_OF_EVENTS = {"waiting": "warning", "failed": "error"}
 
 
 def wants_json(log: str, *, by_itself: bool) -> bool:
@@ -61,8 +63,9 @@ class JsonLines:
         """Bring it out."""
         self._stream.flush()
 
-    def tell(self, event: str, *, level: str = "info", **facts: Any) -> None:
+    def tell(self, event: str, *, level: str | None = None, **facts: Any) -> None:
         """Write one event."""
+        level = level or _OF_EVENTS.get(event, "info")
         at = datetime.now(UTC).replace(microsecond=0).isoformat()
         plain = {n: self._scrub(v) if isinstance(v, str) else v for n, v in facts.items()}
         line = json.dumps(

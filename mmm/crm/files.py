@@ -1,11 +1,11 @@
 """Files: CSV, Parquet and Excel.
 
-A file of scores holds ``lead_id`` and our fields, one row a lead, and nothing else: a file with
-other columns is somebody else's and is refused. Each call of `FileTarget.write` replaces the file
-whole, so that whoever opens it, and whatever is killed, finds all of the old one or all of the new
-one. In CSV and Excel a text that a spreadsheet would take for a formula stands behind an
-apostrophe, which `FileTarget.read` takes off again. An empty text is as good as none. Excel rounds
-a probability to 16 digits; otherwise what is read is what was written.
+A file of scores holds ``lead_id`` and our fields, one row a lead that has a value, and nothing
+else: a file with other columns is somebody else's and is refused. Each call of `FileTarget.write`
+replaces the file whole, so that whoever opens it, and whatever is killed, finds all of the old one
+or all of the new one. In CSV and Excel a text that a spreadsheet would take for a formula stands
+behind an apostrophe, which `FileTarget.read` takes off again. An empty text is as good as none.
+Excel rounds a probability to 16 digits; otherwise what is read is what was written.
 """
 
 import os
@@ -224,7 +224,7 @@ def _whole(columns: Columns | None) -> Columns:
 
 
 def _merged(columns: Columns, batches: Sequence[Batch]) -> Columns:
-    """Put rows in; leads that are new come last."""
+    """Put rows in; leads that are new come last, and those that lose their last value go."""
     place = {lead: row for row, lead in enumerate(columns["lead_id"])}
     for batch in batches:
         for lead in batch.leads:
@@ -238,7 +238,13 @@ def _merged(columns: Columns, batches: Sequence[Batch]) -> Columns:
             column = merged[name]
             for row, cell in zip(rows, cells, strict=True):
                 column[row] = cell
-    return merged
+    fields = [merged[name] for name in FIELDS]
+    touched = {place[lead] for batch in batches for lead in batch.leads}
+    empty = {row for row in touched if all(column[row] is None for column in fields)}
+    if not empty:
+        return merged
+    kept = [row for row in range(len(place)) if row not in empty]
+    return {name: [cells[row] for row in kept] for name, cells in merged.items()}
 
 
 def _set_apart(cell: Cell) -> Cell:

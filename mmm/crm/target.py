@@ -66,8 +66,9 @@ class Target(Protocol):
     Notes
     -----
     Two more attributes count as False where a class lacks them. ``adds_leads``: a lead that is not
-    there yet is added, so that none is missing. ``holds_back``: records are on the disk only after
-    `close`, so that after a kill nothing that was written before is taken for certain.
+    there yet is added, so that none is missing, and one that loses its last value may go.
+    ``holds_back``: records are on the disk only after `close`, so that after a kill nothing that
+    was written before is taken for certain.
     """
 
     name: str

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mmm.errors import InputError, quoted
+from mmm.tables.lookup import is_among
 
 LEAD = "(lead) {}"
 _COLUMNS = ("deal_id", "probability", "expected")
@@ -49,12 +50,12 @@ def with_expected(
             f"expected= names {quoted(foreign)}, which are not open deals on that date. "
             "Pass {deal_id: expected value} for open deals only."
         )
-    weight = frame["won"].map({True: 1.0, False: 0.0}).astype("float64").fillna(np.nan)
-    values = list(frame["value"])
+    ends = frame["won"].map({True: 1.0, False: 0.0}).astype("float64")
+    weight, values = ends.to_numpy(dtype=np.float64, copy=True), list(frame["value"])
     told = _by_deal(frame, expected)
-    for row, deal in enumerate(frame["deal_id"]):
+    for row, deal in enumerate(frame["deal_id"].tolist()):
         if deal in told:
-            weight.iloc[row], values[row] = told[deal]
+            weight[row], values[row] = told[deal]
     return frame.assign(weight=weight, value=pd.Series(values, index=frame.index, dtype=object))
 
 
@@ -66,7 +67,7 @@ def _by_deal(
         chance, worth = expected["probability"], expected["expected"]
         return {
             deal: (float(p), _amount(value, deal))
-            for deal, p, value in zip(expected["deal_id"], chance, worth, strict=True)
+            for deal, p, value in zip(expected["deal_id"].tolist(), chance, worth, strict=True)
         }
     told = {}
     full: dict[str, Any] = dict(zip(frame["deal_id"], frame["value"], strict=True))
@@ -115,6 +116,7 @@ def open_expectations(
             f"{quoted(expected.columns)}. Pass mmm.signal.expected_value(...).to_frame()."
         )
     rows = expected[expected["state"] == "open"] if "state" in expected.columns else expected
+    rows = rows.reset_index(drop=True)
     if not (rows["probability"].between(0, 1).all() and (rows["expected"] >= 0).all()):
         raise InputError(
             "expected= holds probabilities outside 0 to 1, or values below 0 or missing. "
@@ -143,7 +145,7 @@ def _deals_of_leads(lead_id: "pd.Series[str]", leads: pd.DataFrame | None) -> pd
             "Pass leads=."
         )
     known = leads.assign(lead_id=leads["lead_id"].astype("str")).set_index("lead_id")
-    missing = lead_id[~lead_id.isin(known.index)]
+    missing = lead_id[~is_among(lead_id, known.index)]
     if len(missing):
         raise InputError(
             f"expected= names leads {quoted(missing)}, which leads= does not have. Pass the same "

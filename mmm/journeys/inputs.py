@@ -15,6 +15,7 @@ from mmm.channels import UNMATCHED, ChannelMap
 from mmm.errors import ConfigError, InputError, quoted
 from mmm.journeys.columnar import UNATTRIBUTED
 from mmm.journeys.expected import open_expectations, with_expected
+from mmm.tables.lookup import as_text, is_among, looked_up, positions
 
 NOT_SET = "(not set)"
 DAY = 86_400_000_000  # microseconds
@@ -261,45 +262,47 @@ def _column(frame: pd.DataFrame | None, name: str) -> "pd.Series[str]":
 
 def _account_of_person(*tables: pd.DataFrame | None) -> "pd.Series[str]":
     """Map each person to an account: the first table that knows it, then the smallest id."""
-    found = []
-    for order, table in enumerate(tables):
-        pairs = pd.DataFrame(
-            {"person": _column(table, "person_id"), "account": _column(table, "account_id")}
-        ).dropna()
-        found.append(pairs.drop_duplicates().assign(order=order))
-    pairs = pd.concat(found).sort_values(["person", "order", "account"])
-    return pairs.drop_duplicates("person").set_index("person")["account"].astype("str")
+    found: pd.Series[str] = pd.Series(dtype="str", index=pd.Index([], dtype="str"))
+    for table in tables:
+        person, account = _column(table, "person_id"), _column(table, "account_id")
+        both = (person.notna() & account.notna()).to_numpy()
+        whose, persons = pd.factorize(person[both])
+        which, accounts = pd.factorize(account[both])
+        order = pc.sort_indices(as_text(accounts)).to_numpy()
+        rank = np.empty(len(order), dtype=np.int64)
+        rank[order] = np.arange(len(order))
+        smallest = np.full(len(persons), len(order), dtype=np.int64)
+        np.minimum.at(smallest, whose, rank[which])
+        own = pd.Series(accounts[order[smallest]], index=persons, dtype="str")
+        found = pd.concat([found, own[~is_among(own.index, found.index)]])
+    return found
 
 
 def _with_account(
     account: "pd.Series[str]", person: "pd.Series[str]", account_of: "pd.Series[str]"
 ) -> "pd.Series[str]":
-    return account.fillna(person.map(account_of).astype("str"))
+    return account.fillna(looked_up(person, account_of))
 
 
 def _index(columns: list["pd.Series[str]"]) -> Any:
     """Return the distinct names, sorted as UTF-8 bytes: by code point."""
-    names = pa.concat_arrays([pc.unique(_arrow(column)).drop_null() for column in columns])
+    names = pa.concat_arrays([pc.unique(as_text(column)).drop_null() for column in columns])
     distinct = pc.unique(names)
     return pc.take(distinct, pc.sort_indices(distinct))
 
 
 def _codes(index: Any, values: "pd.Series[str]", offset: int) -> "pd.Series[Any]":
-    positions = pc.index_in(_arrow(values), value_set=index, skip_nulls=True).cast(pa.int64())
-    shifted = pc.add(positions, offset)
-    return pd.Series(pd.arrays.ArrowExtensionArray(shifted), index=values.index).astype("Int64")
-
-
-def _arrow(values: "pd.Series[str]") -> Any:
-    array = pa.array(values, pa.string(), from_pandas=True)
-    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+    found = positions(values, index)
+    missing = pc.is_null(found).to_numpy(zero_copy_only=False)
+    codes = pc.fill_null(found, 0).to_numpy().astype(np.int64) + offset
+    return pd.Series(pd.arrays.IntegerArray(codes, missing), index=values.index)
 
 
 def _role_keys(deals: pd.DataFrame, roles: pd.DataFrame | None, people: Any) -> pd.DataFrame:
     if roles is None:
         return pd.DataFrame({"rank": pd.Series(dtype="int64"), "key": pd.Series(dtype="Int64")})
     rank = pd.Series(np.arange(len(deals)), index=deals["deal_id"])
-    known = roles[roles["deal_id"].isin(deals["deal_id"])].reset_index(drop=True)
+    known = roles[is_among(roles["deal_id"], deals["deal_id"])].reset_index(drop=True)
     return pd.DataFrame(
         {
             "rank": known["deal_id"].map(rank).astype("int64"),

@@ -1,7 +1,7 @@
 """Bare channel sequences become codes: each distinct text is split once, in Arrow."""
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,8 +77,8 @@ def code_paths(
     >>> coded.channels, coded.touch.tolist(), coded.start.tolist()
     (('a', 'a > b', 'b'), [2, 0, 1], [0, 2, 3])
     """
-    if not sep:
-        raise InputError("sep is empty. Pass the text between two channels, such as ' > '.")
+    if not (isinstance(sep, str) and sep):
+        raise InputError(f"sep is {sep!r}. Pass the text between two channels, such as ' > '.")
     pieces, row = _pieces(paths, sep, merge)
     number: dict[str, int] = {}
     tables, indices = [], []
@@ -114,6 +114,11 @@ def _pieces(
     """Return Arrow arrays of texts or of lists, and, if merged, which of their rows each row is."""
     import pyarrow as pa
 
+    if isinstance(paths, str | bytes | Mapping) or hasattr(paths, "columns"):
+        raise InputError(
+            f"paths is a {type(paths).__name__}. Pass a list or a column of paths, one a journey, "
+            "and their weights apart."
+        )
     given: Any = paths if hasattr(paths, "__array__") else list(paths)
     try:
         is_arrow = isinstance(given, pa.Array | pa.ChunkedArray)
@@ -121,6 +126,8 @@ def _pieces(
     except (pa.ArrowException, TypeError, UnicodeEncodeError):
         array = pa.nulls(0)
     kind = array.type.value_type if pa.types.is_dictionary(array.type) else array.type
+    if pa.types.is_string_view(kind):
+        array, kind = array.cast(pa.large_string()), pa.large_string()
     row = None
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         if array.null_count:
@@ -132,7 +139,9 @@ def _pieces(
             encoded = encoded.combine_chunks() if isinstance(array, pa.ChunkedArray) else encoded
             array, row = encoded.dictionary, numbers(encoded.indices).astype(np.int64)
     else:
-        rows = _sequences(list(given), sep)
+        # Lists of a column, which a frame hands over as arrays of its own kind.
+        nested = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+        rows = _sequences(array.to_pylist() if nested else list(given), sep)
         if merge:
             seen: dict[tuple[str, ...], int] = {}
             row = np.array([seen.setdefault(names, len(seen)) for names in rows], dtype=np.int64)
@@ -171,7 +180,9 @@ def _lists(rows: list[tuple[str, ...]]) -> Any:
 def _sequences(paths: list[str | Sequence[str]], sep: str) -> list[tuple[str, ...]]:
     sequences: list[tuple[str, ...]] = []
     for path in paths:
-        names = path.split(sep) if isinstance(path, str) else path
+        names: Any = path.split(sep) if isinstance(path, str) else path
+        if hasattr(names, "__array__"):
+            names = np.asarray(names, dtype=object).tolist()
         whole = isinstance(names, Sequence) and all(isinstance(name, str) for name in names)
         sequences.append(tuple(names) if whole else ())
     _refuse(np.flatnonzero([len(names) == 0 for names in sequences]), sep)

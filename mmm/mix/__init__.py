@@ -20,6 +20,9 @@ from mmm.mix.checks.holdout import (
 )
 from mmm.mix.checks.inference_data import to_arviz
 from mmm.mix.checks.learning import prior_and_posterior, prior_check
+from mmm.mix.checks.replication import predictive_check
+from mmm.mix.checks.rivals import compare_models
+from mmm.mix.checks.visibility import visibility_check
 from mmm.mix.delays import adstock_from_delays, adstock_from_survival
 from mmm.mix.effects.curves import (
     ResponseCurves,
@@ -93,6 +96,7 @@ __all__ = [
     "attribution_findings",
     "check_tests",
     "compare_attribution",
+    "compare_models",
     "compare_scenarios",
     "decompose",
     "each_panel",
@@ -110,6 +114,7 @@ __all__ = [
     "over_panels",
     "pilot_frame",
     "plan_pilot",
+    "predictive_check",
     "prior_and_posterior",
     "prior_check",
     "rank_pilots",
@@ -122,5 +127,6 @@ __all__ = [
     "summarise_holdout",
     "tau_from_tests",
     "to_arviz",
+    "visibility_check",
     "with_pilots",
 ]

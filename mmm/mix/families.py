@@ -1,14 +1,14 @@
 """Families of carry-over and diminishing returns: frozen specs with the priors they imply."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from mmm.errors import ConfigError
+from mmm.errors import ConfigError, quoted
 from mmm.mix.transforms import (
     Curve,
     Floats,
@@ -415,3 +415,35 @@ class RootSaturation:
     def curve(self, spend: Floats, values: Floats) -> Curve:
         """Return the response, its slope and derivatives, of the shape of `spend`."""
         return root(spend, values[..., 0])
+
+
+def by_channel(kind: str, family: Any, channels: Sequence[str], default: Any) -> dict[str, Any]:
+    """Return the family of each channel.
+
+    Parameters
+    ----------
+    kind : str
+        What it is called where it is given: adstock, saturation.
+    family : Adstock, Saturation, mapping of str to one of them, or None
+    channels : sequence of str
+    default : Adstock or Saturation
+        Of channels for which none is given.
+
+    Raises
+    ------
+    ConfigError
+        If something is no family, or is given for a channel that there is none of.
+    """
+    named = family if isinstance(family, Mapping) else dict.fromkeys(channels, family)
+    strange = sorted(set(named) - set(channels))
+    if strange:
+        raise ConfigError(
+            f"{kind} names {quoted(strange)}; the channels are {quoted(channels, 20)}. Correct the "
+            "name, or leave it out."
+        )
+    for given in named.values():
+        if given is None:
+            continue
+        if isinstance(given, type) or not isinstance(getattr(given, "parameters", None), tuple):
+            raise ConfigError(f"{kind} is {given!r}; pass a family, such as {default!r}.")
+    return {name: default if named.get(name) is None else named[name] for name in channels}

@@ -21,7 +21,7 @@ from mmm.errors import (
 from mmm.mix.calibration import LiftTest, place_tests
 from mmm.mix.company import add_up
 from mmm.mix.effects.statements import stated_conflicts
-from mmm.mix.families import Adstock, HillSaturation, PeakedAdstock, Saturation
+from mmm.mix.families import Adstock, HillSaturation, PeakedAdstock, Saturation, by_channel
 from mmm.mix.inference.counts import hint
 from mmm.mix.inference.design import Baseline, Recipe, build_design, learn_recipe
 from mmm.mix.inference.diagnostics import Diagnostics, likely_cause
@@ -200,7 +200,6 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def _set_up_panels(self, X: Any, y: Any) -> tuple[list[Any], list[str]]:
-        (self.priors or Priors()).refuse_panels()
         one = clone(self).set_params(panel=None, tests=None)
         self.panels_, notes = set_up_panels(X, y, self, lambda: clone(one))
         models: list[Any] = list(self.panels_.values())
@@ -265,14 +264,16 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.design_ = design
         check_size(len(outcome), self.channels_, self.controls_, self.active_)
         names = [name for name, on in zip(self.channels_, self.active_, strict=True) if on]
+        adstocks = by_channel("adstock", self.adstock, self.channels_, PeakedAdstock())
+        saturations = by_channel("saturation", self.saturation, self.channels_, HillSaturation())
         self.scaled_: Scaled = set_up(
             self.spend_[self.active_],
             outcome,
             design,
             self.recipe_,
             names=names,
-            adstocks=[_family(self.adstock, name, PeakedAdstock()) for name in names],
-            saturations=[_family(self.saturation, name, HillSaturation()) for name in names],
+            adstocks=[adstocks[name] for name in names],
+            saturations=[saturations[name] for name in names],
             priors=self.priors or Priors(),
             likelihood=self.likelihood,
         )
@@ -486,8 +487,3 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
 def _without(X: Any, date: str | None) -> Any:
     return X if date is None else X.drop(columns=date)
-
-
-def _family(family: Any, channel: str, default: Any) -> Any:
-    chosen = family.get(channel) if isinstance(family, Mapping) else family
-    return default if chosen is None else chosen

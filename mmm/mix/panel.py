@@ -14,6 +14,7 @@ from mmm.mix.inference.diagnostics import Diagnostics, diagnose, prior_conflicts
 from mmm.mix.inference.joint import join_panels
 from mmm.mix.inference.sampler import Sampling
 from mmm.mix.inference.sampling import sample_mix
+from mmm.mix.priors import Priors
 from mmm.mix.transforms import Floats
 
 Rows = dict[str, npt.NDArray[np.intp]]
@@ -74,11 +75,12 @@ def set_up_panels(
     InputError
         As `MixModel.fit`, naming the panel.
     ConfigError
-        If a test names a panel that there is none of.
+        If a test names a panel that there is none of, or priors a channel without spend.
     """
     frame, rows = split_panels(X, str(whole.panel))
     tests: Sequence[LiftTest] = whole.tests or ()
     _check_panels(tests, list(rows))
+    priors = _priors_of(whole.priors or Priors(), frame, rows)
     outcome = np.asarray(y)
     if outcome.shape != (len(frame),):
         raise InputError(
@@ -89,12 +91,29 @@ def set_up_panels(
     for name, at in rows.items():
         own = panels[name] = make()
         own.tests = [test for test in tests if test.panel == name] or None
+        own.priors = None if whole.priors is None else priors[name]
         try:
             found = own.set_up(frame.iloc[at], outcome[at])
         except InputError as error:
             raise InputError(f"In the panel {name!r}: {error}") from error
         notes += [f"In the panel {name!r}: {note}" for note in found]
     return panels, notes
+
+
+def _priors_of(priors: Priors, frame: pd.DataFrame, rows: Rows) -> dict[str, Priors]:
+    """Return what is believed of each panel: of the channels that it spends on."""
+    stated = list(priors.intervals())
+    spent = {
+        name: [one for one in stated if one in frame and np.any(frame[one].to_numpy()[at] > 0)]
+        for name, at in rows.items()
+    }
+    strange = sorted(set(stated).difference(*spent.values()))
+    if strange:
+        raise ConfigError(
+            f"Priors name {quoted(strange)}, on which no panel spends. Correct the name, or leave "
+            "it out."
+        )
+    return {name: priors.of_panel(names) for name, names in spent.items()}
 
 
 def tests_together(model: Any) -> list[LiftTest]:

@@ -1,7 +1,7 @@
 """What is believed of media before the data speak."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.special
@@ -133,7 +133,8 @@ class Priors:
         outcome, above 0.
     romi, marginal_romi : mapping of str to (float, float), optional
         Interval believed of the return of a channel, or of its next euro, in money for money: 0 at
-        break-even, 0.5 where a euro brings one and a half, above -1.
+        break-even, 0.5 where a euro brings one and a half, above -1. With panels it is believed of
+        each of them.
     level : float, default 0.9
         Probability of these intervals.
     margin : float, default 1
@@ -182,13 +183,35 @@ class Priors:
             for name, interval in (getattr(self, kind) or {}).items():
                 _check_interval(kind, name, interval, floor)
 
-    def refuse_panels(self) -> None:
-        """Raise where something is stated of single channels, which panels do not take."""
-        if self.intervals() or self.attribution is not None:
+    def of_panel(self, names: Sequence[str]) -> "Priors":
+        """Return what is believed of a panel that spends on some channels only.
+
+        A return is believed of each panel alike. What is in money of all panels together has no
+        part that would be that of one.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Channels with spend in the panel.
+
+        Raises
+        ------
+        ConfigError
+            If a contribution or attribution is given.
+        """
+        if self.contribution or self.attribution is not None:
             raise ConfigError(
-                "Priors of single channels cannot be given with panel= yet; leave them out, or "
-                "fit each panel by itself."
+                "Priors(contribution=...) and Priors(attribution=...) are of one outcome and "
+                "cannot be given with panel=; state romi or marginal_romi, which hold in each "
+                "panel, or fit each panel by itself."
             )
+        own = {
+            kind: {
+                name: ends for name, ends in (getattr(self, kind) or {}).items() if name in names
+            }
+            for kind in RETURNS
+        }
+        return replace(self, romi=own["romi"] or None, marginal_romi=own["marginal_romi"] or None)
 
     def intervals(self) -> dict[str, tuple[str, Interval]]:
         """Return by channel what is believed, kind and interval."""

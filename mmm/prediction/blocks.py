@@ -15,7 +15,7 @@ from mmm.prediction.columns.types import to_frame
 from mmm.prediction.learning.encoding import BLOCK, encode
 from mmm.prediction.learning.histories import ages_on
 from mmm.prediction.learning.reasons import contributions, sentences
-from mmm.prediction.scores import LeadScores, read_ids, read_instant, refuse_ids
+from mmm.prediction.scores import LeadScores, no_reasons, read_ids, read_instant, refuse_ids
 from mmm.prediction.storage import Trained
 
 Floats = npt.NDArray[np.float64]
@@ -86,8 +86,14 @@ def score_blocks(
                 trained, version, table.iloc[rows], ids[rows], start + first, question, now
             )
         start += len(table)
-    hashes = pd.Series(np.concatenate([np.empty(0, dtype=np.uint64), *seen]))
-    refuse_ids(hashes.duplicated(keep=False).to_numpy(), question.lead_id)
+    _refuse_twice(np.concatenate([np.empty(0, dtype=np.uint64), *seen]), question.lead_id)
+
+
+def _refuse_twice(hashes: npt.NDArray[np.uint64], lead_id: str) -> None:
+    """Raise where an id stands twice; to sort takes less memory than to name the rows."""
+    ordered = np.sort(hashes)
+    if (ordered[1:] == ordered[:-1]).any():
+        refuse_ids(pd.Series(hashes).duplicated(keep=False).to_numpy(), lead_id)
 
 
 def joined(blocks: Iterable[Block]) -> LeadScores:
@@ -110,12 +116,18 @@ def join_scores(parts: Sequence[LeadScores]) -> LeadScores:
         lead_id=np.concatenate([part.lead_id for part in parts]),
         probability=np.concatenate([part.probability for part in parts]),
         grade=np.concatenate([part.grade for part in parts]),
-        reasons=np.concatenate([part.reasons for part in parts]),
+        reasons=_all_reasons(parts),
         scored_at=parts[0].scored_at,
         model_version=parts[0].model_version,
         unseen=unseen.groupby(["column", "level"], sort=False)["n"].sum().reset_index(),
         quarantine=pd.concat([part.quarantine for part in parts], ignore_index=True),
     )
+
+
+def _all_reasons(parts: Sequence[LeadScores]) -> npt.NDArray[np.object_]:
+    if all(part.reasons.strides == (0,) for part in parts):  # kept by none of them
+        return no_reasons(sum(len(part) for part in parts))
+    return np.concatenate([part.reasons for part in parts])
 
 
 def warn_of(quarantine: pd.DataFrame, stacklevel: int) -> None:

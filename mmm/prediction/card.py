@@ -1,7 +1,7 @@
 """Model card: what a model is, what it was trained on, and how well it does; HTML and JSON."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -19,7 +19,7 @@ from mmm.prediction.learning.rows import Known
 from mmm.prediction.learning.stacking import Choice
 from mmm.prediction.metrics import gains, measure, reliability
 from mmm.showing import Shown, as_text
-from mmm.wording import LANGUAGES, format_count, format_share, say
+from mmm.wording import LANGUAGES, entries, format_count, format_share, say
 
 Floats = npt.NDArray[np.float64]
 
@@ -183,13 +183,35 @@ class Card(Shown):
         return write_card(self, lang)
 
 
-def write_card(card: Card, lang: str = "en") -> str:
+@dataclass(frozen=True)
+class Opening:
+    """What a page says before the card of the model.
+
+    Attributes
+    ----------
+    title : str
+    facts : sequence of (str, str)
+    said : sequence of str
+        Sentences.
+    tables : sequence of (str, list of str, list of list of str)
+        Heading, columns, rows; those without rows are left out.
+    """
+
+    title: str
+    facts: Sequence[tuple[str, str]]
+    said: Sequence[str]
+    tables: Sequence[tuple[str, list[str], list[list[str]]]]
+
+
+def write_card(card: Card, lang: str = "en", opening: Opening | None = None) -> str:
     """Write a card as one HTML page.
 
     Parameters
     ----------
     card : Card
     lang : {"en", "it"}
+    opening : Opening, optional
+        Comes first: of a run, for example.
 
     Returns
     -------
@@ -201,7 +223,7 @@ def write_card(card: Card, lang: str = "en") -> str:
         raise InputError(f"There is no card in {lang!r}; use one of {', '.join(LANGUAGES)}.")
     template = resources.files("mmm.prediction").joinpath("card.html").read_text(encoding="utf-8")
     page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(template)
-    shown = [(name, _shown(getattr(card, name), lang)) for name in _TABLES if name != "gains"]
+    shown = [(name, shown_table(getattr(card, name), lang)) for name in _TABLES if name != "gains"]
     said = {name: say(f"card.{name}", lang) for name in ("title", "note", "signal", "no_signal")}
     headings = {name: say(f"card.{name}", lang) for name, _ in shown}
     facts = [
@@ -218,6 +240,7 @@ def write_card(card: Card, lang: str = "en") -> str:
         facts=facts,
         headings=headings,
         tables=shown,
+        opening=opening,
     )
 
 
@@ -229,15 +252,18 @@ def _meaning(card: Card, lang: str) -> str:
     return say("card.predicts_ever", lang, days=float(days))
 
 
-def _shown(table: pd.DataFrame, lang: str) -> tuple[list[str], list[list[str]]]:
+def shown_table(table: pd.DataFrame, lang: str) -> tuple[list[str], list[list[str]]]:
+    """Return the headings of a table and its cells, as a language writes them."""
+    of_rates = {"lower": "rate", "upper": "rate"} if "rate" in table.columns else {}
+    names = [of_rates.get(str(name), str(name)) for name in table.columns]
     rows = [
-        [_cell(str(name), value, lang) for name, value in zip(table.columns, row, strict=True)]
+        [_cell(name, value, lang) for name, value in zip(names, row, strict=True)]
         for row in table.itertuples(index=False)
     ]
     return [say(f"card.column_{name}", lang) for name in table.columns], rows
 
 
-_COUNTS = {"n", "n_won", "n_missing", "n_rows", "n_held_out", "age_days",
+_COUNTS = {"n", "n_levels", "n_won", "n_missing", "n_rows", "n_held_out", "age_days",
            "level_rows"}  # fmt: skip
 _SHARES = {
     "memory",
@@ -251,13 +277,19 @@ _SHARES = {
 }
 
 
+_WORDS = {"reason": "leak"} | {
+    name: f"card_{name}" for name in ("kind", "learner", "metric", "outcome")
+}
+
+
 def _cell(name: str, value: Any, lang: str) -> str:
     if value is None or (not isinstance(value, str) and pd.isna(value)):
         return say("format.missing", lang)
     if isinstance(value, (bool, np.bool_)):
         return say("reasons.yes" if value else "reasons.no", lang)
     if isinstance(value, str):
-        return value
+        key = f"{_WORDS.get(name, '')}.{value.replace(' ', '_')}"
+        return say(key, lang) if key in entries() else value
     if name in _COUNTS:
         return format_count(float(value), lang)
     if name in _SHARES:

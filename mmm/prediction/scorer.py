@@ -346,9 +346,7 @@ class LeadScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _table(self, X: Any, *, reset: bool = False) -> pd.DataFrame:
         """Return X as a frame of the columns in question, checked against training."""
         if not (isinstance(X, pd.DataFrame) or hasattr(X, "to_pandas")):
-            array = validate_data(
-                self, X, reset=reset, dtype="numeric", ensure_all_finite="allow-nan"
-            )
+            array = self._numbers(X, reset=reset)
             if reset:
                 self._named = False
             table = pd.DataFrame(np.asarray(array, dtype=np.float64))
@@ -366,6 +364,20 @@ class LeadScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         else:
             return self._table(table.to_numpy())
         return table
+
+    def _numbers(self, X: Any, *, reset: bool) -> Any:
+        try:
+            return validate_data(
+                self, X, reset=reset, dtype="numeric", ensure_all_finite="allow-nan"
+            )
+        except ValueError as error:
+            if "could not convert string" not in str(error):
+                raise
+            raise InputError(
+                f"{error}: an array holds numbers alone. Pass a frame, which may hold text and "
+                "dates too; behind another step of a pipeline, give that step "
+                '.set_output(transform="pandas").'
+            ) from error
 
     def _judge(
         self, table: pd.DataFrame, fate: Floats, created_at: Any, ended_at: Any

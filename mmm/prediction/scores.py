@@ -101,7 +101,8 @@ class LeadScores(Shown):
         return replace(
             self,
             lead_id=self.lead_id.astype(np.dtypes.StringDType()),
-            reasons=np.full(len(self), None, dtype=object),
+            grade=self.grade.astype("U1"),
+            reasons=no_reasons(len(self)),
         )
 
     def to_frame(self) -> pd.DataFrame:
@@ -129,6 +130,11 @@ class LeadScores(Shown):
                 "model_version": self.model_version,
             }
         )
+
+
+def no_reasons(n: int) -> Objects:
+    """Return that many times nothing, in the memory of one."""
+    return np.broadcast_to(np.array(None, dtype=object), n)
 
 
 def read_ids(table: pd.DataFrame, lead_id: str) -> Objects:

@@ -234,7 +234,7 @@ def _pack(trained: Trained, *, learners: bool = True) -> Packed:
 
 _SCORES = ("classes", "features", "base", "wholes", "hazards", "choice", "grades")
 _FOREST = ("start", "feature", "masks", "values")
-_HAZARD = ("times", "rates", "effects")
+_HAZARD = ("times", "rates", "powers")
 
 
 def _choice(choice: Choice) -> dict[str, Any]:
@@ -323,10 +323,10 @@ def _read_hazards(
 ) -> Hazards | None:
     if plain is None:
         return None
-    times, rates, effects = (
-        np.asarray(arrays[f"hazard_{name}"], np.float64) for name in ("times", "rates", "effects")
-    )
-    return Hazards(times, rates, effects, float(plain["centre"]), float(plain["follow_up"]))
+    if "hazard_powers" not in arrays:
+        raise SourceError(f"The model is of an earlier mmm, whose hazards differ. {SEAL.cure}")
+    times, rates, powers = (np.asarray(arrays[f"hazard_{name}"], np.float64) for name in _HAZARD)
+    return Hazards(times, rates, powers, float(plain["centre"]), float(plain["follow_up"]))
 
 
 def _read_feature(plain: Mapping[str, Any], edges: npt.NDArray[Any]) -> Feature:

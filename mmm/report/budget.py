@@ -7,11 +7,13 @@ from typing import Any
 import pandas as pd
 
 from mmm import wording
+from mmm.mix.budget.optimize import PUSH
 from mmm.report.names import sentence
 from mmm.run.advice import BudgetAdvice
-from mmm.run.answer import STILL, certainty_sentence
+from mmm.run.answer import certainty_sentence, no_test_pays
 from mmm.wording import Finding
 
+_OF_ALL = ("mix.media", "mixholdout.")  # what is said of all media; each channel has a table
 MOST_ROWS = 8  # of the table on the first page
 
 
@@ -26,10 +28,10 @@ def print_budget(advice: BudgetAdvice, lang: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        facts, stance, lines, front (the lines of the first page), total, has_now, other_total
-        (None where no other total is better), findings, evidence, notes, scenarios.
+        facts, stance, lines, front (the lines of the first page), total, has_now, follows (whether
+        any channel does), findings, evidence, notes, scenarios.
     """
-    lines, other = _lines(advice, lang), other_total(advice)
+    lines = _lines(advice, lang)
     facts = {
         "period": advice.every,
         "level": advice.level,
@@ -38,21 +40,24 @@ def print_budget(advice: BudgetAdvice, lang: str) -> dict[str, Any]:
         "last": advice.last,
         "horizon": advice.horizon,
         "probability": advice.probability_better,
+        "sure": PUSH,
+        "asked": advice.multiplier,
     }
     return {
         "facts": facts,
-        "stance": advice.stance,
+        "stance": stance_of(advice),
         "lines": lines,
         "front": lines if len(lines) <= MOST_ROWS else lines[: MOST_ROWS - 1],
         "n_others": len(lines) - MOST_ROWS + 1 if len(lines) > MOST_ROWS else 0,
         "others": _others(advice, lang) if len(lines) > MOST_ROWS else None,
         "total": _sums(advice, slice(None), lang),
         "has_now": _to_do(advice) == "recommended",
-        "hold_moves": bool(_follows(advice).any()),
-        "other_total": None if other is None else sentence(other, lang),
+        "follows": bool(advice.table["verdict"].eq("follow").any()),
         "summary": sentence(certainty_sentence(advice), lang),
         "findings": [sentence(one, lang) for one in advice.findings if _asks(one)],
-        "evidence": [sentence(one, lang) for one in advice.evidence if one.metric == "mix.media"],
+        "evidence": [
+            sentence(one, lang) for one in advice.evidence if one.metric.startswith(_OF_ALL)
+        ],
         "notes": [sentence(one, lang) for one in advice.notes],
         "scenarios": _scenarios(advice, lang),
     }
@@ -69,11 +74,10 @@ def _lines(advice: BudgetAdvice, lang: str) -> list[dict[str, Any]]:
     columns = {name: _rounded(advice, name) for name in ("current", "proposed", "recommended")}
     widest = max([float(x) for name in columns for x in columns[name]], default=0.0)
     reach = float(advice.table["high"].max())
-    verdicts = shown_verdicts(advice)
     return [
         {
             "channel": row.channel,
-            "verdict": verdicts[row.channel],
+            "verdict": row.verdict,
             "current": money(columns["current"][i]),
             "proposed": money(columns["proposed"][i]),
             "now": money(columns["recommended"][i]),
@@ -95,16 +99,9 @@ def _lines(advice: BudgetAdvice, lang: str) -> list[dict[str, Any]]:
     ]
 
 
-def _follows(advice: BudgetAdvice) -> pd.Series:
-    """Tell of each channel whether it is on hold, and yet gives or takes what others need."""
-    moves = advice.table["change"].abs() > STILL * float(advice.table["current"].sum())
-    return advice.table["verdict"].eq("hold") & moves
-
-
-def shown_verdicts(advice: BudgetAdvice) -> dict[str, str]:
-    """Return the verdict of each channel as every table of the page shows it."""
-    shown = advice.table["verdict"].mask(_follows(advice), "follow")
-    return dict(zip(advice.table["channel"], shown, strict=True))
+def stance_of(advice: BudgetAdvice) -> str:
+    """Return the stance as the page names it: "keep" where a test is asked for that none pays."""
+    return "keep" if advice.stance == "test" and no_test_pays(advice) else advice.stance
 
 
 def _to_do(advice: BudgetAdvice) -> str:
@@ -143,40 +140,6 @@ def _sums(advice: BudgetAdvice, rows: slice, lang: str) -> dict[str, str]:
         "change": change,
         "split": split,
     }
-
-
-def other_total(advice: BudgetAdvice) -> Finding | None:
-    """Say that another total would leave more than the proposal, where that is clear.
-
-    Parameters
-    ----------
-    advice : BudgetAdvice
-
-    Returns
-    -------
-    Finding or None
-        None where the lower end of no other total lies above what the proposal is expected to
-        leave; and for a larger total where the margin is not known, since spend would look cheap.
-    """
-    if advice.scenarios is None:
-        return None
-    others = advice.scenarios[advice.scenarios["scenario"] != "plan"]
-    if not advice.margin_known:
-        others = others[others["total"] < advice.total]
-    clear = others[others["profit_lower"] > max(advice.expected_profit, 0.0)]
-    if clear.empty:
-        return None
-    best = clear.sort_values("profit").iloc[-1]
-    facts = {
-        "scenario": best["scenario"],
-        "plan": advice.expected_profit,
-        "lower": best["profit_lower"],
-        "upper": best["profit_upper"],
-        "level": advice.level,
-        "period": advice.every,
-        "currency": advice.currency,
-    }
-    return Finding("brief.other_total", best["profit"], facts=facts)
 
 
 def _scenarios(advice: BudgetAdvice, lang: str) -> list[dict[str, Any]]:

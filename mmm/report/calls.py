@@ -49,16 +49,12 @@ def _any(table: pd.DataFrame, column: str) -> bool:
 
 
 def _line(row: dict[Any, Any], calls: Calls, lang: str) -> dict[str, Any]:
-    low, high = row["grade_lower"], row["grade_upper"]
     return {
         "lead": str(row["lead_id"]),
         "channel": "" if pd.isna(row["channel"]) else str(row["channel"]),
         "owner": "" if pd.isna(row["owner"]) else str(row["owner"]),
         "grade": row["grade"],
         "chance": wording.format_chance(row["probability"], lang),
-        "interval": wording.say("page.between", lang, lower=low, upper=high)
-        if pd.notna(low) and pd.notna(high)
-        else "",
         "worth": wording.format_money(row["expected_value"], calls.currency, lang),
         "next": row["next_action"],
         "reason": row["reason"][lang],
@@ -70,6 +66,7 @@ def _line(row: dict[Any, Any], calls: Calls, lang: str) -> dict[str, Any]:
 def _grades(calls: Calls, lang: str) -> list[dict[str, Any]]:
     count = partial(wording.format_count, lang=lang)
     money = partial(wording.format_money, currency=calls.currency, lang=lang)
+    past = calls.every.drop_duplicates("grade").set_index("grade")
     rows: list[Any] = list(calls.by_grade.itertuples(index=False))
     return [
         {
@@ -77,9 +74,18 @@ def _grades(calls: Calls, lang: str) -> list[dict[str, Any]]:
             "n": count(row.n),
             "wins": count(row.expected_wins, digits=1),
             "worth": money(row.expected_value),
+            "past": _past(past.loc[row.grade], lang) if row.grade in past.index else "",
         }
         for row in rows
     ]
+
+
+def _past(row: pd.Series, lang: str) -> str:
+    """Write how many leads of a grade were won in the past, which is no range of one lead."""
+    low, high = row["grade_lower"], row["grade_upper"]
+    if pd.isna(low) or pd.isna(high):
+        return ""
+    return wording.say("page.between", lang, lower=low, upper=high)
 
 
 def _metrics(calls: Calls, lang: str) -> list[dict[str, Any]]:

@@ -94,13 +94,15 @@ def tables_of(found: Mapping[str, Any], lang: str = "en") -> dict[str, pd.DataFr
     Returns
     -------
     dict of str to DataFrame or None
-        credit (money), credit_deals, customer_costs; indicators; budget, media_plan (the coming
-        quarter, a row a period), tests, what_if; calls; pipeline (won and expected, a row a
-        channel) and triangulation (credit, contribution, experiment and the figure to plan on).
+        credit (money), credit_deals, robustness, customer_costs; indicators; budget, media_plan
+        (the coming quarter, a row a period), tests, what_if; calls; pipeline (won and expected, a
+        row a channel) and triangulation (credit, contribution, experiment and the figure to plan
+        on).
     """
     made: Mapping[str, Callable[[Any], Frames]] = {
         "value": lambda one: {"credit": one and one.to_frame(cents=True)},
         "deals": _deals,
+        "robustness": lambda one: {"robustness": one and one.to_frame()},
         "economics": lambda one: {"customer_costs": None if one is None else in_cents(one)},
         "health": _indicators,
         "budget": _budget,
@@ -142,10 +144,10 @@ def _indicators(health: Health) -> Frames:
 
 def _budget(budget: BudgetAdvice | None) -> Frames:
     return {
-        "budget": None if budget is None else budget.table,
+        "budget": None if budget is None else _in_digits(budget.table),
         "media_plan": None if budget is None else budget.calendar,
-        "tests": None if budget is None else budget.pilots,
-        "what_if": None if budget is None else budget.scenarios,
+        "tests": None if budget is None else _in_digits(budget.pilots),
+        "what_if": None if budget is None else _in_digits(budget.scenarios),
     }
 
 
@@ -155,6 +157,22 @@ def _signal(signal: Signal | None) -> Frames:
         "pipeline": None if signal is None else _rounded(signal.pipeline),
         "triangulation": None if models is None else _rounded(models),
     }
+
+
+# Columns of the budget, of tests and of other totals that are money, or a number of records.
+_IN_CENTS = (
+    "current", "proposed", "change", "recommended", "low", "high", "contribution",
+    "value", "perfect_value", "outcome_lost", "set_up_cost", "net_value",
+    "total", "profit", "profit_lower", "profit_upper", "expected_loss",
+)  # fmt: skip
+
+
+def _in_digits(frame: pd.DataFrame | None) -> pd.DataFrame | None:
+    """Round money to cents, and returns and chances to six digits."""
+    if frame is None:
+        return None
+    floats = frame.select_dtypes("float").columns
+    return frame.round({name: 2 if name in _IN_CENTS else 6 for name in floats})
 
 
 def _rounded(frame: pd.DataFrame) -> pd.DataFrame:

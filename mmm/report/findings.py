@@ -11,6 +11,7 @@ from mmm.channels import UNMATCHED
 from mmm.funnel.economics import SHARED, TOTAL
 from mmm.journeys import UNATTRIBUTED
 from mmm.run import RunResult
+from mmm.run.answer import no_test_pays
 from mmm.run.health import Health
 from mmm.wording import Finding
 
@@ -61,7 +62,7 @@ def reasons(result: RunResult, headline: str, currency: str) -> tuple[Finding, .
     return (
         *_models_agree(credit, str(channels["channel"].iloc[0])),
         *_unattributed(main, result, currency),
-        *_costs(result.economics, currency),
+        *_costs(result, currency),
     )
 
 
@@ -144,7 +145,8 @@ def _unattributed(main: pd.DataFrame, result: RunResult, currency: str) -> Itera
     yield Finding(f"attribution.{of}", facts["share"], action="action.track", facts=facts)
 
 
-def _costs(economics: pd.DataFrame | None, currency: str) -> Iterator[Finding]:
+def _costs(result: RunResult, currency: str) -> Iterator[Finding]:
+    economics = result.economics
     if economics is None:
         return
     lines = economics[~economics["channel"].isin([TOTAL, SHARED, UNATTRIBUTED])]
@@ -165,7 +167,9 @@ def _costs(economics: pd.DataFrame | None, currency: str) -> Iterator[Finding]:
         "customers": low["customers"],
         "currency": currency,
     }
-    action = "action.test_first"  # the model shares out presence; what money adds it cannot see
+    # The model shares out presence; what money adds it cannot see. A test would, where one pays.
+    unpaid = result.budget is not None and no_test_pays(result.budget)
+    action = None if unpaid else "action.test_first"
     yield Finding("economics.cheapest", low["cac"], because=(dearest,), action=action, facts=facts)
 
 
@@ -203,6 +207,8 @@ def _limits(result: RunResult, currency: str) -> Iterator[Finding]:
     yield Finding(
         "limits.lookback", about["lookback_days"], facts={"lookback_days": about["lookback_days"]}
     )
+    if result.robustness is not None:
+        yield result.robustness.finding()
     if counts["open"]:
         yield Finding("limits.open_deals", counts["open"], facts={"n": counts["open"]})
     if counts["without_deal_too_young"]:
@@ -275,10 +281,13 @@ def cac_figures(economics: pd.DataFrame, health: Health, currency: str) -> Findi
         "cohort": cohort.value,
         "currency": currency,
     }
-    halves = (
-        ("economics.cac_halves",) if any(c.formula.name == "cac" for c in health.changes) else ()
-    )
-    return Finding("economics.cac_figures", cohort.value, because=halves, facts=facts)
+    rest = Finding("economics.cac_figures", cohort.value, facts=facts)
+    leading = next((why for why in health.changes if why.formula.name == "cac"), None)
+    if leading is None:
+        return rest
+    first, last = health.periods[1]
+    days = {"first": first, "last": last, "currency": currency}
+    return Finding("economics.cac_leading", leading.after, because=(rest,), facts=days)
 
 
 def _foreign_spend(result: RunResult) -> Iterator[Finding]:

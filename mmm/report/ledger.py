@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from mmm import wording
-from mmm.report.budget import shown_verdicts, signed_share
+from mmm.report.budget import signed_share
 from mmm.run.advice import BudgetAdvice
 
 UNATTRIBUTED = "(unattributed)"
@@ -240,8 +240,7 @@ def _advised(
     known = advice.table.set_index("channel")
     there = [name if name in known.index else None for name in channels]
     romi = ["" if n is None else signed_share(known.loc[n, "romi"], lang) for n in there]
-    said = shown_verdicts(advice)
-    verdict = ["" if n is None else said[n] for n in there]
+    verdict = ["" if n is None else str(known.loc[n, "verdict"]) for n in there]
     return {"romi": [*romi, ""], "verdict": [*verdict, ""]}
 
 

@@ -1,6 +1,7 @@
 """Text of the page: sentences said, names of the user's tables escaped and set apart."""
 
 import unicodedata
+from collections.abc import Mapping
 from functools import partial
 
 from markupsafe import Markup, escape
@@ -50,12 +51,20 @@ def clean(name: str, lang: str) -> str:
 
 
 def plain(value: object) -> str:
-    """Write a setting."""
-    if value is None:
-        return "–"
+    """Write a setting as mmm.toml does, without its quotation marks.
+
+    Examples
+    --------
+    >>> plain(True), plain(("a", "b")), plain({}), plain({"fairs": (0, 9)})
+    ('true', 'a, b', '–', 'fairs = 0, 9')
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Mapping):
+        return "; ".join(f"{name} = {plain(one)}" for name, one in value.items()) or "–"
     if isinstance(value, list | tuple | set | frozenset):
-        return ", ".join(str(one) for one in value) or "–"
-    return str(value)
+        return ", ".join(map(plain, value)) or "–"
+    return "–" if value is None else str(value)
 
 
 def _marked(name: str, lang: str) -> str:

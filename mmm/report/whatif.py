@@ -13,7 +13,7 @@ from scipy.interpolate import PchipInterpolator
 from mmm import wording
 from mmm.mix.budget.certainty import HALF, LOSS_SHARE, MOVE
 from mmm.run.advice import BudgetAdvice
-from mmm.run.answer import STILL, counts
+from mmm.run.answer import STILL, counts, no_test_pays
 
 N_KNOTS, FEW_KNOTS = 11, 7  # of a draw; fewer where channels are many
 MANY = 12
@@ -162,4 +162,7 @@ def _words(advice: BudgetAdvice, lang: str) -> dict[str, str]:
         for key in ("amount", "more", "less", "same")
     }
     stances = ("move", "half", "test", "stay")
-    return said | {name: wording.say(f"stance.{name}", lang) for name in stances}
+    named = {name: wording.say(f"stance.{name}", lang) for name in stances}
+    if no_test_pays(advice):
+        named["test"] = wording.say("stance.keep", lang)
+    return said | named

@@ -63,7 +63,8 @@ class BudgetAdvice:
     table : pandas.DataFrame
         One row a channel, the largest spend first. channel; current, proposed, change,
         recommended (what the stance comes to: the plan, half the way, or today), low, high (least
-        and most allowed), all spend per period in money; verdict (cut, hold, push, test); action
+        and most allowed), all spend per period in money; verdict (cut, follow, hold, push, test:
+        one that follows only gives or takes what others need); action
         (key of the sentence that says what to do); marginal_romi, marginal_romi_lower,
         marginal_romi_upper (of the last euro at current spend, missing where there is none);
         romi, romi_lower, romi_upper, contribution, share (of the outcome), over all periods

@@ -4,11 +4,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+import pandas as pd
+
 from mmm.mix.budget.certainty import MOVE
 from mmm.run.advice import BudgetAdvice, Calls, Gap
 from mmm.wording import Finding
 
 STILL = 0.005  # of the total: a smaller change of a channel is none
+PRINTS = 0.5  # of a unit of money: less is printed as no change
 _NAMED = 3
 
 
@@ -84,29 +87,105 @@ def budget_sentence(budget: BudgetAdvice) -> Finding:
         "total": today,
         "new_total": float(table["recommended"].sum()),
     }
+    total = total_besides(budget)
     best = best_pilot(budget)
     if budget.stance == "test" and best is not None:
         facts |= {"channel": best["channel"], "n": int(best["n_periods"])}
         facts["delta"] = float(best["delta"])
-        return Finding(f"answer.test_{budget.every}", today, facts=facts)
+        return Finding(f"answer.test_{budget.every}", today, because=total, facts=facts)
     if budget.stance in ("test", "stay"):
         kind = "keep" if budget.stance == "test" else "stay"
-        return Finding(f"answer.{kind}", today, facts=facts)
+        return Finding(f"answer.{kind}", today, because=total, facts=facts)
     change = table["recommended"] - table["current"]
-    more, less = (
-        table.loc[change[rows].abs().sort_values(ascending=False).index, "channel"]
-        for rows in (change > STILL * today, change < -STILL * today)
-    )
+    names = table["channel"].loc[change.abs().sort_values(ascending=False).index]
+    more, less = names[change > PRINTS].tolist(), names[change < -PRINTS].tolist()
     facts |= {
-        "more": more.tolist(),
-        "less": less.tolist(),
+        "more": more,
+        "less": less,
         "moved": float(change[change > 0].sum()),
         "saved": float(-change[change < 0].sum()),
     }
-    kind = "move" if len(more) and len(less) else "add" if len(more) else "save"
-    if not len(more) and not len(less):
-        return Finding("answer.stay", today, facts=facts)
-    return Finding(f"answer.{kind}", facts["moved"], because=_besides(budget, facts), facts=facts)
+    clear = [(change > STILL * today).any(), (change < -STILL * today).any()]
+    if not any(clear):
+        return Finding("answer.stay", today, because=total, facts=facts)
+    kind = "move" if all(clear) else "add" if clear[0] else "save"
+    besides = (*total, *_besides(budget, facts))
+    return Finding(f"answer.{kind}", facts["moved"], because=besides, facts=facts)
+
+
+def total_besides(budget: BudgetAdvice) -> tuple[Finding, ...]:
+    """Say that another total is better, and which channels get more only since this one is fixed.
+
+    Parameters
+    ----------
+    budget : BudgetAdvice
+
+    Returns
+    -------
+    tuple of Finding
+        None where the last euro of every channel that gets more is expected to pay, and no other
+        total to leave more.
+    """
+    table, said = budget.table, []
+    moved = table["recommended"] - table["current"]
+    poor = table[(moved > PRINTS) & (table["marginal_romi"] < 0)]
+    if len(poor):
+        facts: dict[str, object] = {"channels": poor["channel"].tolist(), "n": len(poor)}
+        said.append(Finding("answer.fixed_total", len(poor), facts=facts))
+    clear = other_total(budget)
+    less = _scenario(budget, budget.scenarios, below=True)
+    if clear is not None:
+        said.append(clear)
+    elif less is not None and less["profit"] > max(budget.expected_profit, 0.0):
+        said.append(_of_total("answer.less_total", budget, less))
+    return tuple(said)
+
+
+def other_total(budget: BudgetAdvice) -> Finding | None:
+    """Say that another total would leave more than the proposal, where that is clear.
+
+    Parameters
+    ----------
+    budget : BudgetAdvice
+
+    Returns
+    -------
+    Finding or None
+        None where the lower end of no other total lies above what the proposal is expected to
+        leave; and for a larger total where the margin is not known, since spend would look cheap.
+    """
+    others = budget.scenarios
+    if others is None:
+        return None
+    others = others[others["profit_lower"] > max(budget.expected_profit, 0.0)]
+    best = _scenario(budget, others, below=not budget.margin_known)
+    return None if best is None else _of_total("answer.other_total", budget, best)
+
+
+def _scenario(
+    budget: BudgetAdvice, scenarios: pd.DataFrame | None, *, below: bool
+) -> dict[Any, Any] | None:
+    """Return the scenario of another total that leaves most, of smaller totals alone if asked."""
+    if scenarios is None:
+        return None
+    others = scenarios[scenarios["scenario"] != "plan"]
+    others = others[others["total"] < budget.total] if below else others
+    if others.empty:
+        return None
+    return others.sort_values("profit").iloc[-1].to_dict()
+
+
+def _of_total(key: str, budget: BudgetAdvice, scenario: dict[Any, Any]) -> Finding:
+    facts = {
+        "scenario": scenario["scenario"],
+        "plan": budget.expected_profit,
+        "lower": scenario["profit_lower"],
+        "upper": scenario["profit_upper"],
+        "level": budget.level,
+        "period": budget.every,
+        "currency": budget.currency,
+    }
+    return Finding(key, scenario["profit"], facts=facts)
 
 
 def _besides(budget: BudgetAdvice, facts: dict[str, Any]) -> tuple[Finding | str, ...]:
@@ -117,14 +196,37 @@ def _besides(budget: BudgetAdvice, facts: dict[str, Any]) -> tuple[Finding | str
     if budget.stance != "half":
         return tuple(said)
     best = best_pilot(budget)
-    weighed = budget.pilots is not None and not budget.pilots.empty
-    said.append("answer.then_watch" if weighed and best is None else "answer.then_test")
+    said.append("answer.then_watch" if no_test_pays(budget) else "answer.then_test")
     if counts(budget) and budget.probability_better >= MOVE:
         said.append(Finding("answer.only_half", None, facts={"outcome": budget.outcome}))
     if best is not None:
         worth = {"channel": best["channel"], "currency": budget.currency}
         said.append(Finding("answer.test_with", best["value"], facts=worth))
     return tuple(said)
+
+
+def followed(table: pd.DataFrame) -> pd.Series:
+    """Return the verdicts, "follow" where a channel on hold gives or takes what others need.
+
+    Parameters
+    ----------
+    table : DataFrame
+        channel, current, change and verdict.
+
+    Examples
+    --------
+    >>> moves = pd.DataFrame({"current": [90.0, 10.0], "change": [5.0, 0.0], "verdict": "hold"})
+    >>> followed(moves).tolist()
+    ['follow', 'hold']
+    """
+    moves = table["change"].abs() > STILL * float(table["current"].sum())
+    return table["verdict"].mask(table["verdict"].eq("hold") & moves, "follow")
+
+
+def no_test_pays(budget: BudgetAdvice) -> bool:
+    """Tell whether tests were weighed, and none would pay for itself."""
+    weighed = budget.pilots is not None and not budget.pilots.empty
+    return weighed and best_pilot(budget) is None
 
 
 def counts(budget: BudgetAdvice) -> bool:
@@ -183,16 +285,20 @@ def calls_sentence(calls: Calls) -> Finding:
     Finding
     """
     now = calls.every[calls.every["next_action"] == "call now"]
+    first = now.head(_NAMED)
     facts: dict[str, object] = {
-        "leads": now["lead_id"].head(_NAMED).tolist(),
+        "leads": first["lead_id"].tolist(),
         "n": len(now),
         "n_open": calls.n_open,
+        "first_wins": float(first["probability"].sum()),
         "wins": float(now["probability"].sum()),
         "days": calls.horizon_days,
         "share": calls.base_rate,
     }
-    if not len(now):
-        return Finding("answer.call_none", calls.n_open, facts=facts)
-    if not calls.has_signal:
-        return Finding("answer.call_any", len(now), facts=facts)
-    return Finding("answer.call", len(now), facts=facts)
+    kind = "call" if len(now) < calls.n_open or len(now) <= _NAMED else "call_all"
+    kind = kind if calls.has_signal else "call_any"
+    kind = kind if len(now) else "call_none"
+    worked = {"n": calls.n_in_pipeline}
+    left_out = (Finding("answer.in_pipeline", calls.n_in_pipeline, facts=worked),)
+    because = left_out if calls.n_in_pipeline else ()
+    return Finding(f"answer.{kind}", len(now), because=because, facts=facts)

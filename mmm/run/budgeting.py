@@ -36,6 +36,8 @@ from mmm.mix.fitted import Fitted
 from mmm.mix.table.adequacy import constant
 from mmm.mix.table.outcomes import OUTCOMES
 from mmm.run.advice import BudgetAdvice, Gap, ResponseGrid, Stance
+from mmm.run.answer import followed
+from mmm.run.backtest import look_back
 from mmm.run.caution import NOTHING, Beside, careful, harvesting, patient
 from mmm.run.config import Config, MixSection
 from mmm.run.gaps import NoAnswer, make_gap
@@ -111,6 +113,7 @@ def advise_budget(
     told = [name for name, _, by in lines if by == "data" and name not in held]
     plan = with_pilots(plan, [pilot for pilot in pilots if pilot.channel not in told])
     advice = _advice(model, plan, weeks, config, limits)
+    seen, unseen = look_back(model, weeks, _QUARTER[weeks.every], mix.backtest)
     proposed = pilot_frame(pilots).assign(pays=[pilot.net_value > 0 for pilot in pilots])
     advice = dataclasses.replace(
         advice,
@@ -119,8 +122,9 @@ def advise_budget(
         scenarios=what_if(model, plan, limits),
         calendar=calendar_of(model, plan),
         notes=(*waits, *advice.notes),
+        evidence=(*advice.evidence, *seen),
     )
-    return advice, (*_untold(weeks, plan), *_no_margin(config), *unfit)
+    return advice, (*_untold(weeks, plan), *_no_margin(config), *unfit, *unseen)
 
 
 def plan_within(
@@ -412,6 +416,7 @@ def channel_lines(
     brought = brought[brought["channel"] != MEDIA].set_index("channel").loc[list(plan.channels)]
     frame = plan.to_frame()
     frame.insert(4, "recommended", plan.recommended)
+    frame["verdict"] = followed(frame)
     frame["low"], frame["high"] = low, high
     acts = pd.Series([_ACTIONS.get(v, "mix.hold") for v in plan.verdict], dtype="str")
     frame["action"] = acts.mask(frame["binding"] == NOT_RAISED, "mix.suspected")

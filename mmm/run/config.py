@@ -102,6 +102,7 @@ class AttributionSection(_Section):
     models: tuple[str, ...] = ("first_touch", "last_touch", "linear", "markov")
     headline: str = "markov"
     level: float = Field(default=0.9, gt=0, lt=1)
+    robustness: bool = False
 
     @model_validator(mode="after")
     def _headline_is_asked_for(self) -> Self:
@@ -147,6 +148,7 @@ class MixSection(_Section):
     max_change: float = Field(default=0.5, gt=0)
     trusted: tuple[str, ...] = ()
     decisions: str | None = None
+    backtest: int = Field(default=0, ge=0, le=8)
     seed: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
@@ -166,6 +168,7 @@ class ScoringSection(_Section):
     capacity_a_week: int | None = Field(default=None, ge=1)
     value_by: str | None = None
     allow: tuple[str, ...] = ()
+    hold_out: float = Field(default=0, ge=0, le=0.5)
     seed: int = Field(default=0, ge=0)
 
 

@@ -14,6 +14,7 @@ from mmm.channels import UNMATCHED, ChannelMap
 from mmm.funnel.economics import channel_table
 from mmm.journeys import Journeys, Unattributed
 from mmm.run.config import Config
+from mmm.tables.lookup import is_among
 
 
 def customer_costs(
@@ -96,7 +97,7 @@ def in_period(journeys: Journeys, deals: pd.DataFrame, first: date, last: date) 
     new = np.array([kind in (None, "new") for kind in kinds], dtype=bool)
     inside = within & (new | (journeys.conversions == 0))
     bare = new_customers(deals, first, last)
-    bare = bare[~bare["deal_id"].isin(ids[inside])]
+    bare = bare[~is_among(bare["deal_id"], ids[inside])]
     worth = [v for v in bare["value"] if isinstance(v, Decimal)] if "value" in bare else []
     left = Unattributed(float(len(bare)), float(sum(worth, Decimal(0))))
     return replace(journeys.select(inside), unattributed=left)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
@@ -135,19 +135,31 @@ def difference(before: Run, after: Run) -> Difference:
     -------
     Difference
     """
+    figures = (
+        *_credit(before, after),
+        *_costs(before, after),
+        *_indicators(before, after),
+        *_budget(before, after),
+    )
     return Difference(
         (
             *_inputs(before.manifest, after.manifest),
             *_versions(before.manifest, after.manifest),
             *_settings(before.manifest, after.manifest),
             *_tables(before, after),
-            *_credit(before, after),
-            *_costs(before, after),
-            *_indicators(before, after),
-            *_budget(before, after),
+            *(one for one in figures if not _reads_alike(one)),
             *_calls(before, after),
         )
     )
+
+
+def _reads_alike(change: Change) -> bool:
+    """Tell whether both figures are written the same, so that nobody could see a change."""
+    if change.before is None or change.after is None:
+        return False
+    facts = {**change.finding.facts, "before": change.after, "after": change.before}
+    turned = replace(change.finding, facts=facts)
+    return turned.sentence() == change.finding.sentence()
 
 
 def _change(

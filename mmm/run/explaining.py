@@ -36,8 +36,10 @@ def explain_lead(
     Returns
     -------
     dict
-        Plain values. ``columns`` holds what each column adds to the log-odds, the weightiest
-        first, of the lead as on the day it came in; its age is part of `probability` alone.
+        Plain values. ``past_of_grade`` says how many past leads of the grade converted, with a 90%
+        interval; ``next_grade`` what leads of the next grade have, a comparison and no effect.
+        ``columns`` holds what each column adds to the log-odds, the weightiest first, of the lead
+        as on the day it came in; its age is part of `probability` alone.
 
     Raises
     ------
@@ -64,13 +66,23 @@ def explain_lead(
         "lead_id": lead_id,
         "probability": float(scores.probability[0]),
         "grade": str(scores.grade[0]),
+        "past_of_grade": _past(scorer.grades_, str(scores.grade[0])),
         "reasons": list(scores.reasons[0] or ()),
+        "next_grade": str(scorer.next_grade(features, lang)["sentence"].iloc[0]),
         "scored_at": scores.scored_at.isoformat(),
         "model_version": scores.model_version,
         "base": round(float(parts.base), 4),
         "columns": sorted(rows, key=lambda row: -abs(row["adds"])),
         "written": [] if ledger is None else _written(ledger, lead_id),
     }
+
+
+def _past(grades: pd.DataFrame, grade: str) -> dict[str, Any]:
+    """Return n, rate, lower and upper of rows held out in training."""
+    row = grades[grades["grade"] == grade].iloc[0]
+    rates = ((name, row[name]) for name in ("rate", "lower", "upper"))
+    said = {name: None if pd.isna(rate) else round(float(rate), 4) for name, rate in rates}
+    return {"n": int(row["n"]), **said}
 
 
 def _plain(features: pd.DataFrame, name: str) -> Any:

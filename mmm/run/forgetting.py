@@ -23,7 +23,7 @@ from mmm.prediction.writeback import Caller, Pace, forget, locked, open_ledger, 
 from mmm.tables.target import write_target
 from mmm.tables.write import inert
 
-_BESIDE = ("not-written.csv", "not-scored.csv")
+_BESIDE = ("not-written.csv", "not-scored.csv", "handed.csv")
 _WINDOW = 1 << 20  # bytes of a file looked at at a time
 
 
@@ -38,11 +38,17 @@ class Look:
         Entries taken out; places found, where `removed` is false.
     removed : bool
         Whether nothing is left.
+    what : {"entries", "rows", "places"}
+        What was counted: entries of a ledger, rows of a table, places in a file of a model.
+    systems : tuple of str
+        Of a ledger: systems that were given values of the lead, and may hold them still.
     """
 
     file: Path
     found: int
     removed: bool
+    what: str = "places"
+    systems: tuple[str, ...] = ()
 
 
 def forget_lead(
@@ -136,7 +142,9 @@ def _from_ledger(path: Path, words: Sequence[str]) -> Iterator[Look]:
             found = [forget(ledger, word, key) for word in words]
         finally:
             ledger.connection.close()
-    yield Look(path, sum(one.n_items + one.n_systems for one in found), True)
+    n_found = sum(one.n_items + len(one.systems) for one in found)
+    held = sorted({name for one in found for name, held in one.systems.items() if held})
+    yield Look(path, n_found, True, "entries", tuple(held))
     for name in _BESIDE:
         file = path.with_name(f"{path.name}.{name}")
         if file.exists():
@@ -159,7 +167,7 @@ def _from_table(file: Path, words: Sequence[str]) -> Look:
     rows = table.isin(spelled).any(axis=1)
     if rows.any():
         write_target(table[~rows], file)
-    return Look(file, int(rows.sum()), True)
+    return Look(file, int(rows.sum()), True, "rows")
 
 
 def _counted(file: Path, word: str) -> int:

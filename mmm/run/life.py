@@ -178,10 +178,7 @@ def judge(
     pair = {"champion": version_in(state.champion), "challenger": version_in(state.challenger)}
     rows = rows[rows["champion"].eq(pair["champion"]) & rows["challenger"].eq(pair["challenger"])]
     rows, n_seen = _unseen(rows, ours, theirs)
-    if isinstance(found, pd.DataFrame):
-        won = _of_leads(rows, found, ours.recipe, outcome)
-    else:
-        won = _of_tables(rows, found, ours.recipe, as_of)
+    won = outcomes(rows, found, ours.recipe, outcome=outcome, as_of=as_of)
     known = won.notna().to_numpy()
     notes = [f"{len(rows)} leads were scored by both; of {int(known.sum())} the end is known"]
     if n_seen:
@@ -223,6 +220,30 @@ def _refuse_apart(ours: ScoringModel, theirs: ScoringModel) -> None:
             f"the models foretell different things ({said[0]}; {said[1]}). Train a challenger that "
             "foretells what the champion does."
         )
+
+
+def outcomes(
+    rows: pd.DataFrame,
+    found: pd.DataFrame | Mapping[str, pd.DataFrame],
+    recipe: Recipe,
+    *,
+    outcome: str | None,
+    as_of: str | None,
+) -> "pd.Series[Any]":
+    """Return whether each lead was won, missing while it is not known.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        lead_id, as a spreadsheet shows it, and looked_at.
+    found, outcome, as_of
+        As for `judge`.
+    recipe : Recipe
+        Of the model that scored them.
+    """
+    if isinstance(found, pd.DataFrame):
+        return _of_leads(rows, found, recipe, outcome)
+    return _of_tables(rows, found, recipe, as_of)
 
 
 def _of_leads(

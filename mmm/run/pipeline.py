@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from mmm.attribution import Comparison, compare
+from mmm.attribution import Comparison, Robustness, compare
 from mmm.channels import ChannelMap
 from mmm.errors import MmmError
 from mmm.journeys import Journeys, build_journeys
@@ -18,6 +18,7 @@ from mmm.run.answer import answer
 from mmm.run.budgeting import advise_budget
 from mmm.run.calling import call_first
 from mmm.run.caution import Beside
+from mmm.run.choices import other_choices
 from mmm.run.config import Config
 from mmm.run.costs import customer_costs
 from mmm.run.gaps import health_gaps, make_gap, of_error
@@ -72,6 +73,8 @@ class RunResult:
         Advice of before, graded, as `mmm.mix.DecisionLog.to_frame` returns it; None without a log.
     gaps : tuple of Gap
         What is missing for an answer, or a part of one, and what would mend it.
+    robustness : Robustness or None
+        What the headline model hangs on; None where the configuration does not ask for it.
     """
 
     tables: Mapping[str, pd.DataFrame]
@@ -89,6 +92,7 @@ class RunResult:
     signal: Signal | None = None
     decisions: pd.DataFrame | None = None
     gaps: tuple[Gap, ...] = ()
+    robustness: Robustness | None = None
 
     @property
     def answer(self) -> tuple[Finding, ...]:
@@ -136,7 +140,8 @@ def run(config: Config, progress: Progress = silent, keep: Keep = keep_nothing) 
     deals = compare(journeys, models, measure="conversions", level=level)
     value = compare(journeys, models, measure="value", level=level) if journeys.has_value else None
     economics, spend_period = customer_costs(journeys, tables, channels, config, as_of)
-    keep({"deals": deals, "value": value, "economics": economics})
+    robust = other_choices(tables, channels, config, progress)
+    keep({"deals": deals, "value": value, "robustness": robust, "economics": economics})
     progress(say("progress.looking_at_funnel", lang))
     health = funnel_health(
         tables,
@@ -164,6 +169,7 @@ def run(config: Config, progress: Progress = silent, keep: Keep = keep_nothing) 
         calls=advice.calls,
         signal=advice.signal,
         decisions=decisions,
+        robustness=robust,
         gaps=(*advice.gaps, *table_gaps(missing), *health_gaps(health.missing)),
     )
 

@@ -15,6 +15,7 @@ from mmm.prediction import (
     build_features,
     calibration_doubt,
     guard_batch,
+    hold_out,
 )
 from mmm.prediction.blocks import Block, join_scores, warn_of
 from mmm.prediction.columns.drift import FeatureBins, count_features, counted_drift
@@ -25,6 +26,8 @@ from mmm.run.training import ScoringModel
 from mmm.tables.parse import FLAG_WORDS
 from mmm.tables.target import write_target, written
 from mmm.tables.write import refuse_input
+from mmm.wording import say
+from mmm.wording.translated import translated
 
 N_BEST = 5
 
@@ -45,6 +48,8 @@ class Batch:
         As `mmm.prediction.feature_drift` returns it.
     notes : tuple of str
         What a reader of the scores should know.
+    held_out : LeadScores or None
+        Of leads drawn at random, whose scores are shown to nobody; they are not among `scores`.
     """
 
     scores: LeadScores
@@ -52,6 +57,7 @@ class Batch:
     quarantine: pd.DataFrame
     drift: pd.DataFrame
     notes: tuple[str, ...]
+    held_out: LeadScores | None = None
 
 
 def open_leads(
@@ -158,6 +164,7 @@ def score(
     within_days: float | None = None,
     lang: str = "en",
     each: Callable[[LeadScores], object] | None = None,
+    held_out: float = 0.0,
 ) -> Batch:
     """Score leads, and hold them against those of training.
 
@@ -170,6 +177,8 @@ def score(
         As for `LeadScorer.score_leads`.
     each : callable, optional
         Given the scores piece by piece; their reasons are not kept then.
+    held_out : float
+        Share of the leads, drawn at random by their ids, whose scores are kept apart.
 
     Raises
     ------
@@ -178,7 +187,7 @@ def score(
     """
     recipe, scorer = trained.recipe, trained.scorer
     pieces = [frames] if isinstance(frames, pd.DataFrame) else frames
-    tally = _Tally(trained, each)
+    tally = _Tally(trained, each, held_out)
     blocks = scorer.score_blocks(
         (tally.note(as_trained(piece, recipe)) for piece in pieces),
         lead_id=recipe.lead_id, as_of=as_of, within_days=within_days, lang=lang,
@@ -187,16 +196,20 @@ def score(
         tally.add(block)
     # A lead that has been open for long, or asked for a shorter time, honestly has less.
     alike = within_days is None and (as_of is None or scorer.card_.hazard.empty)
-    return tally.batch(alike)
+    return tally.batch(alike, lang)
 
 
 class _Tally:
     """What is kept of the leads of a run, while their scores go on."""
 
-    def __init__(self, trained: ScoringModel, each: Callable[[LeadScores], object] | None) -> None:
+    def __init__(
+        self, trained: ScoringModel, each: Callable[[LeadScores], object] | None, held_out: float
+    ) -> None:
         self._trained = trained
         self._each = each
+        self._share = held_out
         self._kept: list[LeadScores] = []
+        self._held_out: list[LeadScores] = []
         self._best: list[pd.DataFrame] = []
         self._came: list[Any] = []
         self._counts: tuple[FeatureBins, ...] = ()
@@ -210,12 +223,16 @@ class _Tally:
     def add(self, block: Block) -> None:
         """Count leads that were scored."""
         scores = block.scores
+        if self._share:
+            aside = hold_out(scores.lead_id, self._share)
+            self._held_out.append(scores.take(np.flatnonzero(aside)).lean())
+            scores = scores.take(np.flatnonzero(~aside))
         likely = np.argsort(-scores.probability, kind="stable")[:N_BEST]
         best = pd.concat([*self._best, scores.take(likely).to_frame()], ignore_index=True)
         order = np.argsort(-best["probability"].to_numpy(), kind="stable")[:N_BEST]
         self._best = [best.iloc[order].reset_index(drop=True)]
         counts = count_features(self._trained.scorer.drift_bins_, block.frame)
-        if self._kept:
+        if self._counts:
             counts = tuple(a + b for a, b in zip(self._counts, counts, strict=True))
         self._counts = counts
         if self._each is not None:
@@ -223,7 +240,7 @@ class _Tally:
             scores = scores.lean()
         self._kept.append(scores)
 
-    def batch(self, alike: bool) -> Batch:
+    def batch(self, alike: bool, lang: str) -> Batch:
         """Return the batch; `alike` says that probabilities may be held against training's."""
         trained, scores = self._trained, join_scores(self._kept)
         bad = scores.quarantine
@@ -232,11 +249,16 @@ class _Tally:
         drift = counted_drift(trained.scorer.drift_bins_, self._counts)
         came = pd.concat(self._came, ignore_index=True) if self._came else None
         good = None if came is None else came.drop(index=bad["row"].unique())
-        notes = [*_odd(trained, scores), *_moved(drift), *_unusual(trained, good, scores)]
+        found = [*_moved(drift), *_unusual(trained, good, scores)]
+        if not trained.scorer.card_.facts["signal"]:
+            found.insert(0, "the model found no signal: every lead has the base rate")
+        notes = [translated(note, lang) for note in found] + unseen_notes(scores, lang)
         if alike and trained.recipe.promised and len(scores):
             doubt = calibration_doubt(drift, trained.recipe.promised, scores.probability)
-            notes += [f"drift: {doubt.finding().sentence('en')}"] if doubt.state != "low" else []
-        return Batch(scores, self._best[0], quarantine, drift, tuple(notes))
+            about = say("scored.about_drift", lang, text=doubt.finding().sentence(lang))
+            notes += [about] if doubt.state != "low" else []
+        aside = join_scores(self._held_out) if self._held_out else None
+        return Batch(scores, self._best[0], quarantine, drift, tuple(notes), aside)
 
 
 @contextmanager
@@ -298,18 +320,18 @@ def as_trained(frame: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
     return table
 
 
-def _odd(trained: ScoringModel, scores: LeadScores) -> list[str]:
+def unseen_notes(scores: LeadScores, lang: str) -> list[str]:
+    """Say which categories training never saw; a level may be a name."""
+    if not len(scores.unseen):
+        return []
     said = []
-    if not trained.scorer.card_.facts["signal"]:
-        said.append("the model found no signal: every lead has the base rate")
-    if len(scores.unseen):
-        for column, rows in scores.unseen.groupby("column", sort=True):
-            levels = quoted(sorted(rows["level"].unique()))
-            said.append(
-                f"{rows['n'].sum()} leads have a {column} that training never saw ({levels}): "
-                "scored as other"
-            )
-    return said
+    for column, rows in scores.unseen.groupby("column", sort=True):
+        levels = quoted(sorted(rows["level"].unique()), limit=3)
+        said.append(
+            f"{rows['n'].sum()} leads have a {column} that training never saw ({levels}): "
+            "scored as other"
+        )
+    return [translated(note, lang) for note in said]
 
 
 def _moved(drift: pd.DataFrame) -> list[str]:

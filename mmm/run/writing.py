@@ -114,6 +114,8 @@ class Summary:
         Table of the leads not taken, with reasons.
     changes : tuple of Change
         Of a dry run: what would be written.
+    fields_missing : tuple of str
+        Of a dry run: fields that are to be created before anything is written.
     """
 
     system: str
@@ -134,6 +136,7 @@ class Summary:
     n_pruned: int = 0
     not_written: Path | None = None
     changes: tuple[Change, ...] = field(default=(), repr=False)
+    fields_missing: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the counts, without any lead."""
@@ -223,7 +226,8 @@ def write_scores(
         facts = _facts(plan, missing)
         tell("planned", **facts)
         if dry_run:
-            return _summary(desk, "dry run", facts, changes=plan.changes)
+            lacking = target.prepare(dry_run=True)
+            return _summary(desk, "dry run", facts, changes=plan.changes, fields_missing=lacking)
         check_plan(plan, job.guards)
         changed = frozenset(plan.changes.leads) if unknown else ()
         adopted = {lead: there for lead, there in unknown.items() if lead not in changed}
@@ -243,7 +247,13 @@ def resume(target: Target, job: Job, *, tell: Tell = silent) -> Summary:
     ----------
     target, job, tell
         As for `write_scores`.
+
+    Raises
+    ------
+    ConfigError
+        If there is no ledger.
     """
+    _check_ledger(job)
     with _desk(target, job, tell) as desk:
         begun = desk.begun()
         if begun is None:
@@ -268,8 +278,9 @@ def undo(target: Target, name: str, job: Job, *, tell: Tell = silent) -> Summary
     Raises
     ------
     ConfigError
-        If there is no such batch.
+        If there is no such batch, or no ledger.
     """
+    _check_ledger(job)
     with _desk(target, job, tell) as desk:
         batch = find_batch(desk.ledger, desk.system, name)
         if batch.state == OPEN:
@@ -297,6 +308,15 @@ def left_alone(path: Path, lead_ids: Sequence[str]) -> frozenset[str]:
         return frozenset(lead for lead in lead_ids if key.of(lead) in hashes)
     finally:
         ledger.connection.close()
+
+
+def _check_ledger(job: Job) -> None:
+    """Raise where what was begun cannot be known, rather than say that it was nothing."""
+    if not job.ledger.exists():
+        raise ConfigError(
+            f"there is no ledger {job.ledger}. Name the one of the run with ledger=, or start the "
+            "command in its folder."
+        )
 
 
 @contextmanager

@@ -238,7 +238,9 @@ def attribute_expected(
     if open_ is not None:
         parts = _parts(open_, journeys.pipeline, worth, coming)
         each = _record_draws(worth, won.measure == "value", interval, rng)
-        drawn = credit_won + each @ parts + _scatter(each, worth, coming, interval, rng)
+        which = np.arange(N_DRAWS) % len(each)
+        scatter = _scatter(each, which, worth, coming, interval, rng)
+        drawn = credit_won + (each @ parts)[which] + scatter
         if coming is not None:
             pipeline = _mean(worth, won.measure == "value") @ parts
     if interval == "expected":
@@ -270,16 +272,16 @@ def attribute_expected(
 def _record_draws(
     worth: ExpectedValue, value: bool, interval: str, rng: np.random.Generator
 ) -> Floats:
-    """Draw what each open record brings, shape (n_draws, n_open)."""
-    which = np.arange(N_DRAWS) % len(worth.probability_draws)
+    """Draw what each open record brings, shape (n_draws, n_open): `N_DRAWS`, or those there are."""
     if interval == "eventual" and value:
         seed = int(rng.integers(2**31))
         return np.asarray(worth.outcomes(seed, N_DRAWS)[:, worth.open])
     if interval == "eventual":
+        which = np.arange(N_DRAWS) % len(worth.probability_draws)
         chance = worth.probability_draws[which]
         return np.asarray(rng.random(chance.shape) < chance, dtype=np.float64)
     draws = worth.expected_draws if value else worth.probability_draws
-    return np.asarray(draws[which])
+    return np.asarray(draws)
 
 
 def _mean(worth: ExpectedValue, value: bool) -> Floats:
@@ -312,6 +314,7 @@ def _parts(
 
 def _scatter(
     each: Floats,
+    which: npt.NDArray[np.int64],
     worth: ExpectedValue,
     coming: CreditToCome | None,
     interval: str,
@@ -322,14 +325,14 @@ def _scatter(
     What n deals taught is uncertain as their mean is; single deals scatter by themselves too.
     """
     if coming is None or not each.size:
-        return np.zeros((len(each), 1))
+        return np.zeros((len(which), 1))
     age = float(np.nanmedian(np.append(ages_since_lead(worth), coming.age_days[0])))
     cov = coming.scatter_at(age)
     variance = each.sum(axis=1) ** 2 / float(coming.n_deals.max())
     if interval == "eventual":
         variance = variance + (each**2).sum(axis=1)
-    noise = rng.multivariate_normal(np.zeros(len(cov)), cov, size=len(each), method="eigh")
-    return np.asarray(np.sqrt(variance)[:, None] * noise)
+    noise = rng.multivariate_normal(np.zeros(len(cov)), cov, size=len(which), method="eigh")
+    return np.asarray(np.sqrt(variance[which])[:, None] * noise)
 
 
 def _sampling_error(result: AttributionResult | None, n: int, rng: np.random.Generator) -> Floats:

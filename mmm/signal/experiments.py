@@ -89,19 +89,44 @@ class ExperimentLog:
                 f"{key!r} runs from {first} to {last} with a change of spend of {spend_change!r} "
                 f"and {expected!r} expected. Pass dates in order, and numbers."
             )
-        if not key or any(entry["key"] == key for entry in self.entries()):
-            raise ConfigError(f"{key!r} is taken or empty. Choose another name.")
+        if not key:
+            raise ConfigError("the pilot has no name. Give it one, such as fairs-2025.")
+        if any(entry["key"] == key for entry in self.entries()):
+            raise ConfigError(
+                f"a pilot named {key!r} is in the log already, and an entry is never written "
+                "again. Choose another name."
+            )
+        if not channel.strip():
+            raise ConfigError(f"{key!r} names no channel. Name the one whose spend is changed.")
         facts = {"channel": channel, "start": first, "end": last, "note": note}
         figures = {"spend_change": float(spend_change), "expected": float(expected)}
         append_entry(self.path, key, "registered", today, {**facts, **figures})
 
-    def register_pilot(self, key: str, pilot: Pilot, *, on: str | date, note: str = "") -> None:
-        """Write down a pilot that `mmm.mix.plan_pilot` planned."""
+    def register_pilot(
+        self, key: str, pilot: Pilot, *, on: str | date, margin: float = 1.0, note: str = ""
+    ) -> None:
+        """Write down a pilot that `mmm.mix.plan_pilot` planned.
+
+        Parameters
+        ----------
+        key : str
+        pilot : Pilot
+        on : date
+        margin : float, default 1.0
+            As it was planned with: what of the outcome remains.
+        note : str
+
+        Raises
+        ------
+        ConfigError
+            As of `register`, or if the margin is not above 0.
+        """
+        if not margin > 0:
+            raise ConfigError(f"margin={margin!r} is not above 0. Pass a share such as 0.4.")
         change = float(np.sum(np.abs(pilot.spend - pilot.spend.mean())))
         if pilot.mode == "holdout":
-            change = -pilot.delta / max(1 - pilot.delta, 1e-9) * float(pilot.spend.sum())
-            if pilot.delta >= 1:
-                change = -float(pilot.unchanged.sum())
+            others = float(pilot.unchanged.sum())
+            change = -pilot.delta * pilot.part / (1 - pilot.part) * others
         span = [str(_day(pilot.dates[at])) for at in (0, -1)]
         self.register(
             key,
@@ -109,7 +134,7 @@ class ExperimentLog:
             start=span[0],
             end=span[1],
             spend_change=change,
-            expected=change * (1 + pilot.expected),
+            expected=change * (1 + pilot.expected) / margin,
             on=on,
             note=note or f"{pilot.mode} {pilot.delta:.0%}",
         )

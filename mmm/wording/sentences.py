@@ -192,7 +192,12 @@ def _say_channel(speaker: _Speaker, value: Any, detail: str) -> str:
 
 
 def _say_channels(speaker: _Speaker, value: Any, detail: str) -> str:
-    return format_list([_say_channel(speaker, name, detail) for name in value], speaker.lang)
+    """Name all, or as many as the detail allows and how many others there are."""
+    most = int(detail or len(value))
+    said = [_say_channel(speaker, name, "") for name in value[:most]]
+    if len(value) > most:
+        said.append(say("format.others", speaker.lang, n=len(value) - most))
+    return format_list(said, speaker.lang)
 
 
 def _say_label(speaker: _Speaker, value: Any, detail: str) -> str:

@@ -122,3 +122,13 @@ def test_negative_credit_cannot_be_scaled():
     )
     with pytest.raises(ConfigError, match="negative credit"):
         calibrate(shapley(journeys, game="rate"), {"good": Lift(1.0, 1.0)})
+
+
+def test_it_shows_itself_by_what_would_have_come_anyway(result):
+    found = calibrate(result, {"Events": Lift(90.0, 10.0)})
+    part = f"{100 * found.baseline / 1000:.0f}% of what was won would have come anyway"
+    assert repr(found).startswith(part)
+    assert repr(found).endswith("<Calibration: linear, conversions, 1 channels tested>")
+    assert repr(calibrate(result, {})).startswith("By what is believed before any experiment, ")
+    nothing = linear(Journeys.from_paths(["Display"], conversions=[0], nulls=[3]))
+    assert repr(calibrate(nothing, {})).startswith("Nothing was won")

@@ -156,9 +156,10 @@ def test_warnings_of_a_variation_become_notes_and_do_not_escape(tables):
 
 
 def test_a_stable_answer_is_called_stable(tables):
-    audit = robustness(**tables, by="account", variations=[Variation("same")])
+    nearly = Variation("lookback_long", {"lookback_days": 200})
+    audit = robustness(**tables, by="account", variations=[nearly])
     assert not audit.beyond.any()
-    assert (audit.change == 0).all()
+    assert np.abs(audit.change).max() > 0.0005
     assert audit.finding().sentence().startswith("Of 1 other choice none moves a channel")
 
 
@@ -187,4 +188,24 @@ def test_split_labels_become_one_again():
     assert list(merged.paths()) == [("b", "a", "a"), ("a",)]
     assert added_up(linear(journeys)) == pytest.approx(
         {"a": 5 / 6, "b": 1 / 6, "(unattributed)": 0}
+    )
+
+
+@pytest.mark.filterwarnings("ignore:touches span")
+def test_an_answer_without_an_interval_is_not_called_stable():
+    """One deal has no sampling interval, so nothing can be inside of it."""
+    audit = robustness(*small(), model="linear", variations=[Variation("day", repeats="day")])
+    told = audit.finding()
+    assert not audit.beyond.any()
+    assert told.sentence("en").startswith("There is no sampling interval to hold 1 other choice")
+    assert told.sentence("it").startswith("Manca un intervallo di campionamento")
+
+
+@pytest.mark.filterwarnings("ignore:touches span")
+def test_no_change_is_not_reported_as_the_largest_one():
+    same = [Variation("lookback_long", {"lookback_days": 360})]
+    told = robustness(*small(), model="linear", variations=same).finding()
+    assert told.sentence("en").startswith("None of the other choices (1) changes a share.")
+    assert told.sentence("it").startswith(
+        "Nessuna delle altre scelte provate (1) cambia una quota."
     )

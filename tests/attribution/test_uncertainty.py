@@ -265,3 +265,13 @@ def test_values_without_a_touch_are_taken_to_spread_like_the_others():
     effective = 120**2 / 300
     expected = np.sqrt(0.6 * 0.4 / 100 * 5 / 4)
     assert standard_error(result, effective)[0] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e200])
+def test_the_unit_of_money_does_not_matter_however_small_or_large(unit):
+    """Squares of such amounts vanish or overflow; those of their parts of the whole do not."""
+    worth = np.array([30.0, 10.0, 5.0, 20.0] * 5)
+    paths = ["a > b", "b", "a", "c > a"] * 5
+    plain, scaled = (linear(Journeys.from_paths(paths, value=worth * u)) for u in (1.0, unit))
+    np.testing.assert_allclose(scaled.lower, plain.lower, rtol=1e-9)
+    np.testing.assert_allclose(scaled.upper, plain.upper, rtol=1e-9)

@@ -33,12 +33,14 @@ def test_budgets_by_credit_keep_total_and_bounds(loop, now, seed):
 
 @pytest.mark.filterwarnings("ignore::mmm.errors.MmmWarning")
 def test_policies_meet_the_same_market_and_the_optimum_earns_most(loop):
-    names = ("nothing", "last touch", "linear", "attribution", "optimum")
+    bounded = "optimum in the same bounds"
+    names = ("nothing", "last touch", "linear", "attribution", bounded, "optimum")
     chosen = {name: loop.POLICIES[name] for name in names}
     row = loop.play_company(1, True, 3, None, chosen)
     assert row == loop.play_company(1, True, 3, None, chosen) | {"cpu_seconds": row["cpu_seconds"]}
     assert set(row["earned"]) == set(names)
     assert max(row["earned"], key=row["earned"].get) == "optimum"
+    assert row["earned"]["nothing"] < row["earned"][bounded] < row["earned"]["optimum"]
     play = begin(draw_firm(1, n_quarters=3))
     for _ in range(3):
         play = play.after(play.now)

@@ -38,6 +38,8 @@ def full_brief():
         LONG, pilots=pilots(channels=LONG[:2]), unit_value=900.0, scenarios=other_totals(1000.0),
         findings=(Finding("mix.idle", 0, facts={"channel": LONG[0]}),),
     )  # fmt: skip
+    # Every sentence that the first answer can hold: the first page has room for all of them.
+    advice = replace(advice, table=advice.table.assign(marginal_romi=-0.3))
     reason = {
         lang: "Partecipa ai webinar e visita spesso la pagina dei prezzi. " * 2
         for lang in LANGUAGES

@@ -42,3 +42,8 @@ def merged(held, records):
             cells = held.setdefault(one.lead_id, dict.fromkeys(FIELDS))
             cells |= {name: None if value == "" else value for name, value in one.fields.items()}
     return held
+
+
+def with_values(held):
+    """What is held where a lead that has lost its last value goes."""
+    return {lead: cells for lead, cells in held.items() if set(cells.values()) != {None}}

@@ -18,7 +18,7 @@ from mmm.crm.files import FileSource, FileTarget
 from mmm.errors import ConfigError, TargetBusy, TargetError
 from mmm.tables import read_leads
 from tests.crm.killing import killed_in_the_middle
-from tests.crm.records import lead_records, merged, record
+from tests.crm.records import lead_records, merged, record, with_values
 
 SUFFIXES = [".csv", ".parquet", ".xlsx"]
 
@@ -33,7 +33,7 @@ def test_what_is_written_is_read(tmp_path, suffix, calls):
     model = {}
     for records in calls:
         refused = {refusal.lead_id for refusal in target.write(records)}
-        model = merged(model, [r for r in records if r.lead_id not in refused])
+        model = with_values(merged(model, [r for r in records if r.lead_id not in refused]))
     found = target.read([r.lead_id for records in calls for r in records])
     if suffix == ".xlsx":  # it keeps 16 digits
         for fields in found.values():
@@ -84,6 +84,11 @@ def test_fields_left_out_stay_and_none_empties(tmp_path, suffix):
     assert found["a"] == {**record("a", 0.25, "B").fields, "mmm_grade": None}
     assert found["007"] == {**record("007", 0.5, "A").fields}
     assert "unknown" not in found
+    target.write([Record(lead, dict.fromkeys(FIELDS)) for lead in ("a", "unknown")])
+    assert target.read(["007", "a", "unknown"]) == {"007": found["007"]}
+    target.write([Record("007", dict.fromkeys(FIELDS))])
+    assert not target.read(["007"])
+    assert target.prepare() == ()
     target.close()
 
 

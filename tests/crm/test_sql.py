@@ -20,7 +20,7 @@ from mmm.errors import ConfigError, TargetBusy, TargetError, TargetUnsure
 from mmm.tables import read_leads
 from tests.crm.conftest import engine_for
 from tests.crm.killing import IDS, killed_in_the_middle
-from tests.crm.records import lead_records, merged, record
+from tests.crm.records import lead_records, merged, record, with_values
 
 HOSTILE = ['le"ads; drop table x; --', "l'%s :id {}", "Sèmi\u202eקו"]
 
@@ -70,7 +70,7 @@ def test_what_is_written_is_read(scores, calls):
     for records in calls:
         refused = {refusal.lead_id for refusal in target.write(records)}
         assert refused <= {""}
-        model = merged(model, records)
+        model = with_values(merged(model, records))
     assert target.read([r.lead_id for records in calls for r in records] + ["\x00"]) == model
 
 
@@ -472,3 +472,67 @@ def test_nothing_is_left_behind(tmp_path):
     target.write([record("a")])
     assert [p.name for p in Path(tmp_path).iterdir()] == ["crm.db"]
     assert ask(url, "SELECT name FROM sqlite_master WHERE type = 'table'") == [("mmm_scores",)]
+
+
+def test_new_leads_go_straight_in_and_one_that_came_meanwhile_is_merged(postgres_database):
+    target = open_target(postgres_database, environ={})
+    target.prepare()
+    leads = [f"L{number}" for number in range(50)]
+    assert target.read(leads) == {}
+    ask(postgres_database, "INSERT INTO mmm_scores (lead_id, mmm_grade) VALUES ('L7', 'D')")
+    assert target.write([record(lead, 0.5, "A") for lead in leads]) == ()
+    assert target.read(leads) == {lead: record(lead, 0.5, "A").fields for lead in leads}
+
+
+def test_a_table_without_a_primary_key_takes_none_that_could_not_be_replaced(postgres_database):
+    names = ", ".join(f"{name} text" for name in FIELDS)
+    ask(postgres_database, f"CREATE TABLE mmm_scores (lead_id text, {names})")
+    target = open_target(postgres_database, environ={})
+    target.read(["a"])
+    with pytest.raises(TargetError, match="no unique or exclusion constraint"):
+        target.write([record("a")])
+
+
+def test_all_of_a_small_table_is_read_as_leads_are_by_key(database, monkeypatch):
+    target = open_target(database, environ={})
+    target.prepare()
+    target.write([record(f"L{number}") for number in range(30)])
+    asked = [f"L{number}" for number in range(10, 50)]
+    by_key = target.read(asked)
+    assert sorted(by_key) == sorted(asked[:20])
+    monkeypatch.setattr(sql, "_ASKED", 5)
+    assert target.read(asked) == by_key  # 30 rows, 40 asked for: read whole
+    assert target.read(asked[:12]) == {lead: by_key[lead] for lead in asked[:12]}
+
+
+def test_a_row_that_loses_its_last_value_goes_and_a_lead_stays(database):
+    leads_table(database)
+    for address, stays in ((database, set()), (f"{database}#table=leads&key=id", {"1", "2"})):
+        target = open_target(address, environ={})
+        target.prepare()
+        target.write([record("1"), record("2")])
+        half = dict.fromkeys(FIELDS[:3])
+        target.write([Record("1", half), Record("2", half)])
+        assert set(target.read(["1", "2"])) == {"1", "2"}
+        none = dict.fromkeys(FIELDS)
+        assert target.write([Record("1", none), Record("2", none)]) == ()
+        found = target.read(["1", "2"])
+        assert set(found) == stays
+        assert all(fields == none for fields in found.values())
+    assert ask(database, "SELECT id, company FROM leads ORDER BY id") == [
+        ("1", "Rossi"), ("2", "Verdi"),
+    ]  # fmt: skip
+
+
+def test_a_row_that_something_hangs_on_stays_empty(postgres_database):
+    target = open_target(postgres_database, environ={})
+    target.prepare()
+    target.write([record("1"), record("2")])
+    ask(
+        postgres_database,
+        "CREATE TABLE notes (lead text REFERENCES mmm_scores (lead_id))",
+        "INSERT INTO notes VALUES ('1')",
+    )
+    none = dict.fromkeys(FIELDS)
+    assert target.write([Record("1", none), Record("2", none)]) == ()
+    assert all(fields == none for fields in target.read(["1", "2"]).values())

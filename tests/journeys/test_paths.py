@@ -1,5 +1,7 @@
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -104,3 +106,34 @@ def test_merged_rows_of_several_deals_without_squares_refuse_intervals_of_value(
 def test_categories_that_no_row_has_are_no_channels():
     paths = pd.Categorical(["a"], categories=["a", "b > c"])
     assert Journeys.from_paths(paths, merge=True).channels == ("a",)
+
+
+def test_columns_of_lists_and_views_of_text_are_read():
+    rows = [("a", "b > c"), ("b",)]
+    lists = [list(row) for row in rows]
+    for form in (
+        pa.array(lists),
+        pa.chunked_array([lists[:1], lists[1:]]),
+        pa.array(lists, pa.large_list(pa.string())),
+        pd.Series([np.array(row, dtype=object) for row in rows]),
+        pl.Series(lists),
+    ):
+        assert list(Journeys.from_paths(form).paths()) == rows
+    square = np.array([["a", "b"], ["b", "c"]])
+    assert list(Journeys.from_paths(square).paths()) == [("a", "b"), ("b", "c")]
+    texts = pa.array(["a > b", "b"], pa.string_view())
+    assert list(Journeys.from_paths(texts).paths()) == [("a", "b"), ("b",)]
+
+
+@pytest.mark.parametrize(
+    "given", ["a > b", b"a", {"a > b": 3}, pd.DataFrame({"path": ["a"]}), pa.table({"path": ["a"]})]
+)
+def test_what_is_no_column_of_paths_is_refused_by_its_kind(given):
+    with pytest.raises(InputError, match=f"paths is a {type(given).__name__}. Pass a list"):
+        Journeys.from_paths(given)
+
+
+@pytest.mark.parametrize("sep", ["", 3, None])
+def test_a_separator_is_a_text(sep):
+    with pytest.raises(InputError, match=f"sep is {sep!r}"):
+        Journeys.from_paths(["a > b"], sep=sep)

@@ -91,10 +91,10 @@ def test_hidden_demand_is_named_only_where_it_could_tip_the_plan(tau):
     [
         ("push", "move", "Push Search from €100 to €140 a week"),
         ("push", "move half, then test", "Push Search from €100 to €120 a week"),
-        ("push", "test first", "More spend on Search looks worth it, but test"),
-        ("push", "stay", "More spend on Search looks worth it, but test"),
+        ("push", "test first", "More spend on Search looks worth it, but the plan as a whole"),
+        ("push", "stay", "More spend on Search looks worth it, but the plan as a whole"),
         ("cut", "move", "Cut Search from €100 to €140 a week"),
-        ("cut", "test first", "Less spend on Search looks worth it, but test"),
+        ("cut", "test first", "Less spend on Search looks worth it, but the plan as a whole"),
         ("hold", "move", "Search goes from €100 to €140 a week as the rest of the plan asks"),
         ("hold", "test first", "Hold Search at €100 a week"),
         ("test", "move", "Test Search: the data cannot tell its effect"),

@@ -154,6 +154,15 @@ def test_intervals_of_predictions_hold_the_outcome(model):
     assert (narrow[1] - narrow[0] < upper - lower).all()
 
 
+def test_a_marginal_return_is_missing_where_nothing_is_spent(model):
+    rows = model.response_curves().to_frame()
+    nothing = rows["spend"] == 0
+    assert nothing.any()
+    for name in ("marginal_romi", "marginal_romi_lower", "marginal_romi_upper"):
+        np.testing.assert_array_equal(rows[name].isna(), nothing)
+    assert rows["response"].notna().all()
+
+
 def test_response_curves_agree_with_their_slopes(model):
     curves = model.response_curves(margin=0.5)
     assert curves.response.shape == (len(model.posterior_.z), 2, curves.spend.shape[1])
@@ -259,3 +268,13 @@ def test_a_prior_that_fights_the_data_is_told():
     assert any("far larger than the prior expects" in note for note in notes)
     plain = fitted(frame, outcome).diagnostics_.warnings
     assert not any("prior expects" in note for note in plain)
+
+
+@pytest.mark.parametrize("kind", ["adstock", "saturation"])
+def test_what_is_no_family_or_of_no_channel_is_refused(kind):
+    spend, outcome = np.random.default_rng(0).gamma(2.0, 50.0, (2, 60))
+    for given in ("geometric", HillSaturation):
+        with pytest.raises(ConfigError, match=f"{kind} is .*; pass a family"):
+            MixModel(**{kind: given}).set_up(spend[:, None], outcome)
+    with pytest.raises(ConfigError, match=f"{kind} names 'tv'; the channels are 'x0'"):
+        MixModel(**{kind: {"tv": HillSaturation()}}).set_up(spend[:, None], outcome)

@@ -11,8 +11,10 @@ import pytest
 
 from mmm.errors import ConfigError, InputError
 from mmm.mix import (
+    AttributionPrior,
     LiftTest,
     MixModel,
+    Priors,
     decompose,
     each_panel,
     efficient_frontier,
@@ -255,6 +257,27 @@ def test_refusals_name_the_panel():
     _, north, outcome = north_alone()
     with pytest.raises(ConfigError, match="panel 'east'; there are none"):
         unfitted(tests=[test], panel=None).fit(north.drop(columns="region"), outcome)
+
+
+def test_a_return_believed_of_a_channel_holds_in_each_panel_that_spends_on_it():
+    X, y, _ = table(n_weeks=60)
+    model = fit(unfitted(priors=Priors(romi={"fairs": (4.0, 4.4)})), X, y)
+    for name in ("north", "south"):
+        told = model.panels_[name].contributions().set_index("channel")["romi"]
+        assert told["fairs"] == pytest.approx(4.2, abs=0.4)
+    free = fit(unfitted(), X, y).panels_["south"].contributions().set_index("channel")["romi"]
+    assert abs(free["fairs"] - 4.2) > 0.8
+    assert model.panels_["west"].priors.romi is None
+
+
+def test_what_is_believed_of_one_outcome_is_no_prior_of_panels():
+    X, y, _ = table(n_weeks=60)
+    hint = AttributionPrior({"search": 1.0}, tracked=0.5)
+    for priors in (Priors(contribution={"fairs": (1.0, 2.0)}), Priors(attribution=hint)):
+        with pytest.raises(ConfigError, match="state romi or marginal_romi"):
+            unfitted(priors=priors).fit(X, y)
+    with pytest.raises(ConfigError, match="'tv', on which no panel spends"):
+        unfitted(priors=Priors(romi={"tv": (0.0, 1.0)})).fit(X, y)
 
 
 def test_an_unknown_panel_is_not_predicted():

@@ -249,7 +249,12 @@ def test_statements_of_strange_channels_and_of_panels_are_refused():
     ):
         with pytest.raises(ConfigError, match="'Radio'"):
             MixModel(date="week", priors=priors).fit(frame, outcome)
-        with pytest.raises(ConfigError, match="panel="):
+    for priors, said in (
+        (Priors(romi={"Radio": (0.0, 1.0)}), "'Radio', on which no panel spends"),
+        (Priors(contribution={"Search": (1.0, 9.0)}), "with panel="),
+        (Priors(attribution=AttributionPrior({"Search": 0.5}, tracked=0.5)), "with panel="),
+    ):
+        with pytest.raises(ConfigError, match=said):
             MixModel(date="week", panel="region", priors=priors).fit(
                 frame.assign(region="north"), outcome
             )

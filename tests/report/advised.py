@@ -7,6 +7,7 @@ import pandas as pd
 
 from mmm.mix import Limits, optimize_budget
 from mmm.run.advice import BudgetAdvice, Calls, Gap, ResponseGrid, Signal
+from mmm.run.answer import followed
 from mmm.run.budgeting import response_grid
 from mmm.run.config import MixSection
 from mmm.signal import triangulate
@@ -24,6 +25,7 @@ def advice_of(table, curves, **changes):
     table = table.assign(
         change=change, recommended=table["current"] + _STEP.get(stance, 0.0) * change
     )
+    table = table.assign(verdict=followed(table))
     settings = {
         "every": "week", "outcome": "won_value", "total": float(table["proposed"].sum()),
         "margin": 0.4, "gross_margin": 0.4, "margin_known": True, "unit_value": 1.0, "level": 0.9,

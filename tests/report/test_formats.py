@@ -37,7 +37,7 @@ from mmm.run import run
 from mmm.run.demo import demo_config
 from mmm.wording import LANGUAGES, format_money
 from tests.conftest import missing
-from tests.report.advised import made_up, made_up_calls, pilots
+from tests.report.advised import made_up, made_up_calls, made_up_signal, pilots
 
 HOSTILE = "=cmd|' /C calc'!A0 <script>alert(1)</script> **bold** [x](http://x) \x00"
 
@@ -166,6 +166,31 @@ def test_json_follows_its_schema(brief, hostile, lang):
     column = [c["name"] for c in budget["columns"]].index("current")
     given_ = [row[column] for row in budget["rows"]]
     np.testing.assert_allclose(given_, brief.budget.table["current"])
+
+
+def test_italian_tables_hold_no_english_name_and_no_name_for_nothing(brief):
+    signal = made_up_signal()
+    models = signal.models.assign(verdict=["", *signal.models["verdict"][1:]])
+    work = pd.DataFrame({"owner": ["(nobody)"], "leads": 1.0, "opportunities": 2.0, "hours": 3.0})
+    italian = replace(brief, signal=replace(signal, models=models), work=work)
+    found = table_of(italian, "together", "triangulation", "it")
+    assert pd.isna(found["agreement"].iloc[0])
+    assert table_of(italian, "outlook", "workload", "it")["owner"].tolist() == ["(nessuno)"]
+    text = to_markdown(italian, "it")
+    assert not re.search(r"\| (total|\(nobody\)|\(senza nome\)) \|", text)
+    assert not re.search(r"\| (\(\)|\{\}|True|False|None) \|", text)
+    book = openpyxl.load_workbook(io.BytesIO(to_workbook(italian, "it")))
+    units = [row[4] for row in book["Indicatori"].iter_rows(min_row=2, values_only=True)]
+    assert set(units) <= {"EUR", "EUR al giorno", "quota", "giorni", "mesi"}
+
+
+def test_worth_next_to_nothing_is_written_as_nothing(brief):
+    worth = pilots().assign(value=[2.14e-275, 800.0])
+    poor = replace(brief, budget=made_up(pilots=worth))
+    book = openpyxl.load_workbook(io.BytesIO(to_workbook(poor, "en")))
+    cells = [cell for sheet in book for row in sheet.iter_rows() for cell in row]
+    numbers = [cell.value for cell in cells if isinstance(cell.value, int | float)]
+    assert all(number == 0 or abs(number) > 1e-9 for number in numbers)
 
 
 def test_the_same_brief_gives_the_same_bytes(brief):

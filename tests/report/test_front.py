@@ -12,11 +12,18 @@ import pytest
 from mmm.funnel.because import FORMULAS, Explanation
 from mmm.funnel.kpi import Kpi
 from mmm.report import render_brief
-from mmm.report.budget import other_total, print_budget, print_decisions, shown_verdicts
+from mmm.report.budget import print_budget, print_decisions
 from mmm.report.editions import EDITIONS, SECTIONS
 from mmm.report.front import answers, customer_cost, print_cards, stopping_point, tone_of
 from mmm.report.outlook import against_capacity, next_month, print_work
-from mmm.run.answer import STILL, budget_answer, budget_sentence
+from mmm.run.answer import (
+    STILL,
+    budget_answer,
+    budget_sentence,
+    calls_sentence,
+    followed,
+    other_total,
+)
 from mmm.wording import LANGUAGES, Finding
 from tests.report.advised import STANCES, gap, made_up, made_up_calls, other_totals, pilots
 from tests.report.test_brief import Reader, a_brief, columns_add_up
@@ -189,15 +196,12 @@ def test_no_chance_on_the_page_is_certain(probability, written, lang):
     assert chances == []
 
 
-def test_a_channel_has_one_verdict_on_the_whole_page():
-    budget = made_up()
-    table = budget.table.assign(verdict="hold")
+def test_a_channel_on_hold_that_moves_follows():
+    table = made_up().table.assign(verdict="hold")
     moved = float(table["current"].sum()) * np.linspace(-0.1, 0.1, len(table))
-    table = table.assign(change=moved)
-    said = shown_verdicts(replace(budget, table=table))
-    assert set(said.values()) == {"follow"}
-    still = shown_verdicts(replace(budget, table=table.assign(change=0.0)))
-    assert set(still.values()) == {"hold"}
+    assert set(followed(table.assign(change=moved))) == {"follow"}
+    assert set(followed(table.assign(change=0.0))) == {"hold"}
+    assert set(followed(table.assign(change=moved, verdict="cut"))) == {"cut"}
 
 
 def test_every_part_of_the_appendix_can_be_folded():
@@ -264,12 +268,25 @@ def test_do_now_is_shown_where_it_is_not_the_plan():
     assert [line["now"] for line in half["lines"]] != [line["current"] for line in half["lines"]]
 
 
-def test_a_hold_that_moves_is_explained():
-    advice = made_up()
-    assert print_budget(advice, "en")["hold_moves"]
-    held = advice.table["verdict"].eq("hold")
-    still = advice.table.assign(change=advice.table["change"].mask(held, 0.0))
-    assert not print_budget(replace(advice, table=still), "en")["hold_moves"]
+def test_the_rule_of_the_verdicts_stands_once_on_the_page():
+    advice = made_up(multiplier=-0.41)
+    said = "at least 80% that the last euro there returns more, or less, than this total asks"
+    page = render_brief(a_brief(budget=advice))
+    assert page.count(said) == 1
+    assert "(-41%); the interval may hold 0" in page
+    follows = "the channel only gives what a push needs"
+    assert follows in page
+    still = replace(advice, table=advice.table.replace({"verdict": {"follow": "hold"}}))
+    assert follows not in render_brief(a_brief(budget=still))
+
+
+def test_no_test_is_asked_for_where_none_pays():
+    unpaid = pilots(pays=(False, False))
+    for lang, word in (("en", "Test first"), ("it", "Prima un test")):
+        page = render_brief(a_brief(budget=made_up(stance="test", pilots=unpaid)), lang)
+        assert word not in page
+        paid = render_brief(a_brief(budget=made_up(stance="test", pilots=pilots())), lang)
+        assert word in paid
 
 
 def test_credit_against_effect_is_said_where_they_differ():
@@ -350,16 +367,79 @@ def test_what_follows_half_a_move_depends_on_whether_a_test_pays():
     assert "answer.then_test" in said(pilots=None)
 
 
-def test_another_total_is_named_on_the_first_page_where_it_is_clearly_better():
-    better = made_up(scenarios=other_totals(1000.0))
-    said = other_total(better)
-    assert "€1,500" in said.sentence("en")
-    front = render_brief(a_brief(budget=better)).split('id="limits"')[0]
-    assert "The total matters more than its split" in front
-    near = made_up(scenarios=other_totals(800.0))
+@pytest.mark.parametrize("stance", STANCES)
+def test_another_total_is_named_in_the_first_answer_where_it_is_clearly_better(stance):
+    better = made_up(scenarios=other_totals(1000.0), stance=stance)
+    assert keys(budget_answer(better))[1] == "answer.other_total"
+    assert "€1,500" in other_total(better).sentence("en")
+    page = render_brief(a_brief(budget=better, findings=(budget_answer(better),)))
+    answer = page.partition('id="answer"')[2].partition("</section>")[0]
+    assert "The total matters more than its split" in answer
+    assert page.count("The total matters more than its split") == 1
+    near = made_up(scenarios=other_totals(800.0), stance=stance)
     assert other_total(near) is None
-    assert "The total matters more" not in render_brief(a_brief(budget=near))
+    assert "answer.other_total" not in keys(budget_answer(near))
     assert other_total(made_up()) is None
+
+
+def test_what_gets_more_only_since_the_total_is_fixed_is_named_in_the_first_answer():
+    advice = made_up(scenarios=other_totals(800.0))
+    more = advice.table["recommended"] > advice.table["current"]
+    names = advice.table.loc[more, "channel"]
+    table = advice.table.assign(marginal_romi=np.where(more, -0.3, 0.4))
+    said = budget_answer(replace(advice, table=table))
+    assert keys(said)[1:3] == ["answer.fixed_total", "answer.less_total"]
+    assert all(name in said.because[0].sentence() for name in names)
+    assert "€1,300 more a week than today; this plan, €900" in said.because[1].sentence()
+    clear = replace(advice, scenarios=other_totals(1000.0), table=table)
+    assert keys(budget_answer(clear))[1:3] == ["answer.fixed_total", "answer.other_total"]
+    for turned, gone in (
+        (advice, "answer.fixed_total"),
+        (replace(advice, expected_profit=1301.0, table=table), "answer.less_total"),
+        (replace(advice, scenarios=None, table=table), "answer.less_total"),
+        (replace(advice, scenarios=other_totals(800.0, less=1.2)), "answer.less_total"),
+    ):
+        assert gone not in keys(budget_answer(turned))
+
+
+def test_every_channel_whose_change_is_printed_is_named_or_counted():
+    names = [f"c{i}" for i in range(8)]
+    table = made_up(names).table.assign(current=1000.0, change=0.0)
+    change = np.array([500.0, -90.0, -100.0, -110.0, -120.0, -40.0, -39.6, -0.4])
+    advice = made_up(names)
+    moved = replace(advice, table=table.assign(recommended=1000.0 + change))
+    assert (
+        budget_answer(moved)
+        .sentence()
+        .startswith("Move €500 a week from c4, c3, c2, c1 and 2 others to c0.")
+    )
+    assert "c4, c3, c2, c1 e 2 altri" in budget_answer(moved).sentence("it")
+
+
+def test_the_calls_say_what_the_order_is_worth_and_who_is_left_out():
+    calls = made_up_calls()
+    some = calls_sentence(calls)
+    assert "2 open leads of 4 are worth a call now" in some.sentence()
+    table = calls.every.assign(next_action="call now")
+    every = calls_sentence(replace(calls, every=table, n_in_pipeline=16))
+    assert every.metric == "answer.call_all"
+    first, whole = table["probability"].head(3).sum(), table["probability"].sum()
+    said = every.sentence()
+    assert f"of the {whole:.1f} wins expected within 90 days from 4 open leads, {first:.1f}" in said
+    assert said.endswith("16 more have an open deal already: sales works them, and they are not "
+                         "in this list.")  # fmt: skip
+    alone = calls_sentence(replace(calls, every=table, n_in_pipeline=1)).sentence("it")
+    assert alone.endswith("Un altro lead ha già una trattativa aperta (1): è in mano alle vendite "
+                          "e non è in questo elenco.")  # fmt: skip
+    assert "open deal" not in some.sentence()
+
+
+def test_the_past_of_a_grade_stands_with_the_grade_not_with_the_lead():
+    page = Reader(render_brief(a_brief(calls=made_up_calls())))
+    past = "5.0% to 50%"
+    assert all(past not in cell for row in page.tables["calls-table"] for cell in row)
+    of_grade = {row[0]: row[-1] for row in page.tables["grades-table"]}
+    assert of_grade == {"Grade": "Won in the past", "A": "", "B": past, "C": "", "D": ""}
 
 
 def test_a_larger_total_is_not_praised_where_the_margin_is_unknown():

@@ -157,6 +157,17 @@ def test_only_the_headline_model_is_compared_and_tiny_changes_are_not_told(befor
     assert changes(before, tmp_path, credit=credit) == {}
 
 
+def test_figures_that_are_written_alike_are_not_told(before, tmp_path):
+    credit = CREDIT.copy()
+    credit.loc[0, "share"] = 0.6042  # 60%, as before
+    costs = COSTS.assign(cac=[1000.0, 50.6, 500.0])
+    found = changes(before, tmp_path, credit=credit, customer_costs=costs)
+    assert list(found) == [("cost", "Email")]
+    assert "€51 instead of €50" in found["cost", "Email"].finding.sentence()
+    budget = BUDGET.assign(verdict=["push", "follow"])
+    assert list(changes(before, tmp_path, budget=budget)) == [("budget", "Email")]
+
+
 def test_channels_that_come_and_go(before, tmp_path):
     credit = CREDIT.replace({"channel": {"Search": "Fairs"}})
     found = changes(before, tmp_path, credit=credit)

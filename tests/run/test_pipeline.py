@@ -291,7 +291,12 @@ def test_figures_that_look_alike_are_told_apart(demo, lang):
     page = render_brief(brief_of(result, config), lang)
     brief = brief_of(result, config)
     lines = result.economics.set_index("channel")
-    figures = cac_figures(result.economics, result.health, "EUR").facts
+    said = cac_figures(result.economics, result.health, "EUR")
+    # The figure of the first page leads; the others are told apart from it.
+    leading = next(why for why in result.health.changes if why.formula.name == "cac")
+    assert said.value == leading.after
+    assert said.sentence(lang).count(format_money(leading.after, lang=lang)) == 1
+    figures = said.because[0].facts
     assert figures["period"] == lines.loc["(total)", "cac"]
     assert figures["spend"] == lines.loc["(total)", "spend"]
     assert figures["known"] == pytest.approx(float(figures["spend"]) / figures["credited"])

@@ -1,13 +1,16 @@
 """Scores into a customer system: once, resumable, undone; whatever fails and whenever it dies."""
 
 import sqlite3
-from datetime import UTC, datetime
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mmm.crm.open import open_target
 from mmm.crm.target import FIELDS, GRADE, PROBABILITY, SCORED_AT, Refusal
 from mmm.errors import (
     ConfigError,
@@ -552,3 +555,117 @@ def test_left_alone_without_a_ledger(job, tmp_path):
 def test_settings_that_make_no_sense(job, wrong):
     with pytest.raises(ConfigError):
         with_(job, **wrong)
+
+
+def test_a_full_disk_is_told_and_what_was_sent_is_not_sent_again(job, monkeypatch):
+    scores = make_scores(40)
+    target = FakeTarget(map(str, scores.lead_id))
+    real, ledgers = sqlite3.connect, []
+
+    def connect(path, **how):
+        connection = real(path, **how)
+        if str(path) == str(job.ledger):
+            ledgers.append(connection)
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    said = "x" * 20_000  # does not fit into the pages that the ledger has
+    target.refuse = lambda one: Refusal(one.lead_id, said) if one.lead_id.endswith("0") else None
+    target.after = lambda records: ledgers[-1].execute("PRAGMA max_page_count = 1")
+    with pytest.raises(SourceError, match=r"the ledger cannot be written .*full"):
+        write_scores(scores, target, job)
+    target.refuse, target.after = lambda record: None, lambda records: None
+    assert resume(target, job).did == "resumed"
+    assert holds(target, scores)
+    assert all(len(history) == 1 for history in target.history.values())
+
+
+def test_a_ledger_that_somebody_else_holds_is_told(job, monkeypatch):
+    scores, job = make_scores(20), with_(job, step=0.0, guards=Guards(insist=True))
+    target = FakeTarget(map(str, scores.lead_id))
+    write_scores(scores, target, job)
+    with closing(sqlite3.connect(job.ledger)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        real = sqlite3.connect
+        monkeypatch.setattr(
+            sqlite3, "connect", lambda path, **how: real(path, **how | {"timeout": 0.01})
+        )
+        with pytest.raises(SourceError, match=r"ledger cannot be written .*locked"):
+            write_scores(make_scores(20, seed=1), target, job)
+        other.rollback()
+    assert write_scores(make_scores(20, seed=1), target, job).n_written == 20
+
+
+def test_without_a_ledger_there_is_nothing_to_go_on_with_or_take_back(job):
+    target = FakeTarget(["L1"])
+    for work in (lambda: resume(target, job), lambda: undo(target, "last", job)):
+        with pytest.raises(ConfigError, match="there is no ledger"):
+            work()
+    assert not job.ledger.exists()
+
+
+def test_a_clock_that_goes_back_loses_nothing(job):
+    target = FakeTarget([f"L{i:05d}" for i in range(60)])
+    noon = datetime(2025, 6, 10, tzinfo=UTC)
+    for seed, day in enumerate([10, 3, 400, 2, 2, 500, 1]):
+        scores = make_scores(60, seed=seed)
+        today = with_(
+            job, step=0.0, guards=Guards(insist=True),
+            now=lambda day=day: noon + timedelta(days=day),
+        )  # fmt: skip
+        write_scores(scores, target, today)
+        assert target.rows == wanted(scores)
+        assert write_scores(scores, target, today).n_writes == 0
+    undo(target, "last", today)
+    assert target.rows == wanted(make_scores(60, seed=5))
+
+
+def test_a_table_that_is_dropped_between_chunks_is_filled_again(job, tmp_path):
+    scores = make_scores(60)
+    file = tmp_path / "crm.db"
+
+    def opened():
+        target = open_target(f"sqlite:///{file}", environ={})
+        target.chunk_size = 20
+        return target
+
+    opened().prepare()
+    target, told = opened(), []
+
+    def drop(event, **facts):
+        if event == "chunk" and not told:
+            with closing(sqlite3.connect(file)) as raw:
+                raw.execute("DROP TABLE mmm_scores")
+            told.append(event)
+
+    with pytest.raises(TargetError, match=r"2 chunks .* are not written: .*no such table"):
+        write_scores(scores, target, job, tell=drop)
+    opened().prepare()
+    assert resume(opened(), job).n_written == 60
+    assert opened().read(list(scores.lead_id)) == wanted(scores)
+    assert write_scores(scores, opened(), job).n_writes == 0
+
+
+def test_a_column_that_is_renamed_and_a_lead_that_is_deleted_are_told(job, tmp_path):
+    file, scores = tmp_path / "crm.db", make_scores(30)
+    opened = partial(open_target, f"sqlite:///{file}#table=leads&key=id", environ={})
+    with closing(sqlite3.connect(file)) as raw, raw:
+        raw.execute("CREATE TABLE leads (id TEXT PRIMARY KEY, stage TEXT)")
+        raw.executemany("INSERT INTO leads VALUES (?, 'new')", [(x,) for x in scores.lead_id])
+    opened().prepare()
+
+    def delete(event, **facts):
+        if event == "batch":  # behind the reading, before the writing
+            with closing(sqlite3.connect(file)) as raw, raw:
+                raw.execute("DELETE FROM leads WHERE id = 'L00007'")
+
+    done = write_scores(scores, opened(), job, tell=delete)
+    assert (done.n_written, done.n_refused) == (29, 1)
+    assert "L00007,no such lead in 'leads',refused" in letters_file(job.ledger).read_text()
+    with closing(sqlite3.connect(file)) as raw, raw:
+        raw.execute("ALTER TABLE leads RENAME COLUMN mmm_grade TO grade")
+    with pytest.raises(TargetError, match="has no 'mmm_grade'"):
+        write_scores(changed(scores, [3]), opened(), job)
+    with closing(sqlite3.connect(file)) as raw, raw:
+        raw.execute("ALTER TABLE leads RENAME COLUMN grade TO mmm_grade")
+    assert resume(opened(), job).n_written == 1

@@ -119,6 +119,7 @@ def test_open_leads_become_deals_of_their_own():
         (lambda f: f.drop(columns="probability"), "lacks 'probability'"),
         (lambda f: f.assign(probability=2.0), "outside 0 to 1"),
         (lambda f: pd.concat([f, f]), "several of one"),
+        (lambda f: pd.concat([f.assign(deal_id=None)] * 2), "several of one"),
         (lambda f: f.assign(deal_id=None, lead_id="nobody").iloc[:1], "leads= does not have"),
         (lambda f: f.assign(deal_id="nothing").iloc[:1], "not open deals"),
     ],

@@ -53,6 +53,7 @@ def test_a_pilot_is_registered_then_read_then_fed(log):
         ({"end": "2025-01-01"}, "Pass dates in order"),
         ({"spend_change": 0.0}, "Pass dates in order"),
         ({"start": "soon"}, "Write it as 2025-01-31"),
+        ({"channel": " "}, "names no channel"),
     ],
 )
 def test_a_pilot_that_cannot_be_registered_says_why(tmp_path, change, said):
@@ -63,8 +64,10 @@ def test_a_pilot_that_cannot_be_registered_says_why(tmp_path, change, said):
 
 
 def test_what_was_written_is_not_written_again(log):
-    with pytest.raises(ConfigError, match="taken or empty"):
+    with pytest.raises(ConfigError, match="'fairs-1' is in the log already"):
         log.register("fairs-1", on="2025-02-20", **PLAN)
+    with pytest.raises(ConfigError, match="has no name"):
+        log.register("", on="2025-02-20", **PLAN)
     with pytest.raises(ConfigError, match="was not registered"):
         log.read("fairs-2", TEST, on="2025-05-02")
     with pytest.raises(ConfigError, match="Read it under its own name"):

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_limits
 
 from mmm.errors import ConfigError, InputError, SourceError
 from mmm.simulate.worlds import (
@@ -63,6 +64,14 @@ def assert_same(first: World, second: World) -> None:
     np.testing.assert_array_equal(first.truth.contribution, second.truth.contribution)
     np.testing.assert_array_equal(first.truth.optimum, second.truth.optimum)
     assert first.fingerprint() == second.fingerprint()
+
+
+def test_the_company_does_not_depend_on_the_threads_of_the_machine():
+    prints = []
+    for limit in (1, 2):
+        with threadpool_limits(limits=limit):
+            prints.append([make_world(seed).fingerprint() for seed in (2005, 2011, 2017)])
+    assert prints[0] == prints[1]
 
 
 @pytest.mark.parametrize("making", MAKINGS)

@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from mmm.attribution.chain.removal import AbsorbingChain, removal_effects
 from mmm.attribution.chain.states import Walks, check_order, walk
@@ -48,8 +47,10 @@ class MarkovChain(AbsorbingChain):
         Weighted visits.
     start : ndarray of float64, shape (n_states,)
         Distribution of the first state; sums to 1.
-    moves : csr_array of float64, shape (n_states, n_states)
-        Probability of moving from a state to another. With `conversion` and `null` a row sums to 1.
+    source, target : ndarray of int64, shape (n_moves,)
+        The states that a move leaves and reaches, in that order.
+    chance : ndarray of float64, shape (n_moves,)
+        Probability of each move. With `conversion` and `null` those of a state sum to 1.
     conversion, null : ndarray of float64, shape (n_states,)
         Probability that a visit ends in a conversion, or without one.
     payoff : ndarray of float64, shape (n_states,)
@@ -63,7 +64,7 @@ class MarkovChain(AbsorbingChain):
     def __repr__(self) -> str:
         return (
             f"MarkovChain(order {self.order}, {len(self.states)} states, "
-            f"{self.moves.nnz} moves, {len(self.channels)} channels)"
+            f"{len(self.chance)} moves, {len(self.channels)} channels)"
         )
 
     @property
@@ -145,15 +146,14 @@ class MarkovChain(AbsorbingChain):
         """
         import pandas as pd
 
-        moves = self.moves.tocoo()
         inner = np.arange(len(self.states))
         names = np.array([*self.labels, START, CONVERSION, NULL], dtype=object)
         begin, won, lost = len(inner), len(inner) + 1, len(inner) + 2
-        source = np.concatenate([np.full(len(inner), begin), moves.row, inner, inner])
+        source = np.concatenate([np.full(len(inner), begin), self.source, inner, inner])
         target = np.concatenate(
-            [inner, moves.col, np.full(len(inner), won), np.full(len(inner), lost)]
+            [inner, self.target, np.full(len(inner), won), np.full(len(inner), lost)]
         )
-        probability = np.concatenate([self.start, moves.data, self.conversion, self.null])
+        probability = np.concatenate([self.start, self.chance, self.conversion, self.null])
         out = np.concatenate([self.visits, [self.n_journeys]])[source]
         kept = np.flatnonzero(probability > 0)
         # The start first, then state by state, conversions and nulls last.
@@ -284,9 +284,6 @@ def count_chain(journeys: Journeys, of: Measured, walks: Walks) -> MarkovChain:
     divisor = np.where(out > 0, out, 1.0)
     inner = walks.target >= 0
     source, target = walks.source[inner], walks.target[inner]
-    begins = np.append(0, np.cumsum(np.bincount(source, minlength=n_states)))
-    # Steps are in the order of source and target, and so are the rows of the matrix.
-    moves = csr_array((taken[inner] / divisor[source], target, begins), shape=(n_states, n_states))
     n_journeys = float(weight.sum())
     last = walks.last
     return MarkovChain(
@@ -296,7 +293,9 @@ def count_chain(journeys: Journeys, of: Measured, walks: Walks) -> MarkovChain:
         n_journeys=n_journeys,
         visits=out,
         start=add_up(walks.first, weight, n_states) / (n_journeys or 1.0),
-        moves=moves,
+        source=source,
+        target=target,
+        chance=taken[inner] / divisor[source],
         conversion=add_up(last, journeys.conversions, n_states) / divisor,
         null=add_up(last, journeys.nulls, n_states) / divisor,
         payoff=add_up(last, of.amount, n_states) / divisor,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_array
+import numpy.typing as npt
 
 from mmm.attribution.chain.fit import MarkovChain
 from mmm.attribution.chain.removal import Removal, reach_each
@@ -13,6 +13,9 @@ from mmm.attribution.measure import Floats, Integers, Measured, per_conversion
 from mmm.attribution.uncertainty import BLOCK, Influence
 from mmm.journeys import Journeys
 from mmm.journeys.columnar import touches_of
+
+# Codes of a journey that are added up together with those of others; the rest follows on its own.
+LONG = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,12 +107,11 @@ def moved_by(
     mean = chain.payoff[:, None] * gradient.payoff
     position = 0
     for at in blocks:
-        chance = chain.moves.data[position : position + len(at)]
+        chance = chain.chance[position : position + len(at), None]
         position += len(at)
-        leaving = csr_array(
-            (chance, (walks.source[at], np.arange(len(at)))), shape=(len(mean), len(at))
-        )
-        mean += leaving @ gradient.step(at)
+        # Steps are in the order of their sources.
+        source, begin = np.unique(walks.source[at], return_index=True)
+        mean[source] += np.add.reduceat(chance * gradient.step(at), begin, axis=0)
     # A state without weight has derivatives of no meaning; no journey with weight passes it.
     steps = np.empty((n_steps, n_figures))
     steps[ends] = linear(-mean[walks.source[ends]] / out[walks.source[ends]])
@@ -206,13 +208,7 @@ def chain_influence(
         if not tables:
             tables.append(moved())
         table = tables[0]
-        visits, begin = touches_of(walks.start, rows)
-        bounds = np.append(begin, len(visits)).astype(np.int32)
-        taken = csr_array(
-            (np.ones(len(visits)), walks.step[visits], bounds),
-            shape=(len(rows), len(table.steps)),
-        )
-        null: Floats = np.asarray(taken @ table.steps)
+        null = sums_along(table.steps, walks.step, walks.start, rows)
         null += table.first[first[rows]]
         paid = np.flatnonzero(each[rows])
         if not len(paid):
@@ -222,6 +218,51 @@ def chain_influence(
         return null, won
 
     return influence
+
+
+def sums_along(
+    table: Floats, codes: npt.NDArray[np.integer], start: Integers, rows: Integers
+) -> Floats:
+    """Add up the rows of a table that the codes of each journey name.
+
+    All first codes at once, then all second ones, longest journeys first; what is left of very
+    long ones, journey by journey.
+
+    Parameters
+    ----------
+    table : ndarray of float64, shape (n_codes, n_figures)
+    codes : ndarray of int
+    start : ndarray of int64, shape (n_journeys + 1,)
+        Journey ``j`` owns ``codes[start[j]:start[j + 1]]``, at least one.
+    rows : ndarray of int64, shape (n,)
+        Positions of journeys.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, n_figures)
+
+    Examples
+    --------
+    >>> table, codes = np.array([[1.0], [10.0]]), np.array([0, 1, 1])
+    >>> sums_along(table, codes, np.array([0, 2, 3]), np.array([1, 0])).tolist()
+    [[10.0], [11.0]]
+    """
+    sums = np.empty((len(rows), table.shape[1]))
+    if len(rows) == 0:
+        return sums
+    order = np.argsort(start[rows] - start[rows + 1], kind="stable")
+    begin, end = start[rows[order]], start[rows[order] + 1]
+    # How many journeys have a code at each turn: the first so many of them.
+    n_left = np.searchsorted(begin - end, -np.arange(LONG + 1)).tolist()
+    summed = table.take(codes[begin], axis=0)
+    for turn in range(1, min(int(end[0] - begin[0]), LONG)):
+        # What is added lies where the sums will be: no memory of its own a turn.
+        left = slice(n_left[turn])
+        summed[left] += np.take(table, codes[begin[left] + turn], 0, sums[left], mode="clip")
+    for i in range(n_left[LONG]):
+        summed[i] += table.take(codes[begin[i] + LONG : end[i]], axis=0).sum(axis=0)
+    sums[order] = summed
+    return sums
 
 
 def participation_influence(

@@ -1,13 +1,17 @@
 """What a chain loses without a channel, exactly: one inverse, or a fixed point of many states."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array, diags_array, eye_array
 
 from mmm.attribution.measure import Floats, Integers
 from mmm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 REMOVALS = ("to_null", "participation", "reroute")
 # Up to this many states one inverse is faster than the iteration.
@@ -32,7 +36,9 @@ class AbsorbingChain:
     n_journeys: float
     visits: Floats
     start: Floats
-    moves: csr_array
+    source: Integers
+    target: Integers
+    chance: Floats
     conversion: Floats
     null: Floats
     payoff: Floats
@@ -42,6 +48,23 @@ class AbsorbingChain:
     def order(self) -> int:
         """Touches that a state remembers."""
         return int(self.states.shape[1])
+
+    @cached_property
+    def moves(self) -> "csr_array":
+        """Probability of moving from a state to another, shape (n_states, n_states)."""
+        # Loading SciPy takes longer than a small chain, which is solved without.
+        from scipy.sparse import csr_array
+
+        n_states = len(self.states)
+        begins = np.append(0, np.cumsum(np.bincount(self.source, minlength=n_states)))
+        return csr_array((self.chance, self.target, begins), shape=(n_states, n_states))
+
+    @property
+    def dense_moves(self) -> Floats:
+        """The same as a plain array."""
+        dense = np.zeros((len(self.states), len(self.states)))
+        dense[self.source, self.target] = self.chance
+        return dense
 
     @property
     def holds(self) -> npt.NDArray[np.bool_]:
@@ -206,7 +229,7 @@ def check_cells(chain: AbsorbingChain) -> None:
 def _from_one_inverse(chain: AbsorbingChain, holds: npt.NDArray[np.bool_]) -> Removal:
     n_states = len(holds)
     eye = np.eye(n_states)
-    fundamental = np.linalg.solve(eye - chain.moves.toarray(), eye)
+    fundamental = np.linalg.solve(eye - chain.dense_moves, eye)
     v, x = fundamental @ chain.payoff, chain.start @ fundamental
     lost = np.zeros(holds.shape[1])
     worth, reached = np.repeat(v[:, None], len(lost), 1), np.repeat(x[:, None], len(lost), 1)
@@ -226,7 +249,7 @@ def _from_one_inverse(chain: AbsorbingChain, holds: npt.NDArray[np.bool_]) -> Re
 
 
 def solve_columns(
-    moves: csr_array, factor: Floats, payoff: Floats, precision: float = PRECISE
+    moves: "csr_array", factor: Floats, payoff: Floats, precision: float = PRECISE
 ) -> Floats:
     """Solve X = factor o (Q X + r) for each column of factors.
 
@@ -250,6 +273,7 @@ def solve_columns(
 
     Examples
     --------
+    >>> from scipy.sparse import csr_array
     >>> moves = csr_array(np.array([[0.0, 0.5], [0.0, 0.0]]))
     >>> solve_columns(moves, np.array([[1.0], [1.0]]), np.array([0.0, 1.0])).tolist()
     [[0.5], [1.0]]
@@ -271,7 +295,8 @@ def solve_columns(
     return _by_factors(moves, factor, gain)
 
 
-def _by_factors(moves: csr_array, factor: Floats, gain: Floats) -> Floats:
+def _by_factors(moves: "csr_array", factor: Floats, gain: Floats) -> Floats:
+    from scipy.sparse import diags_array, eye_array
     from scipy.sparse.linalg import splu
 
     solution = np.zeros_like(gain)
@@ -283,11 +308,12 @@ def _by_factors(moves: csr_array, factor: Floats, gain: Floats) -> Floats:
     return solution
 
 
-def _reaching(moves: csr_array, gain: Floats) -> Integers:
+def _reaching(moves: "csr_array", gain: Floats) -> Integers:
     """Return the states from which some gain can be reached; the others are worth nothing.
 
     Rerouted journeys may have no way left but a circle, where I - Q is singular.
     """
+    from scipy.sparse import csr_array
     from scipy.sparse.csgraph import breadth_first_order
 
     n_states = len(gain)

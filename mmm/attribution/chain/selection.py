@@ -10,6 +10,7 @@ from mmm.attribution.chain.states import check_order, context_codes, ranked
 from mmm.attribution.measure import Floats, Integers, add_up
 from mmm.errors import ConfigError, InputError
 from mmm.journeys import Journeys
+from mmm.showing import Shown, as_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,8 +20,8 @@ WAYS = ("account", "time")
 PRIOR = 1.0
 
 
-@dataclass(frozen=True, eq=False)
-class OrderChoice:
+@dataclass(frozen=True, eq=False, repr=False)
+class OrderChoice(Shown):
     """The order that held-out journeys bear out, and the losses it was chosen by.
 
     Attributes
@@ -49,6 +50,15 @@ class OrderChoice:
     standard_error: Floats
     by: str
     n_steps: float
+
+    def __repr__(self) -> str:
+        back = "contact" if self.order == 1 else f"{self.order} contacts"
+        sentence = (
+            f"The next step hangs on the last {back}: order {self.order} is the lowest whose loss "
+            "on journeys held out is within one standard error of the best."
+        )
+        kind = f"OrderChoice: {len(self.orders)} orders, {self.n_steps:g} steps, by {self.by}"
+        return as_text(sentence, self.to_frame(), kind)
 
     def to_frame(self) -> "pd.DataFrame":
         """Return one row an order.
@@ -272,7 +282,7 @@ def _before(count: Floats) -> Floats:
     return np.cumsum(count, axis=1) - count
 
 
-def _dealt(journeys: Journeys, folds: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+def _dealt(journeys: Journeys, folds: int, rng: "np.random.Generator") -> tuple[Floats, Floats]:
     """Deal accounts to folds; without accounts every journey of a row on its own."""
     if journeys.cluster is not None:
         _, code = np.unique(journeys.cluster, return_inverse=True)
@@ -287,7 +297,7 @@ def _dealt(journeys: Journeys, folds: int, rng: np.random.Generator) -> tuple[Fl
     return won, null
 
 
-def _even(n: int, folds: int, rng: np.random.Generator) -> Integers:
+def _even(n: int, folds: int, rng: "np.random.Generator") -> Integers:
     if n < folds:
         raise _too_few("accounts or journeys", n, folds)
     part: Integers = rng.permutation(np.arange(n, dtype=np.int64) % folds)

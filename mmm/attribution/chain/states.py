@@ -202,6 +202,8 @@ def ranked(codes: Codes, space: int) -> tuple[Integers, Codes]:
     for part in parts:
         present[codes[part]] = True
     found = np.flatnonzero(present).astype(np.int64, copy=False)
+    if len(found) and found[-1] - found[0] == len(found) - 1:
+        return found, codes - found[0].astype(codes.dtype)
     table = np.zeros(space, dtype=np.int32)
     table[found] = np.arange(len(found))
     narrow = np.empty(len(codes), dtype=np.int32)

@@ -116,7 +116,7 @@ class Account:
             message = f"{said.get('category', inside.reason)}: {said.get('message', '')}"
         message = f"HubSpot says {inside.status}: {plain(self._token.hide(message))}"
         if "PROPERTY_DOESNT_EXIST" in str(said):
-            message += " Create the properties mmm_... first."
+            message += " Create the properties mmm_... first: mmm score prepare."
         return refusal(inside.status, message, wait)
 
 

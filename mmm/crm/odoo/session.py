@@ -126,7 +126,7 @@ def _error(error: Mapping[str, Any]) -> TargetError:
     if any(word in text for word in _LOCKS):
         return TargetBusy("Odoo is busy with the same records.")
     if "x_mmm_" in text:
-        return TargetError("Odoo lacks fields for scores. Create them first.")
+        return TargetError("Odoo lacks fields for scores. Create them first: mmm score prepare.")
     if short in {"AccessError", "UserError", "ValidationError", "MissingError"}:
         return Refused(f"Odoo refuses: {said}")
     return TargetError(

@@ -219,8 +219,8 @@ def _refusals(wrong: Sequence[Mapping[str, Any]], leads: Sequence[str]) -> dict[
         said = str(message.get("message", ""))
         if not isinstance(row, int) or not 0 <= row < len(leads):
             raise TargetError(
-                f"Odoo refuses the call: {plain(said)} Create the fields first, and check the "
-                "rights of the user."
+                f"Odoo refuses the call: {plain(said)} Create the fields first: mmm score "
+                "prepare. Check the rights of the user."
             )
         lead = leads[row]
         gone = message.get("field") == ".id"

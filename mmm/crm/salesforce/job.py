@@ -144,7 +144,7 @@ def _outcome(job: Job, told: Mapping[str, Any], failed: _Table, left: _Table) ->
     )
     message = plain(told.get("errorMessage") or f"The job ended as {told['state']}.")
     if told["state"] != "JobComplete" and not processed and not failed:
-        cure = " Check the fields with prepare." if "ield name" in message else ""
+        cure = " Check the fields: mmm score prepare." if "ield name" in message else ""
         raise TargetError(f"Salesforce gave up a job of {len(sent)} leads: {message}{cure}")
     refused = [refuse(row[field], row["sf__Error"]) for row in failed]
     refused += [Refusal(row[field], f"not processed: {message}", passing=True) for row in left]

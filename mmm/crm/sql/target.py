@@ -14,9 +14,9 @@ percent-encoding where it holds such signs::
 | ``updated`` | ``updated_at`` | column of the last change, where a table has it |
 
 Written to is one of two kinds of table. A table with no columns but the key and ours is a table of
-scores: it gets a row for each lead. `SqlTarget.prepare` makes one where its name begins with
-``mmm_`` and it is missing. Any other table is one of leads: it gets our columns, its rows are
-updated, none is ever added, and a lead that it lacks is refused.
+scores: it gets a row for each lead, and loses it with its last value. `SqlTarget.prepare` makes one
+where its name begins with ``mmm_`` and it is missing. Any other table is one of leads: it gets our
+columns, its rows are updated, none is ever added, and a lead that it lacks is refused.
 """
 
 import json
@@ -27,31 +27,29 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.compiler import compiles
 
 from mmm.crm.intake import Batch, take_in_batches, utc_text
-from mmm.crm.source import Extract, Mark, extract
 from mmm.crm.sql.errors import Stage, first_words, refuses_rows, verdict_of
 from mmm.crm.sql.place import Place, find_place
+from mmm.crm.sql.source import SqlSource
 from mmm.crm.target import FIELDS, PROBABILITY, SCORED_AT, Fields, Record, Refusal
 from mmm.errors import (
-    ConfigError,
     MissingLibraryError,
     TargetBusy,
     TargetError,
     TargetUnsure,
     quoted,
 )
-from mmm.tables.database import load_database
 
 CHUNK_SIZE = 20_000
 LOCK_SECONDS = 10  # how long to wait for a lock that somebody else has
 MOST_REFUSED = 100  # beyond this the fault lies with the table, not with the leads
 _ASKED = 10_000  # ids in one query
 _OURS = "mmm_"  # tables whose names begin so may be made
+_CREATE = "Create the fields first: mmm score prepare."
 _PART = "mmm_part"  # temporary, of one transaction
 
 
@@ -63,51 +61,6 @@ def open_target(address: str, *, environ: Mapping[str, str]) -> "SqlTarget":
 def open_source(address: str, *, environ: Mapping[str, str]) -> "SqlSource":
     """Open the database that leads, touches and deals are read from."""
     return SqlSource(find_place(address, environ))
-
-
-class SqlSource:
-    """Tables ``leads``, ``touches`` and ``deals`` of a database.
-
-    Where a table has a column of the last change, only new and changed rows are asked for. A text
-    column, and any column of SQLite, has to hold ISO 8601.
-
-    Parameters
-    ----------
-    place : Place
-    """
-
-    def __init__(self, place: Place) -> None:
-        self.name = place.name
-        self._place = place
-
-    def read_leads(self, since: Mark | None = None) -> Extract:
-        """Read leads."""
-        return self._read("leads", since)
-
-    def read_touches(self, since: Mark | None = None) -> Extract:
-        """Read touches."""
-        return self._read("touches", since)
-
-    def read_deals(self, since: Mark | None = None) -> Extract:
-        """Read deals."""
-        return self._read("deals", since)
-
-    def close(self) -> None:
-        """Do nothing: each reading has its own connection."""
-
-    def _read(self, which: str, since: Mark | None) -> Extract:
-        options = self._place.options
-        updated = options.get("updated", "updated_at")
-        asked = None if since is None else (updated, since.floor)
-        url = self._place.url.render_as_string(hide_password=False)
-        raw = load_database(url, options.get(which, which), since=asked)
-        if "updated" in options and updated not in raw.table.column_names:
-            raise ConfigError(
-                f"the table of {which} has no column {updated!r}; found "
-                f"{quoted(raw.table.column_names, 20)}. Correct updated=."
-            )
-        frame: pd.DataFrame = raw.table.to_pandas(types_mapper=pd.ArrowDtype)
-        return extract(frame, since, updated=updated)
 
 
 class SqlTarget:
@@ -129,6 +82,7 @@ class SqlTarget:
         self.name = f"{place.name}#{self._table}"
         self._engine = _engine(place)
         self._ready: sa.Table | None = None  # once seen with all its columns
+        self._absent: set[str] = set()  # leads that had no row when last looked for
 
     @property
     def adds_leads(self) -> bool:
@@ -167,18 +121,18 @@ class SqlTarget:
             told = [_Plainly(name) for name in names]
             empty: dict[str, str | float | None] = dict.fromkeys(FIELDS)
             ids = [lead for lead in dict.fromkeys(lead_ids) if "\x00" not in lead]
-            for start in range(0, len(ids), _ASKED):
-                asked = query.where(_among(connection, key, ids[start : start + _ASKED]))
-                for lead, *cells in connection.execute(asked):
-                    plain = zip(told, cells, strict=True)
-                    found[lead] = empty | {plainly.name: plainly[cell] for plainly, cell in plain}
+            for lead, *cells in _rows_of(connection, table, query, key, ids):
+                plain = zip(told, cells, strict=True)
+                found[lead] = empty | {plainly.name: plainly[cell] for plainly, cell in plain}
+        self._absent.update(ids)
+        self._absent.difference_update(found)
         return found
 
     def write(self, records: Sequence[Record]) -> tuple[Refusal, ...]:
         """Write records in one transaction."""
         batches, refused = take_in_batches(records, self.chunk_size)
         if self._no_file():
-            raise TargetError(f"{self._place.name} does not exist. Create the fields first.")
+            raise TargetError(f"{self._place.name} does not exist. {_CREATE}")
         with self._connection() as (connection, committing):
             if self._ready is None:
                 self._ready = self._complete(connection)
@@ -225,12 +179,17 @@ class SqlTarget:
         if scores and connection.dialect.name == "sqlite":
             raw = connection.connection.driver_connection
             raw.executemany(_upsert_one(connection, table, self._key, names), batch.rows())
+            self._clear(connection, table, batch)
+            return []
+        if scores and self._inserted(connection, table, batch):
+            self._clear(connection, table, batch)
             return []
         part = _part(table, names)
         part.create(connection)
         _fill(connection, part, batch)
         if scores:
             connection.execute(_upsert(table, part, self._key, names))
+            self._clear(connection, table, batch)
             lost: list[str] = []
         else:
             key = _key_text(table.columns[self._key])
@@ -241,6 +200,43 @@ class SqlTarget:
             lost = list(connection.scalars(sa.select(part.c.lead_id).where(~known)))
         part.drop(connection)
         return [Refusal(lead, f"no such lead in {self._table!r}") for lead in sorted(lost)]
+
+    def _inserted(self, connection: Any, table: sa.Table, batch: Batch) -> bool:
+        """Copy rows straight into a table that lacked them when it was read; whether it took them.
+
+        Where one has come meanwhile, or is to be refused alone, the table takes none, and they are
+        merged instead.
+        """
+        new = self._absent.issuperset(batch.leads)
+        self._absent.difference_update(batch.leads)
+        if not new or [column.name for column in table.primary_key] != [self._key]:
+            return False
+        inner = connection.begin_nested()
+        try:
+            _copy(connection, table, (self._key, *batch.names), batch)
+        except _database_errors(connection):
+            inner.rollback()
+            return False
+        inner.commit()
+        return True
+
+    def _clear(self, connection: Any, table: sa.Table, batch: Batch) -> None:
+        """Delete the rows of a table of scores that have lost their last value.
+
+        Where the user may not delete, or something else hangs on a row, it stays, empty.
+        """
+        if not all(None in column for column in batch.columns):
+            return
+        empty = [lead for lead, *cells in batch.rows() if not any(c is not None for c in cells)]
+        key = _key_text(table.columns[self._key])
+        none = [column.is_(None) for column in table.columns if column.name != self._key]
+        inner = connection.begin_nested()
+        try:
+            connection.execute(sa.delete(table).where(_among(connection, key, empty), *none))
+        except _database_errors(connection):
+            inner.rollback()
+        else:
+            inner.commit()
 
     def _make(self, connection: Any, table: sa.Table | None, missing: tuple[str, ...]) -> None:
         if table is not None:
@@ -273,9 +269,7 @@ class SqlTarget:
         table = self._found(connection)
         missing = [n for n in FIELDS if table is None or n not in table.columns]
         if table is None or missing:
-            raise TargetError(
-                f"the table {self._table!r} has no {quoted(missing)}. Create the fields first."
-            )
+            raise TargetError(f"the table {self._table!r} has no {quoted(missing)}. {_CREATE}")
         return table
 
     def _of_scores(self, table: sa.Table) -> bool:
@@ -385,14 +379,22 @@ def _part(table: sa.Table, names: tuple[str, ...]) -> sa.Table:
 
 def _fill(connection: Any, part: sa.Table, batch: Batch) -> None:
     """Fill the temporary table by the fastest way that the database has."""
-    raw = connection.connection.driver_connection
     if connection.dialect.name == "postgresql":
-        with raw.cursor() as cursor, cursor.copy(f"COPY {_PART} FROM STDIN") as copy:
-            for row in batch.rows():
-                copy.write_row(row)
+        _copy(connection, part, ("lead_id", *batch.names), batch)
         return
+    raw = connection.connection.driver_connection
     holes = ", ".join("?" * len(part.columns))
     raw.executemany(f"INSERT INTO {_PART} VALUES ({holes})", batch.rows())
+
+
+def _copy(connection: Any, table: sa.Table, names: Sequence[str], batch: Batch) -> None:
+    preparer = connection.dialect.identifier_preparer
+    columns = ", ".join(map(preparer.quote, names))
+    statement = f"COPY {preparer.format_table(table)} ({columns}) FROM STDIN"
+    raw = connection.connection.driver_connection
+    with raw.cursor() as cursor, cursor.copy(statement) as copy:
+        for row in batch.rows():
+            copy.write_row(row)
 
 
 def _upsert(table: sa.Table, part: sa.Table, key: str, names: tuple[str, ...]) -> Any:
@@ -426,6 +428,22 @@ def _among(connection: Any, key: Any, ids: list[str]) -> Any:
         each = sa.func.json_each(json.dumps(ids)).table_valued("value")
         return key.in_(sa.select(each.c.value))
     return key == sa.any_(sa.bindparam("asked", ids, type_=postgresql.ARRAY(sa.Text)))
+
+
+def _rows_of(
+    connection: Any, table: sa.Table, query: Any, key: Any, ids: list[str]
+) -> Iterator[Any]:
+    """Yield the rows of leads: by key, or all of a table that has no more rows than asked for."""
+    if len(ids) > _ASKED:
+        few = sa.select(sa.literal(1)).select_from(table).limit(len(ids) + 1).subquery()
+        if connection.scalar(sa.select(sa.func.count()).select_from(few)) <= len(ids):
+            wanted = frozenset(ids)
+            yield from (row for row in connection.execute(query) if row[0] in wanted)
+            return
+    for start in range(0, len(ids), _ASKED):
+        yield from connection.execute(
+            query.where(_among(connection, key, ids[start : start + _ASKED]))
+        )
 
 
 def _loose(column: sa.Column[Any], connection: Any) -> Any:

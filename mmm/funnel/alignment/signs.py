@@ -17,7 +17,7 @@ from mmm.funnel.intervals import count_ratio_interval, share_interval
 from mmm.funnel.kpi import Kpi
 from mmm.funnel.opening import opening
 from mmm.funnel.records.columns import Amounts, Flags, amounts, filled, total
-from mmm.funnel.records.links import events, extreme, next_after, origins, owners
+from mmm.funnel.records.links import events, extreme, near, next_after, origins, owners
 from mmm.showing import Shown
 from mmm.wording import Finding
 
@@ -288,6 +288,7 @@ def _not_nurtured(tables: AlignmentTables) -> WarningSign:
     seen = (anchor + span <= tables.as_of) & (anchor >= touches["touched_at"].min())
     waiting = leads[seen.to_numpy(dtype=bool)].reset_index(drop=True)
     since = anchor[seen.to_numpy(dtype=bool)].reset_index(drop=True)
+    touches = touches[near(touches, waiting)]
     touched = next_after(waiting, since, events(touches, "touched_at"))
     bad = ~(touched <= since + span).to_numpy(dtype=bool)
     evidence = pd.DataFrame(

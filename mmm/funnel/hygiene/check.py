@@ -103,8 +103,8 @@ def counted(
     *,
     value: Amounts | None = None,
     euros: Euros | None = None,
-    found: Sequence[object] | None = None,
-    suggested: Sequence[object] | None = None,
+    found: Sequence[object] | Amounts | None = None,
+    suggested: Sequence[object] | Amounts | None = None,
     facts: Mapping[str, object] | None = None,
 ) -> HygieneCheck:
     """Build a check from the rows looked at, those that fail, and what is known of each.
@@ -153,7 +153,7 @@ def counted(
     return HygieneCheck(name, n, n_of, failing, all_of, rows, months, kpi, None, facts or {})
 
 
-def _at(values: Sequence[object] | None, where: list[int]) -> "pd.Series[Any]":
+def _at(values: Sequence[object] | Amounts | None, where: list[int]) -> "pd.Series[Any]":
     return pd.Series([values[i] if values is not None else None for i in where], dtype=object)
 
 

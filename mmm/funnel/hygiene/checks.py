@@ -375,6 +375,9 @@ def _spelling(tables: CrmTables, column: str, written: pd.DataFrame) -> HygieneC
     if of_deals.any() and tables.value is not None:
         value = np.full(len(written), None, dtype=object)
         value[of_deals] = tables.value[written["row"][of_deals].to_numpy(dtype=np.int64)]
+    found, suggested = np.full((2, len(written)), None, dtype=object)
+    found[bad] = names[bad].tolist()  # a touch log is long, and few of its rows are listed
+    suggested[bad] = [better[name] for name in found[bad]]
     check = counted(
         f"spelling_{column}",
         "",
@@ -383,8 +386,8 @@ def _spelling(tables: CrmTables, column: str, written: pd.DataFrame) -> HygieneC
         written["at"],
         bad,
         value=value,
-        found=names.tolist(),
-        suggested=[better.get(name) for name in names],
+        found=found,
+        suggested=suggested,
         facts={
             "column": f"column_{column}",
             "spellings": len(better),

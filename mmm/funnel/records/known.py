@@ -162,7 +162,7 @@ def known_on(
     deal, notes = _deal_days(deals, look)
     if not len(lead) and not len(deal):
         raise InputError(f"Nothing was known on {look:%Y-%m-%d}. Choose a later day.")
-    group = {key: i for i, key in enumerate(sorted({*lead["key"], *deal["key"]}))}
+    group = {key: i for i, key in enumerate(sorted({*lead["key"].tolist(), *deal["key"].tolist()}))}
     n_groups = min(len(group), MOST_GROUPS)
     lead["group"] = lead["key"].map(group).astype("int64") % MOST_GROUPS
     deal["group"] = deal["key"].map(group).astype("int64") % MOST_GROUPS

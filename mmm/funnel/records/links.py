@@ -10,6 +10,7 @@ import pandas as pd
 from mmm.channels import FIELDS, ChannelMap
 from mmm.errors import InputError, quoted
 from mmm.funnel.records.instants import Instants, instants
+from mmm.tables.lookup import is_among, looked_up, positions
 
 Flags = npt.NDArray[np.bool_]
 
@@ -105,7 +106,7 @@ def extreme_of(
         rows = np.flatnonzero(usable & (codes >= 0))
         best = np.full(len(known) + 1, start, dtype=np.int64)  # the last: of nobody known
         better.at(best, codes[rows], micros[rows])
-        who = pd.Index(known).get_indexer(pd.Index(frame[name].astype("str")))
+        who = positions(frame[name].astype("str"), known).fill_null(-1).to_numpy()
         found = better(found, best[who])
     instant = np.where(found == start, np.datetime64("NaT", "us"), found.astype("datetime64[us]"))
     return pd.Series(pd.DatetimeIndex(instant, tz="UTC"), dtype="datetime64[us, UTC]").set_axis(
@@ -116,6 +117,22 @@ def extreme_of(
 def _by_position(by_row: "pd.Series[Any]", frame: pd.DataFrame) -> "pd.Series[pd.Timestamp]":
     found = pd.to_datetime(by_row.reindex(range(len(frame))), utc=True)
     return pd.Series(found.array, index=frame.index, dtype="datetime64[us, UTC]")
+
+
+def near(table: pd.DataFrame, frame: pd.DataFrame) -> Flags:
+    """Tell which rows of a table are of a person or an account in a frame.
+
+    Examples
+    --------
+    >>> touches = pd.DataFrame({"person_id": ["p", "q"], "account_id": ["A", "B"]})
+    >>> near(touches, pd.DataFrame({"account_id": ["B"]})).tolist()
+    [False, True]
+    """
+    found = np.zeros(len(table), dtype=bool)
+    for name in ("person_id", "account_id"):
+        if name in table.columns and name in frame.columns:
+            found |= is_among(table[name].astype("str"), frame[name].astype("str"))
+    return found
 
 
 def next_after(
@@ -158,7 +175,7 @@ def with_accounts(touches: pd.DataFrame, others: Sequence[pd.DataFrame | None]) 
     if not pairs or "person_id" not in touches.columns:
         return touches
     account_of = pd.concat(pairs).drop_duplicates("person_id").set_index("person_id")["account_id"]
-    known = touches["person_id"].map(account_of)
+    known = looked_up(touches["person_id"].astype("str"), account_of)
     if "account_id" in touches.columns:
         known = touches["account_id"].where(touches["account_id"].notna(), known)
     return touches.assign(account_id=known)
@@ -241,23 +258,39 @@ def link_deals(leads: pd.DataFrame, deals: pd.DataFrame) -> npt.NDArray[np.int64
 def _latest_before(
     leads: pd.DataFrame, ids: "pd.Series[Any]", born: Instants, key: str
 ) -> npt.NDArray[np.int64]:
-    left = pd.DataFrame(
-        {"key": ids.to_numpy(dtype=object), "at": born, "deal": np.arange(len(ids))}
-    )
-    right = pd.DataFrame(
-        {
-            "key": leads[key].to_numpy(dtype=object),
-            "at": instants(leads, "created_at"),
-            "lead": np.arange(len(leads)),
-            # Two leads of one instant: the order of rows has no say.
-            "name": leads["lead_id"].to_numpy(dtype=object) if "lead_id" in leads else "",
-        }
-    )
+    """Return for each deal the latest lead of its id that is not younger, -1 where there is none.
+
+    The leads of one id stand together, in order of time; each deal is sought among them by number.
+    """
     found = np.full(len(ids), -1, dtype=np.int64)
-    left = left.dropna().sort_values("at", kind="stable")
-    right = right.dropna(subset=["key", "at"]).sort_values(["at", "name"], kind="stable")
-    if left.empty or right.empty:
-        return found
-    pairs = pd.merge_asof(left, right, on="at", by="key").dropna(subset=["lead"])
-    found[pairs["deal"].to_numpy()] = pairs["lead"].to_numpy(dtype=np.int64)
+    codes, known = pd.factorize(leads[key].astype("str"))
+    when = instants(leads, "created_at")
+    usable = np.flatnonzero((codes >= 0) & ~np.isnat(when))
+    asked = np.flatnonzero(~np.isnat(born))
+    order = usable[_by_time(leads, when, usable)]
+    moments = when[order]
+    # One number an id and a moment: later leads of an id have the larger one.
+    step = len(order) + 1
+    own = codes[order] * step + np.arange(len(order))
+    by_id = np.argsort(own)
+    whose = positions(ids.astype("str").iloc[asked], known).fill_null(-1).to_numpy()
+    until = whose * step + np.searchsorted(moments, born[asked], side="right")
+    place = np.searchsorted(own[by_id], until) - 1
+    hit = (whose >= 0) & (place >= 0)
+    hit[hit] = codes[order[by_id[place[hit]]]] == whose[hit]
+    found[asked[hit]] = order[by_id[place[hit]]]
     return found
+
+
+def _by_time(leads: pd.DataFrame, when: Instants, rows: npt.NDArray[np.int64]) -> Any:
+    """Return the order of rows in time; two of one instant by their id, whatever their row."""
+    order = np.argsort(when[rows], kind="stable")
+    moments = when[rows][order]
+    same = moments[1:] == moments[:-1]
+    if "lead_id" not in leads.columns or not same.any():
+        return order
+    tied = np.r_[False, same] | np.r_[same, False]
+    names, _ = pd.factorize(leads["lead_id"].iloc[rows[order[tied]]].astype("str"), sort=True)
+    rank = np.zeros(len(order), dtype=np.int64)
+    rank[tied] = np.where(names < 0, len(order), names)
+    return order[np.lexsort((rank, moments))]

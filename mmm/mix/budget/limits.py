@@ -165,6 +165,7 @@ def _sides(
         low = Bound(max(now * (1 - limits.max_change), 0.0), "max_change")
         high = Bound(now * (1 + limits.max_change), "max_change")
     if name in limits.fixed:
+        _check_fixed(name, now, given)
         low = high = Bound(now, "fixed")
     if blind and name not in limits.fixed:
         low, high = _within_pilot(now, low, high, limits.pilot)
@@ -175,8 +176,20 @@ def _sides(
         low = Bound(float(committed), "committed")
     step = limits.step.get(name)
     if step:
-        low = Bound(float(np.ceil(low.amount / step - 1e-9) * step), low.rule)
+        least = float(np.ceil(low.amount / step - 1e-9) * step)
+        # Where no multiple lies between, it is the step that clashes.
+        rule = low.rule if least <= high.amount else f"a step of {step:g} above {low.rule}"
+        low = Bound(least, rule)
     return low, high
+
+
+def _check_fixed(name: str, now: float, given: tuple[float, float] | None) -> None:
+    """Refuse bounds that a channel which stays as it is does not keep."""
+    if given is not None and not given[0] - 1e-9 <= now <= given[1] + 1e-9:
+        raise ConfigError(
+            f"two rules clash for {name!r}: fixed keeps it at {now:g}, bounds allow {given[0]:g} "
+            f"to {given[1]:g}. Change one of them."
+        )
 
 
 def _within_pilot(now: float, low: Bound, high: Bound, pilot: float) -> tuple[Bound, Bound]:
@@ -194,6 +207,7 @@ def _within_pilot(now: float, low: Bound, high: Bound, pilot: float) -> tuple[Bo
 def _check_names(
     channels: Sequence[str], bounds: Mapping[str, tuple[float, float]], limits: Limits
 ) -> None:
+    _check_kinds(limits)
     grouped = [name for group in limits.caps for name in group]
     asked = [*bounds, *limits.fixed, *limits.not_raised, *limits.presence, *limits.committed]
     asked += [*limits.step, *grouped]
@@ -220,6 +234,19 @@ def _check_names(
     for place, amount in amounts.items():
         if not (np.isfinite(amount) and amount >= 0):
             raise ConfigError(f"{place} is {amount!r}. Pass a spend per period, 0 or more.")
+
+
+def _check_kinds(limits: Limits) -> None:
+    """Refuse shares below 0, and a name where a tuple of names is asked for."""
+    for rule in ("max_change", "pilot"):
+        share = getattr(limits, rule)
+        if share is not None and not (np.isfinite(share) and share >= 0):
+            raise ConfigError(f"{rule} is {share!r}. Pass a share of today's spend, such as 0.5.")
+    given: dict[str, object] = {"fixed": limits.fixed, "not_raised": limits.not_raised}
+    given |= {f"caps[{group!r}]": group for group in limits.caps}
+    alone = [f"{rule}={names!r}" for rule, names in given.items() if isinstance(names, str)]
+    if alone:
+        raise ConfigError(f"{alone[0]} is one name. Pass a tuple of names, such as ('Search',).")
 
 
 def _check_sums(

@@ -20,7 +20,7 @@ from mmm.mix.fitted import Fitted, check_fitted, panels_of
 from mmm.mix.transforms import Floats
 
 _KNOTS = 201
-_PUSH, _CUT = 0.8, 0.2
+PUSH, CUT = 0.8, 0.2  # chances that the last euro of a channel returns more than is asked
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def optimize_budget(
         ),
         binding=binding,
         horizon=horizon,
-        notes=_notes(model, today, best, known),
+        notes=(*_notes(model, today, best, known), *_unspent(fixed, best.spend)),
     )
 
 
@@ -195,7 +195,7 @@ def _fixed_total(total: Total, today: Floats) -> float | None:
         if total != "current":
             raise ConfigError(f"total is {total!r}. Pass 'current', a number, a Target or None.")
         return float(today.sum())
-    if not (np.isfinite(total) and total >= 0):
+    if isinstance(total, bool) or not (np.isfinite(total) and total >= 0):
         raise ConfigError(f"total is {total!r}. Pass the spend per period, 0 or more.")
     return float(total)
 
@@ -228,6 +228,8 @@ def _best(value: Curves, slope: Curves, rules: Rules, total: Total) -> Allocatio
         return best_allocation(value, slope, rules)
     if (total.marginal_romi is None) == (total.romi is None):
         raise ConfigError("a Target has marginal_romi or romi. Give one of the two.")
+    if not np.isfinite(float(total.romi or total.marginal_romi or 0.0)):
+        raise ConfigError(f"{total} is no return. Pass a number, 0 at break-even.")
     if total.marginal_romi is not None:
         return _at_price(value, slope, rules, 1.0 + total.marginal_romi)
     asked = float(total.romi or 0.0)
@@ -290,8 +292,12 @@ def hidden_bias(model: Fitted, margin: float, tau: Mapping[str, float] | float |
         missing = [name for name in model.channels_ if name not in tau]
         if missing:
             raise ConfigError(f"tau misses {quoted(missing)}. Give one number a channel.")
-        return np.array([float(tau[name]) for name in model.channels_])
-    return np.full(n, float(tau))
+        given = np.array([float(tau[name]) for name in model.channels_])
+    else:
+        given = np.full(n, float(tau))
+    if not (np.isfinite(given) & (given >= 0)).all():
+        raise ConfigError(f"tau is {tau!r}. Pass standard deviations, 0 or more.")
+    return given
 
 
 def _describe(
@@ -371,9 +377,9 @@ def verdicts(above: Floats, change: Floats, known: Sequence[str]) -> tuple[str, 
         "test"
         if by == _BLIND
         else "push"
-        if p >= _PUSH and moved > 0
+        if p >= PUSH and moved > 0
         else "cut"
-        if p <= _CUT and moved < 0
+        if p <= CUT and moved < 0
         else "hold"
         for p, moved, by in zip(above, change, known, strict=True)
     )
@@ -381,7 +387,8 @@ def verdicts(above: Floats, change: Floats, known: Sequence[str]) -> tuple[str, 
 
 def _notes(model: Fitted, today: Floats, best: Allocation, known: Sequence[str]) -> tuple[str, ...]:
     said = [*company_notes(model)]
-    idle = [name for name, x in zip(model.channels_, today, strict=True) if x == 0]
+    nothing = (today == 0) & (best.spend == 0)
+    idle = [name for name, off in zip(model.channels_, nothing, strict=True) if off]
     if idle:
         said.append(
             f"{quoted(idle)}: no spend in the last quarter, and none in the plan. Name bounds to "
@@ -398,3 +405,11 @@ def _notes(model: Fitted, today: Floats, best: Allocation, known: Sequence[str])
             "A test would tell."
         )
     return tuple(said)
+
+
+def _unspent(total: float | None, spend: Floats) -> tuple[str, ...]:
+    """Say what steps or a least presence leave of a fixed total."""
+    left = 0.0 if total is None else total - float(spend.sum())
+    if left <= 1e-6 * max(total or 0.0, 1e-12):
+        return ()
+    return (f"{left:,.6g} of the total of {total:,.6g} a period cannot be spent in these steps.",)

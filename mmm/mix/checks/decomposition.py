@@ -133,15 +133,7 @@ def decompose(model: "MixModel", level: float = 0.9) -> Decomposition:
     """
     check_one(model)
     tail = 0.5 * (1.0 - check_level(level))
-    posterior, active = model.posterior_, model.active_
-    expected = posterior.coefficient @ model.design_.T
-    media = np.zeros((len(active), model.clock_.n_periods))
-    scaled = model.spend_[active] / model.scaled_.spend_scale[:, None]
-    parts = media_by_period(model.scaled_.problem.media, posterior, scaled, model.scaled_.before)
-    for rows, part in zip(blocks_of(len(expected)), parts, strict=True):
-        expected[rows] += part.sum(axis=1)
-        media[active] += part.sum(axis=0) / len(expected)
-    expected = bent(model.scaled_, expected)
+    posterior, (expected, media) = model.posterior_, fitted_draws(model)
     residual = model.outcome_ - expected
     news = residual[:, 1:] - posterior.rho[:, None] * residual[:, :-1]
     rng = np.random.default_rng(model.seed)
@@ -159,6 +151,31 @@ def decompose(model: "MixModel", level: float = 0.9) -> Decomposition:
         innovation=news.mean(axis=0),
         level=level,
     )
+
+
+def fitted_draws(model: "MixModel") -> tuple[Floats, Floats]:
+    """Return what is expected of the fitted periods, by draw, and what media bring on average.
+
+    Parameters
+    ----------
+    model : MixModel
+        Fitted, without panels.
+
+    Returns
+    -------
+    expected : ndarray, shape (n_draws, n_periods)
+    media : ndarray, shape (n_channels, n_periods)
+        In units of the outcome.
+    """
+    posterior, active = model.posterior_, model.active_
+    expected = posterior.coefficient @ model.design_.T
+    media = np.zeros((len(active), model.clock_.n_periods))
+    scaled = model.spend_[active] / model.scaled_.spend_scale[:, None]
+    parts = media_by_period(model.scaled_.problem.media, posterior, scaled, model.scaled_.before)
+    for rows, part in zip(blocks_of(len(expected)), parts, strict=True):
+        expected[rows] += part.sum(axis=1)
+        media[active] += part.sum(axis=0) / len(expected)
+    return bent(model.scaled_, expected), media
 
 
 def _dates(model: "MixModel") -> npt.NDArray[Any]:

@@ -82,14 +82,16 @@ class ResponseCurves(Shown):
         -------
         pandas.DataFrame
             Columns channel, spend, response, response_lower, response_upper, marginal_romi,
-            marginal_romi_lower, marginal_romi_upper, extrapolated.
+            marginal_romi_lower, marginal_romi_upper (missing where nothing is spent: some curves
+            have no finite slope there), extrapolated.
         """
         tail = 0.5 * (1.0 - check_level(level))
         columns: dict[str, object] = {
             "channel": pd.Series(np.repeat(self.channels, self.spend.shape[1]), dtype="str"),
             "spend": self.spend.ravel(),
         }
-        for name, draws in (("response", self.response), ("marginal_romi", self.marginal_romi)):
+        slope = np.where(self.spend > 0, self.marginal_romi, np.nan)
+        for name, draws in (("response", self.response), ("marginal_romi", slope)):
             lower, upper = np.quantile(draws, (tail, 1.0 - tail), axis=0)
             columns[name] = draws.mean(axis=0).ravel()
             columns[f"{name}_lower"], columns[f"{name}_upper"] = lower.ravel(), upper.ravel()

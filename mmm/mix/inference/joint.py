@@ -150,7 +150,13 @@ def join_panels(
                 curve[name], stop = stop, stop + length
     size = {name: stop + k for k, name in enumerate(curve)}
     after = stop + len(size)  # total, trend, correlation, and the pooling
-    parts, stop, deviations = [], after + 4, [np.array(list(size.values()), dtype=np.intp)]
+    believed = {
+        names[c]
+        for problem, names in zip(problems, channels, strict=True)
+        for c in (() if problem.media.own is None else problem.media.own.channels)
+    }
+    shared = [place for name, place in size.items() if name not in believed]
+    parts, stop, deviations = [], after + 4, [np.array(shared, dtype=np.intp)]
     for problem, names in zip(problems, channels, strict=True):
         at = np.arange(problem.n_parameters)
         pooled = (at >= problem.media.n_curve) & (at < problem.n_shared)
@@ -159,7 +165,7 @@ def join_panels(
         common = np.append(_common(problem, names, curve, size, after), baseline)
         stop += len(own) + len(baseline)
         parts.append(Part(common, pooled, own))
-        deviations.append(own[: len(names)])
+        deviations.append(own[problem.media.shared])
     return Joint(tuple(parts), stop, np.concatenate(deviations), after + 3, tuple(tests))
 
 
@@ -203,8 +209,10 @@ def log_joint(joint: Joint, problems: Sequence[Problem], z: Floats) -> tuple[Flo
     with np.errstate(all="ignore"):  # as the density of each panel
         density, gradient = log_prior(z, joint.deviations, problems[0].media.spread_scale)
     own = [joint.read(part, z) for part in joint.parts]
-    tested, slopes = _log_tests(joint, problems, own)
-    density = density + tested
+    slopes: dict[int, Floats] = {}
+    if joint.tests:
+        tested, slopes = _log_tests(joint, problems, own)
+        density = density + tested
     for i, (part, problem) in enumerate(zip(joint.parts, problems, strict=True)):
         of_panel = log_density if problem.counts is None else log_density_counts
         found, slope = of_panel(problem, own[i])

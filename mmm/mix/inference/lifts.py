@@ -130,7 +130,9 @@ def stated_density(
 ) -> tuple[Floats, Floats, Floats]:
     """Return `lift_density`, with what attribution says of contributions added."""
     density, bend, by_curve = lift_density(media, terms, response)
-    said, by_log = hint_of(media, response.contribution)
+    if media.attributed is None:
+        return density, bend, by_curve
+    said, by_log = hint_of(media.attributed, response.contribution)
     return density + said, bend + by_log, by_curve
 
 

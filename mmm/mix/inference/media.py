@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -175,30 +176,44 @@ def log_prior(z: Floats, deviations: Positions, spread_scale: float) -> tuple[Fl
     >>> density.round(3).tolist(), gradient.round(3).tolist()
     ([-2.5], [[-1.0, -2.0]])
     """
-    scale, weight = _scales(spread_scale)
-    own = z[:, deviations]
-    square = (own**2).sum(axis=1)
-    each = np.log(weight) - own.shape[1] * np.log(scale) - 0.5 * square[:, None] / scale**2
-    density = scipy.special.logsumexp(each, axis=1)
-    precision = (np.exp(each - density[:, None]) / scale**2).sum(axis=1)
+    nodes, own = _scales(spread_scale), z[:, deviations]
+    square = (own * own).sum(axis=1)
+    each = nodes.log_weight - own.shape[1] * nodes.log_scale
+    each = each - 0.5 * square[:, None] * nodes.precision
+    top = each.max(axis=1)
+    part = np.exp(each - top[:, None])
+    whole = part.sum(axis=1)
+    density = top + np.log(whole) - 0.5 * ((z * z).sum(axis=1) - square)
     gradient = -z
-    gradient[:, deviations] *= precision[:, None]
-    return density - 0.5 * ((z**2).sum(axis=1) - square), gradient
+    gradient[:, deviations] *= (part @ nodes.precision / whole)[:, None]
+    return density, gradient
 
 
 def draw_prior(
     shape: tuple[int, int], deviations: Positions, spread_scale: float, rng: np.random.Generator
 ) -> Floats:
     """Draw parameters from the prior, shape (n_draws, n_parameters)."""
-    scale, weight = _scales(spread_scale)
-    z = rng.standard_normal(shape)
+    nodes, z = _scales(spread_scale), rng.standard_normal(shape)
+    scale, weight = np.exp(nodes.log_scale), np.exp(nodes.log_weight)
     z[:, deviations] *= rng.choice(scale, (shape[0], 1), p=weight)
     return z
 
 
-def _scales(spread_scale: float) -> tuple[Floats, Floats]:
+@dataclass(frozen=True, eq=False)
+class _Scales:
+    """Nodes of the common scale, shapes (n_nodes,)."""
+
+    log_scale: Floats
+    log_weight: Floats
+    precision: Floats
+
+
+@cache
+def _scales(spread_scale: float) -> _Scales:
+    """Return the nodes of quadrature; they are asked for at every gradient."""
     node, weight = np.polynomial.hermite_e.hermegauss(_NODES)
-    return np.exp(spread_scale * node), weight / weight.sum()
+    log_scale = spread_scale * node
+    return _Scales(log_scale, np.log(weight / weight.sum()), np.exp(-2.0 * log_scale))
 
 
 def lagged(spend: Floats, n_lags: int, before: Floats) -> Floats:
@@ -328,12 +343,12 @@ def _elasticity(group: Group, channel: int, values: Floats) -> tuple[Floats, Flo
     return elasticity(group.saturation, weights @ lags, carried, own[:, n_adstock:])
 
 
-def hint_of(media: Media, contribution: Floats) -> tuple[Floats, Floats]:
+def hint_of(attributed: Attributed, contribution: Floats) -> tuple[Floats, Floats]:
     """Return the log density that attribution adds, and its gradient.
 
     Parameters
     ----------
-    media : Media
+    attributed : Attributed
     contribution : ndarray, shape (n_draws, n_channels)
 
     Returns
@@ -342,10 +357,8 @@ def hint_of(media: Media, contribution: Floats) -> tuple[Floats, Floats]:
     by_log_contribution : ndarray, shape (n_draws, n_channels)
     """
     slope = np.zeros_like(contribution)
-    if media.attributed is None:
-        return np.zeros(len(contribution)), slope
-    ratio, by_log, _ = hint_density(media.attributed, np.log(contribution))
-    slope[:, media.attributed.channels] = by_log
+    ratio, by_log, _ = hint_density(attributed, np.log(contribution))
+    slope[:, attributed.channels] = by_log
     return ratio.sum(axis=1), slope
 
 

@@ -14,12 +14,11 @@ import scipy.optimize
 
 from mmm.errors import ConfigError
 from mmm.mix.inference.watching import Watch
+from mmm.mix.inference.whitening import Density, Whitening, rescale, whiten, whitened
 from mmm.mix.transforms import Floats
 
-Density = Callable[[Floats], tuple[Floats, Floats]]
 Renew = Callable[[Floats, np.random.Generator], tuple[Density, Floats]]
 
-_BLOCK = 8  # rows of one evaluation; more leave the cache
 _MOST_STEPS = 64  # leapfrog steps of one trajectory
 _LONGEST = 6.0  # trajectory, where the density is standard normal after whitening
 _DIVERGED = 1000.0  # error in energy
@@ -65,20 +64,6 @@ class Sampling:
                 f"{self} cannot run; pass at least 2 chains, counts of at least 1 and an "
                 "acceptance between 0 and 1."
             )
-
-
-@dataclass(frozen=True, eq=False)
-class Whitening:
-    """An affine map under which the density is close to standard normal: z = centre + q root'.
-
-    Attributes
-    ----------
-    centre : ndarray, shape (n_parameters,)
-    root : ndarray, shape (n_parameters, n_parameters)
-    """
-
-    centre: Floats
-    root: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,40 +169,6 @@ def find_mode(
         for start in starts
     ]
     return np.asarray(min(found, key=lambda result: float(result.fun)).x, dtype=np.float64)
-
-
-def whiten(density: Density, mode: Floats, floor: float = 0.5) -> Whitening:
-    """Whiten by the curvature at the mode.
-
-    Parameters
-    ----------
-    density : callable
-    mode : ndarray, shape (n_parameters,)
-    floor : float
-        Least curvature, so that flat or saddle directions stay finite.
-
-    Returns
-    -------
-    Whitening
-    """
-    n_parameters, width = len(mode), 1e-4
-    steps = np.vstack([np.eye(n_parameters), -np.eye(n_parameters)]) * width
-    slopes = np.vstack(
-        [density(mode + steps[i : i + _BLOCK])[1] for i in range(0, len(steps), _BLOCK)]
-    )
-    hessian = (slopes[n_parameters:] - slopes[:n_parameters]) / (2 * width)
-    values, vectors = np.linalg.eigh(0.5 * (hessian + hessian.T))
-    return Whitening(mode, vectors / np.sqrt(np.maximum(values, floor)))
-
-
-def whitened(density: Density, whitening: Whitening) -> Density:
-    """Return the density in whitened coordinates."""
-
-    def moved(q: Floats) -> tuple[Floats, Floats]:
-        value, gradient = density(whitening.centre + q @ whitening.root.T)
-        return value, gradient @ whitening.root
-
-    return moved
 
 
 def start_chains(
@@ -333,24 +284,6 @@ def _warm_up(run: "_Run", chains: Chains, acceptance: float, n_iterations: int) 
         chains.length = float(np.exp(log_length))
     chains.step = float(np.exp(mean_step))
     return path
-
-
-def rescale(whitening: Whitening, path: Floats) -> Whitening:
-    """Widen or narrow each whitened direction to what the chains passed through.
-
-    Parameters
-    ----------
-    whitening : Whitening
-    path : ndarray, shape (n_iterations, n_chains, n_parameters)
-
-    Returns
-    -------
-    Whitening
-    """
-    seen = path.reshape(-1, path.shape[-1])
-    weight = len(seen) / (len(seen) + 100.0)  # few and dependent positions: drawn towards 1
-    scale = np.sqrt(weight * seen.var(axis=0) + (1 - weight))
-    return Whitening(whitening.centre + whitening.root @ seen.mean(axis=0), whitening.root * scale)
 
 
 def sample(

@@ -17,7 +17,8 @@ from mmm.mix.inference.noise import (
 )
 from mmm.mix.inference.posterior import Problem
 from mmm.mix.inference.problem import Scaled
-from mmm.mix.inference.sampler import Density, Draws, Renew, Sampling, find_mode, sample
+from mmm.mix.inference.sampler import Draws, Renew, Sampling, find_mode, sample
+from mmm.mix.inference.whitening import Density
 from mmm.mix.transforms import Floats
 
 _KEPT = 2000  # draws that answers are made from

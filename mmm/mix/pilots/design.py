@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 
 from mmm.errors import ConfigError
 from mmm.mix.pilots.knowing import return_weights, standard_error
@@ -14,7 +15,7 @@ from mmm.mix.transforms import Floats
 Mode = Literal["flighting", "holdout"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PilotTerms:
     """What a pilot is reckoned with.
 
@@ -27,7 +28,14 @@ class PilotTerms:
     interest : float
         Per year.
     share : float
-        Part of regions or accounts in which a hold-out changes the spend.
+        Part of regions or accounts in which a hold-out changes the spend; where `regions` are
+        given, the part of the outcome of those that are treated.
+    regions : pandas.DataFrame, optional
+        Outcome by region or account: one row a period before the pilot, one column a unit. The
+        noise of a hold-out is then theirs; without, their noises are taken as independent, which
+        asks for too long a pilot where they move together.
+    treated : tuple of str
+        Units in which a hold-out would change the spend.
     longest : int
         Most periods that a pilot may take.
     current : mapping of str to float, optional
@@ -45,6 +53,8 @@ class PilotTerms:
     half_life: float = 52.0
     interest: float = 0.08
     share: float = 0.5
+    regions: pd.DataFrame | None = None
+    treated: tuple[str, ...] = ()
     longest: int = 52
     current: Mapping[str, float] | None = None
     tau: Mapping[str, float] | float | None = None
@@ -56,6 +66,11 @@ class PilotTerms:
             raise ConfigError(
                 f"movable is {self.movable!r} and share {self.share!r}. Pass parts of the whole, "
                 "between 0 and 1."
+            )
+        if (self.regions is None) != (not self.treated):
+            raise ConfigError(
+                f"treated is {self.treated!r} and regions are "
+                f"{'missing' if self.regions is None else 'given'}. Pass both, or none."
             )
         if not (self.half_life > 0 and self.interest > -1 and self.longest >= 8):
             raise ConfigError(
@@ -172,7 +187,9 @@ def design_pilot(
         change = np.full(n_periods, -amount)
         exposure = np.append(np.zeros(n_before), np.convolve(change, kernel)[:n_periods])
         nuisance = np.ones((len(exposure), 1))
-        # Both parts scaled up to the company: their noises are independent, and do not cancel.
+        # Both parts scaled up to the company: unless their history is known, their noises are
+        # taken as independent, and do not cancel.
         noise = 1.0 / math.sqrt(terms.share * (1.0 - terms.share))
+        noise = noise if terms.regions is None else 1.0
     weights, effect = return_weights(exposure, rho, nuisance)
     return Design(change, exposure, weights, effect, noise)

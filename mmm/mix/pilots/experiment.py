@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.optimize import nnls
 from scipy.special import ndtri
 
-from mmm.errors import ConfigError, InputError, check_level, quoted
+from mmm.errors import ConfigError, InputError, check_level
 from mmm.mix.budget.certainty import learned_tau
 from mmm.mix.budget.optimize import hidden_bias
 from mmm.mix.calibration import LiftTest, place_tests
@@ -24,13 +23,13 @@ from mmm.mix.inference.draws import blocks_of
 from mmm.mix.inference.lifts import predicted_lifts
 from mmm.mix.inference.media import respond
 from mmm.mix.pilots.design import drift
+from mmm.mix.pilots.parts import Flags, part_of, units_of
 from mmm.mix.transforms import Floats
 from mmm.wording import Finding
 
 if TYPE_CHECKING:
     from mmm.mix.model import MixModel
 
-Flags = npt.NDArray[np.bool_]
 Method = Literal["difference", "synthetic"]
 _LEAST_BEFORE = 8
 _ENOUGH_PLACEBOS = 5
@@ -162,7 +161,7 @@ def read_holdout(
     if method not in ("difference", "synthetic"):
         raise ConfigError(f"method is {method!r}. Pass 'difference' or 'synthetic'.")
     values, first, n = _window(outcome, start, end)
-    inside = _units(outcome, treated)
+    inside = units_of(outcome, treated)
     reach = float(inside.sum())
 
     def effect(data: Floats, units: Flags, at: int, size: int) -> tuple[float, float]:
@@ -186,7 +185,7 @@ def read_holdout(
         float(spend_change),
         change * scale,
         _at_least(error, before) * scale,
-        _part(values[:first], inside) if part is None else part,
+        part_of(values[:first], inside) if part is None else part,
     )
     share = (1 + np.sum(np.abs(elsewhere) >= abs(change))) / (1 + len(elsewhere))
     return Reading(
@@ -341,26 +340,6 @@ def _window(outcome: pd.DataFrame, start: object, end: object) -> tuple[Floats, 
             "before it are needed. Pass earlier ones too."
         )
     return values, first, last - first + 1
-
-
-def _units(outcome: pd.DataFrame, treated: Sequence[str]) -> Flags:
-    unknown = [name for name in treated if name not in outcome.columns]
-    if unknown or not treated:
-        raise InputError(
-            f"treated names {quoted(unknown) or 'nothing'}; the outcome has "
-            f"{quoted(outcome.columns, 20)}. Name the units whose spend was changed."
-        )
-    inside = np.asarray(outcome.columns.isin(list(treated)))
-    if inside.all():
-        raise InputError("every unit is treated. Keep at least one whose spend stayed as it was.")
-    return inside
-
-
-def _part(before: Floats, inside: Flags) -> float:
-    """Return the treated units' part of the outcome, 1 where it is none."""
-    total = before.sum(axis=0)
-    share = float(total[inside].sum() / total.sum()) if total.sum() > 0 else 0.0
-    return share if 0 < share < 1 else 1.0
 
 
 def _gap(values: Floats, inside: Flags, first: int, method: str) -> Floats:

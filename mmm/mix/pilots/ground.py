@@ -1,21 +1,24 @@
 """What the model knows that a pilot starts from: beliefs, carry-over, noise, history."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmm.errors import ConfigError, quoted
+from mmm.errors import ConfigError, InputError, quoted
 from mmm.mix.budget.optimize import current_spend, hidden_bias
 from mmm.mix.effects.curves import marginal_response, simulate_response
 from mmm.mix.fitted import check_one
 from mmm.mix.inference.draws import media_by_period
 from mmm.mix.pilots.design import PilotTerms
+from mmm.mix.pilots.parts import apart, noise_of, part_of, units_of
 from mmm.mix.transforms import Floats
 
 if TYPE_CHECKING:
     from mmm.mix.model import MixModel
+
+LEAST_HISTORY = 26  # periods that the noise between regions is read off
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +34,8 @@ class Ground:
     kernel : ndarray
         Part of an effect that falls in each period from that of the spend on.
     residual : ndarray, shape (n_history,)
-        Outcome less what the model expects.
+        Outcome less what the model expects; of a hold-out of known regions, one part less the
+        other.
     sigma, rho : float
         Noise of a period: standard deviation in units of the outcome, and correlation with the
         next.
@@ -94,7 +98,10 @@ def survey(
     marginal = margin * marginal_response(model, today) - 1.0
     mean = marginal.mean(axis=0)
     if threshold is None:
-        others = np.delete(mean, c)
+        # Where nothing is spent the slope of some curves has no bound, and no money moves there.
+        spent = np.asarray(model.active_) & (today > 0)
+        spent[c] = False
+        others = mean[spent]
         threshold = max(0.0, float(others.max(initial=0.0)))
     hidden = hidden_bias(model, margin, terms.tau)[c]
     sigma, rho = _noise(model)
@@ -109,6 +116,37 @@ def survey(
         spread=math.hypot(float(marginal[:, c].std()), float(hidden)),
         threshold=float(threshold),
     )
+
+
+def between(model: "MixModel", ground: Ground, terms: PilotTerms) -> tuple[Ground, PilotTerms]:
+    """Take the noise of a hold-out from the history of the regions, and the share it changes.
+
+    Raises
+    ------
+    InputError
+        If the regions are no history of the company, or the treated ones are unknown.
+    """
+    if terms.regions is None:
+        return ground, terms
+    inside = units_of(terms.regions, terms.treated)
+    values = terms.regions.to_numpy(dtype=np.float64)
+    if len(values) < LEAST_HISTORY:
+        raise InputError(
+            f"regions have {len(values)} periods; {LEAST_HISTORY} are needed to read their noise. "
+            "Pass more, or none."
+        )
+    if not np.isfinite(values).all():
+        raise InputError("regions have missing or infinite numbers; fill them, with 0 for none.")
+    whole, company = float(values.sum(axis=1).mean()), float(model.outcome_.mean())
+    if not 0.5 < whole / company < 2.0:
+        raise InputError(
+            f"regions bring {whole:,.6g} a period and the company {company:,.6g}: they are not the "
+            "same outcome. Pass all regions, by the periods and in the unit of the fit."
+        )
+    gap = apart(values, inside)
+    sigma, rho = noise_of(gap)
+    known = replace(ground, residual=gap - gap.mean(), sigma=sigma, rho=rho)
+    return known, replace(terms, share=part_of(values, inside))
 
 
 def _noise(model: "MixModel") -> tuple[float, float]:

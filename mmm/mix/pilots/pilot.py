@@ -50,6 +50,8 @@ class Pilot:
     exposure : ndarray, shape (n_before + n_periods,)
         Change of effective spend, carry-over counted, in the periods that are read; a hold-out is
         read against the periods before it.
+    part : float
+        Part of the company in which spend is changed; 1 in flighting.
     notes : tuple of str
     """
 
@@ -75,6 +77,7 @@ class Pilot:
     spend: Floats
     unchanged: Floats
     exposure: Floats
+    part: float = 1.0
     notes: tuple[str, ...] = field(default=())
 
     def __repr__(self) -> str:

@@ -13,7 +13,7 @@ from mmm.mix.budget.flighting import coming_periods
 from mmm.mix.budget.plan import BudgetPlan
 from mmm.mix.effects.curves import simulate_response
 from mmm.mix.pilots.design import Design, Mode, PilotTerms, design_pilot
-from mmm.mix.pilots.ground import Ground, survey
+from mmm.mix.pilots.ground import Ground, between, survey
 from mmm.mix.pilots.knowing import (
     POWER,
     periods_needed,
@@ -51,8 +51,9 @@ def plan_pilot(
 
     In flighting, spend goes up and down by `delta` in blocks that outlast nine tenths of the
     carry-over, the total unchanged. In a hold-out it goes down by `delta` in a part of the regions
-    or accounts (`terms.share`); the parts' noises are taken as independent, which is careful: what
-    they have in common cancels. The standard error counts the correlation of the noise, the
+    or accounts (`terms.share`). Its noise is read off their own history (`terms.regions`); without
+    it, the parts' noises are taken as independent, which is careful: what they have in common
+    cancels. The standard error counts the correlation of the noise, the
     carry-over, and level, trend and bend estimated beside the effect. It is widened where the
     replay on the company's own residual history scatters more than that.
 
@@ -86,6 +87,8 @@ def plan_pilot(
     ------
     ConfigError
         If the channel is unknown or has no spend, or a number cannot be.
+    InputError
+        If the regions of a hold-out are no history of the company.
 
     Examples
     --------
@@ -101,7 +104,10 @@ def plan_pilot(
     """
     terms = terms or PilotTerms()
     _check(delta, weeks, mode, horizon, terms)
+    _check_money(margin, threshold, set_up_cost)
     ground = survey(model, channel, margin, threshold, terms)
+    if mode == "holdout":
+        ground, terms = between(model, ground, terms)
     stake, held = _stake(model, ground, horizon, terms), channel in terms.held
     order = Order(mode, float(delta), margin, stake, terms, held)
     lengths = _lengths(mode, _block(ground.kernel, terms.longest), terms.longest)
@@ -243,12 +249,23 @@ def _check(
         raise ConfigError(f"mode is {mode!r}. Pass 'flighting' or 'holdout'.")
     if not 0 < delta <= 1:
         raise ConfigError(f"delta is {delta!r}. Pass the change as a share of spend, up to 1.")
-    if weeks is not None and not 8 <= weeks <= terms.longest:
+    if weeks is not None and not (
+        isinstance(weeks, int | np.integer) and 8 <= weeks <= terms.longest
+    ):
         raise ConfigError(
             f"weeks is {weeks!r}. Pass 8 to {terms.longest} (PilotTerms(longest=...) allows more)."
         )
     if horizon is not None and not horizon >= 1:
         raise ConfigError(f"horizon is {horizon!r}. Pass the number of periods, 1 or more.")
+
+
+def _check_money(margin: float, threshold: float | None, set_up_cost: float) -> None:
+    if not (math.isfinite(margin) and margin > 0):
+        raise ConfigError(f"margin is {margin!r}. Pass the margin as a share of the outcome.")
+    if threshold is not None and not math.isfinite(threshold):
+        raise ConfigError(f"threshold is {threshold!r}. Pass a marginal ROMI, 0 at break-even.")
+    if not (math.isfinite(set_up_cost) and set_up_cost >= 0):
+        raise ConfigError(f"set_up_cost is {set_up_cost!r}. Pass money, 0 or more.")
 
 
 @dataclass(frozen=True)
@@ -381,6 +398,7 @@ def _priced(
         spend=part * np.maximum(level + laid.change, 0.0),
         unchanged=np.full(n, 0.0 if flighting else (1.0 - share) * level),
         exposure=laid.exposure,
+        part=part,
         notes=_notes(ground, laid, reaches),
     )
 
@@ -402,7 +420,7 @@ def _notes(ground: Ground, laid: Design, reaches: bool) -> tuple[str, ...]:
         )
     if laid.noise > 1.0:
         said.append(
-            "the replay takes the company's history for that of its parts: read the regions' own "
-            "before they are chosen."
+            "the noise of the two parts is taken as independent, and the company's history for "
+            "theirs: pass PilotTerms(regions=..., treated=...) for a pilot as short as it can be."
         )
     return tuple(said)

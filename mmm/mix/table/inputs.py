@@ -260,7 +260,11 @@ def check_numbers(values: Floats, names: Sequence[str], what: str) -> None:
     InputError
     """
     for kind, bad, cure in (
-        ("NaN", np.isnan(values), "fill it, with 0 where nothing happened (mix_table(fill=0))"),
+        (
+            "NaN",
+            np.isnan(values),
+            "fill it, with 0 where nothing happened (mix_table(fill='zero'))",
+        ),
         ("infinity", np.isinf(values), "mend what divided by 0 or overflowed"),
     ):
         if bad.any():
@@ -283,7 +287,7 @@ def check_outcome(outcome: Any) -> None:
     >>> check_outcome([1.0, float("nan")])
     Traceback (most recent call last):
     mmm.errors.InputError: The outcome y contains NaN in 'y', row 2; fill it, with 0 where \
-nothing happened (mix_table(fill=0)).
+nothing happened (mix_table(fill='zero')).
     """
     if outcome is None:
         return

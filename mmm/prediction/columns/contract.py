@@ -19,6 +19,7 @@ from mmm.prediction.columns.types import (
     to_frame,
     unlike,
 )
+from mmm.prediction.columns.written import STYLES
 
 _WEEK = pd.Timedelta(days=7)
 
@@ -64,10 +65,13 @@ class DataContract:
         """
         try:
             columns = tuple(
-                Column(str(c["name"]), c["kind"], tuple(map(str, c["levels"])), int(c["n_missing"]))
+                Column(
+                    str(c["name"]), c["kind"], tuple(map(str, c["levels"])), int(c["n_missing"]),
+                    c.get("style", ""),
+                )
                 for c in plain["columns"]
-            )
-            if any(column.kind not in KINDS for column in columns):
+            )  # fmt: skip
+            if any(column.kind not in KINDS or column.style not in STYLES for column in columns):
                 raise ValueError("a column is of no known kind")
             rest = {name: plain[name] for name in _PLAIN}
             return cls(columns, tuple(map(str, plain["ignored"])), **rest)
@@ -164,7 +168,7 @@ def schema_difference(contract: DataContract, X: Any) -> pd.DataFrame:
     for column in contract.columns:
         if column.name not in frame.columns:
             rows.append((column.name, "missing", column.kind, "nothing"))
-        elif unlike(frame[column.name], column.kind):
+        elif unlike(frame[column.name], column.kind, column.style):
             found = describe_columns(frame[[column.name]])[0].kind
             said = found if found != column.kind else str(frame[column.name].dtype)
             rows.append((column.name, "retyped", column.kind, said))
@@ -371,7 +375,7 @@ def _bad_cells(contract: DataContract, frame: pd.DataFrame) -> list[tuple[int, s
     for column in contract.columns:
         if column.kind in {"number", "boolean", "date"}:
             values = frame[column.name]
-            _, bad = read_kind(values, column.kind)
+            _, bad = read_kind(values, column.kind, column.style)
             problems += [
                 (int(row), column.name, f"{str(values.iloc[row])!r} is no {column.kind}")
                 for row in np.flatnonzero(bad)

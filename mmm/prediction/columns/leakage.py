@@ -186,7 +186,7 @@ def _verdict(column: Column, values: "pd.Series[Any]", leads: _Leads) -> tuple[s
         return SPECIAL, f"its name announces personal data on {category}"
     if column.kind == "constant":
         return CONSTANT, "no value at all" if column.n_missing else "one value in every row"
-    filled = as_kind(values, column.kind).notna().to_numpy(dtype=bool)
+    filled = as_kind(values, column.kind, column.style).notna().to_numpy(dtype=bool)
     for sign in _futures(column, values, filled, leads):
         if sign is not None:
             return sign
@@ -206,7 +206,7 @@ def _futures(
     if column.kind == "date" and not any(
         _PLANNED.fullmatch(word) for word in name_words(column.name)
     ):
-        yield _later(as_kind(values, "date"), leads, "dated")
+        yield _later(as_kind(values, "date", column.style), leads, "dated")
     yield _missing_by_class(filled, leads.won)
     if leads.closed is not None:
         yield _filled_by_end(filled, leads.closed)
@@ -290,7 +290,9 @@ def separation(column: Column, values: "pd.Series[Any]", won: Flags) -> str | No
     if len(values) > _MANY:
         pick = np.unique(np.linspace(0, len(values) - 1, _MANY).astype(np.int64))
         values, won = values.iloc[pick], won[pick]
-    for score, usable, few, rates in _scores(column, as_kind(values, column.kind), won):
+    for score, usable, few, rates in _scores(
+        column, as_kind(values, column.kind, column.style), won
+    ):
         n1, n0 = int((usable & won).sum()), int((usable & ~won).sum())
         if min(n1, n0) == 0:
             continue

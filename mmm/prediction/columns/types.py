@@ -1,8 +1,8 @@
 """Columns of a mixed frame: which kind each one is, and its values typed accordingly."""
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 
 from mmm.channels import PLACEHOLDERS
 from mmm.errors import InputError, name_rows, quoted
+from mmm.prediction.columns.written import Style, date_style, dates_of, number_style, numbers_of
 
 Kind = Literal["number", "category", "date", "boolean", "constant", "identifier"]
 
@@ -30,11 +31,6 @@ _ID_NAMES = re.compile(
 )
 # Ids of our own tables identify at any number of repeats: a person with two leads is no category.
 _OWN_IDS = frozenset({"id", "lead_id", "person_id", "account_id", "deal_id", "touch_id", "mql_id"})
-# The sign tells 1e-05, as programs write it, from the code 1E5.
-_NUMBER = r"-?(?:(?:0|[1-9]\d{0,14})(?:\.\d+)?|\d(?:\.\d+)?[eE][-+](?:\d{1,2}|[12]\d\d))"
-_THOUSANDS = r"-?[1-9]\d{0,2}(?:\.\d{3})?"  # 1.500 may be 1500
-_ISO = r"\d{4}-\d{2}-\d{2}(?:[T ]\d{1,2}:\d{2}.*)?"
-_DAY_MONTH = r"\d{1,2}[-/.]\d{1,2}[-/.]\d{4}(?: +\d{1,2}:\d{2}(?::\d{2})?)?"
 _ENOUGH = 10  # values, below which nothing is called an identifier by its values alone
 
 
@@ -51,12 +47,15 @@ class Column:
         Values of a category, sorted; empty for other kinds.
     n_missing : int
         Rows without a value; a placeholder such as "Select" or "unknown" is none.
+    style : {"", ".", ",", "iso", "dmy", "mdy"}
+        How its text writes numbers or dates; empty where they are stored as such.
     """
 
     name: str
     kind: Kind
     levels: tuple[str, ...] = ()
     n_missing: int = 0
+    style: Style = ""
 
 
 def describe_columns(X: Any) -> tuple[Column, ...]:
@@ -124,7 +123,9 @@ def clean_frame(X: Any, columns: Sequence[Column] | None = None) -> pd.DataFrame
             f"The table has no column {quoted(absent)}; found {quoted(frame.columns)}. "
             "Give the columns that the model was trained on."
         )
-    typed = {column.name: as_kind(frame[column.name], column.kind) for column in columns}
+    typed = {
+        column.name: as_kind(frame[column.name], column.kind, column.style) for column in columns
+    }
     return pd.DataFrame(typed, index=frame.index)
 
 
@@ -162,8 +163,8 @@ def to_frame(X: Any) -> pd.DataFrame:
     return frame if names == list(frame.columns) else frame.set_axis(names, axis="columns")
 
 
-def as_kind(values: "pd.Series[Any]", kind: Kind) -> "pd.Series[Any]":
-    """Return the values of one column as a kind; see `clean_frame`.
+def as_kind(values: "pd.Series[Any]", kind: Kind, style: Style = "") -> "pd.Series[Any]":
+    """Return the values of one column as a kind; see `clean_frame`. `style` is that of `Column`.
 
     Raises
     ------
@@ -176,7 +177,7 @@ def as_kind(values: "pd.Series[Any]", kind: Kind) -> "pd.Series[Any]":
     [3.0, nan]
     """
     if kind in {"number", "boolean", "date"}:
-        typed, bad = read_kind(values, kind)
+        typed, bad = read_kind(values, kind, style)
         if bad.any():
             rows = np.flatnonzero(bad)
             first = values.iloc[rows[0]]
@@ -190,8 +191,12 @@ def as_kind(values: "pd.Series[Any]", kind: Kind) -> "pd.Series[Any]":
     return _categories(values) if kind == "category" else _text(values)
 
 
-def read_kind(values: "pd.Series[Any]", kind: Kind) -> tuple["pd.Series[Any]", Any]:
+def read_kind(
+    values: "pd.Series[Any]", kind: Kind, style: Style = ""
+) -> tuple["pd.Series[Any]", Any]:
     """Read one column as a number, boolean or date, and tell which rows resist.
+
+    Where text has a `style` it is read so; by default as all its words tell.
 
     Returns
     -------
@@ -214,17 +219,17 @@ def read_kind(values: "pd.Series[Any]", kind: Kind) -> tuple["pd.Series[Any]", A
         return (floats.mask(infinite) if infinite.any() else floats), infinite
     codes, words = _coded(values)
     if kind == "date":
-        read: Any = _dates_of(words)
+        read: Any = dates_of(words, style)
         fill: Any = np.datetime64("NaT", "us")
     else:
-        read, fill = (_numbers_of(words) if kind == "number" else _flags_of(words)), np.nan
+        read, fill = (numbers_of(words, style) if kind == "number" else _flags_of(words)), np.nan
     known = np.append(read, np.array([fill], dtype=read.dtype))
     typed = known[codes]
     bad = (codes >= 0) & pd.isna(typed)
     return pd.Series(typed, index=values.index, name=values.name), bad
 
 
-def unlike(values: "pd.Series[Any]", kind: Kind) -> bool:
+def unlike(values: "pd.Series[Any]", kind: Kind, style: Style = "") -> bool:
     """Tell whether a column cannot be of the kind it had in training.
 
     A few cells that resist are bad rows, not another type: more than one in twenty is.
@@ -241,7 +246,7 @@ def unlike(values: "pd.Series[Any]", kind: Kind) -> bool:
         return False
     if kind == "category":
         return nature != "text"
-    _, bad = read_kind(values, kind)
+    _, bad = read_kind(values, kind, style)
     n_known = int(values.notna().sum())
     return bool(bad.sum() > max(1, n_known // 20) or bad.sum() == n_known > 0)
 
@@ -261,9 +266,9 @@ def _describe(name: str, values: "pd.Series[Any]") -> Column:
         return _unless_constant(name, "date", known_dates.nunique(), n_missing)
     codes, words = _coded(values)
     n_missing = int((codes < 0).sum())
-    kind, levels = _text_kind(name, words, len(values) - n_missing)
+    kind, levels, style = _text_kind(name, words, len(values) - n_missing)
     found = _unless_constant(name, kind, len(words), n_missing)
-    return Column(name, "category", levels, n_missing) if found.kind == "category" else found
+    return replace(found, levels=levels, style=style) if found.kind == kind else found
 
 
 def _unless_constant(name: str, kind: Kind, n_values: int, n_missing: int) -> Column:
@@ -271,21 +276,26 @@ def _unless_constant(name: str, kind: Kind, n_values: int, n_missing: int) -> Co
     return Column(name, "constant" if constant else kind, (), n_missing)
 
 
-def _text_kind(name: str, words: "np.ndarray[Any, Any]", n: int) -> tuple[Kind, tuple[str, ...]]:
+def _text_kind(
+    name: str, words: "np.ndarray[Any, Any]", n: int
+) -> tuple[Kind, tuple[str, ...], Style]:
     low = [word.lower() for word in words]
     if words.size and {*low} <= _TRUE | _FALSE and {*low} & _TRUE and {*low} & _FALSE:
-        return "boolean", ()
-    if words.size and np.isfinite(_numbers_of(words)).all():
-        counts = _counts_rows(name, np.sort(_numbers_of(words))) if len(words) == n else False
-        return ("identifier" if counts or name.lower() in _OWN_IDS else "number"), ()
-    if words.size and not np.isnat(_dates_of(words)).any():
-        return "date", ()
+        return "boolean", (), ""
+    if words.size and np.isfinite(read := numbers_of(words)).all():
+        counts = _counts_rows(name, np.sort(read)) if len(words) == n else False
+        if counts or name.lower() in _OWN_IDS:
+            return "identifier", (), ""
+        return "number", (), number_style(words)
+    if words.size and not np.isnat(dates_of(words)).any():
+        return "date", (), date_style(words)
     distinct = n >= _ENOUGH and len(words) > 0.9 * n
-    wordy = len(words) > 20 and float(np.mean([word.count(" ") for word in low])) > 6
+    blanks = float(np.mean([word.count(" ") for word in low])) if low else 0.0
+    wordy = len(words) > 20 and (blanks > 6 or (blanks >= 2 and len(words) > 0.5 * n))
     named = _ID_NAMES.fullmatch(name.lower()) is not None and len(words) > 0.5 * n
     if name.lower() in _OWN_IDS or distinct or wordy or (named and len(words) > 1):
-        return "identifier", ()
-    return "category", tuple(sorted(words))
+        return "identifier", (), ""
+    return "category", tuple(sorted(words)), ""
 
 
 def _counts_rows(name: str, known: "np.ndarray[Any, Any]") -> bool:
@@ -357,7 +367,10 @@ def _naive(values: "pd.Series[Any]") -> "pd.Series[Any]":
 
 def _coded(values: "pd.Series[Any]") -> tuple["np.ndarray[Any, Any]", "np.ndarray[Any, Any]"]:
     """Return a code a row, -1 where missing, and the distinct texts behind the codes, sorted."""
-    codes, found = pd.factorize(values)
+    try:
+        codes, found = pd.factorize(values)
+    except TypeError:  # a list or another thing that has no hash
+        raise _foreign(values, "nested") from None
     said = [_said(value) for value in found]
     words = sorted({word for word in said if word is not None})
     place = {word: i for i, word in enumerate(words)}
@@ -388,44 +401,6 @@ def _categories(values: "pd.Series[Any]") -> "pd.Series[Any]":
     return pd.Series(coded, index=values.index, name=values.name)
 
 
-def _matches(words: Iterable[str], pattern: str) -> bool:
-    compiled = re.compile(pattern)
-    return all(compiled.fullmatch(word) for word in words)
-
-
-def _numbers_of(words: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
-    """Read words as numbers written with a point; none where decimals may be thousands."""
-    number = re.compile(_NUMBER)
-    fit = [number.fullmatch(word) is not None for word in words]
-    written = [word for word, fits in zip(words, fit, strict=True) if fits]
-    unsure = any("." in word for word in written) and _matches(written, _THOUSANDS)
-    read = [
-        float(word) if fits and not unsure else np.nan
-        for word, fits in zip(words, fit, strict=True)
-    ]
-    return np.array(read, dtype=np.float64)
-
-
 def _flags_of(words: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
     spelled = {**dict.fromkeys(_TRUE | {"1"}, 1.0), **dict.fromkeys(_FALSE | {"0"}, 0.0)}
     return np.array([spelled.get(word.lower(), np.nan) for word in words], dtype=np.float64)
-
-
-def _dates_of(words: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
-    """Read words as dates: ISO 8601, or day first where some day of them is past the twelfth."""
-    never = np.full(len(words), np.datetime64("NaT", "us"))
-    if not len(words):
-        return never
-    iso = re.compile(_ISO)
-    fit = np.array([iso.fullmatch(word) is not None for word in words])
-    options: dict[str, Any] = {"format": "ISO8601"}
-    if not fit.any():
-        day = re.compile(_DAY_MONTH)
-        fit = np.array([day.fullmatch(word) is not None for word in words])
-        first = [int(re.split(r"[-/.]", word)[0]) for word in words[fit]]
-        if not any(number > 12 for number in first):
-            return never
-        options = {"format": "mixed", "dayfirst": True}
-    read = pd.to_datetime(pd.Series(words[fit]), utc=True, errors="coerce", **options)
-    never[fit] = read.dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
-    return never

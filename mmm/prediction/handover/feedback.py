@@ -110,8 +110,9 @@ def hold_out(lead_id: Iterable[Any], share: float = 0.1, *, seed: int = 0) -> Fl
 
     Where sales works what the score proposes, the outcomes of the others are seen no longer, and
     the next model learns from its own choices. Leads of the hold-out are handed over as if their
-    score were unknown: their outcomes keep the loop measurable. The choice depends on the id and
-    the seed alone, so that a lead stays in or out for good.
+    score were unknown: their outcomes keep the loop measurable (`shown_against_held_out`). The
+    choice depends on the id and the seed alone, so that a lead stays in or out for good; with a
+    larger share those of the smaller one stay in.
 
     Parameters
     ----------
@@ -151,8 +152,8 @@ def worked_against_not(
 ) -> pd.DataFrame:
     """Compare leads that sales worked with those it did not, by grade and week.
 
-    Within a grade sales still picks, so the difference is no effect of working a lead. Only rows
-    of the random hold-out, where chance decided, may be read so: give those alone.
+    Within a grade sales still picks, so the difference is no effect of working a lead. What chance
+    decides is whose score is shown: `shown_against_held_out` tells what that changes.
 
     Parameters
     ----------
@@ -202,6 +203,51 @@ def worked_against_not(
     sides = ["n_worked", "won_worked", "rate_worked", "n_left", "won_left", "rate_left"]
     names = ["period", "grade", *sides, "difference", "lower", "upper"]
     return pd.DataFrame(rows, columns=names)
+
+
+def shown_against_held_out(leads: pd.DataFrame, *, level: float = 0.9) -> pd.DataFrame:
+    """Compare leads whose score was shown to sales with those of the random hold-out, by grade.
+
+    Chance decided whose score is shown, so the difference is what showing it changed, within its
+    interval: calls and everything else that sales did on its account.
+
+    Parameters
+    ----------
+    leads : pandas.DataFrame
+        grade, held_out (bool) and won (bool, missing while it is not known).
+    level : float, default 0.9
+
+    Returns
+    -------
+    pandas.DataFrame
+        grade; n_shown, won_shown, rate_shown, n_held_out, won_held_out, rate_held_out, difference,
+        lower, upper; a last row of grade "all".
+
+    Raises
+    ------
+    InputError
+        If a column is missing.
+
+    Examples
+    --------
+    >>> leads = pd.DataFrame({"grade": ["A", "A", "B"], "held_out": [False, True, False],
+    ...     "won": [True, False, False]})
+    >>> shown_against_held_out(leads)[["grade", "n_shown", "rate_shown", "difference"]].values[0]
+    array(['A', 1, 1.0, 1.0], dtype=object)
+    """
+    _need(leads, ["grade", "held_out", "won"])
+    known = leads[leads["won"].notna()]
+    frame = pd.DataFrame(
+        {
+            "grade": known["grade"].astype("str"),
+            "worked": ~known["held_out"].astype("bool"),
+            "won": known["won"].astype("bool"),
+        }
+    )
+    parts = [*frame.groupby("grade", sort=True), ("all", frame)]
+    sides = ["n_shown", "won_shown", "rate_shown", "n_held_out", "won_held_out", "rate_held_out"]
+    names = ["grade", *sides, "difference", "lower", "upper"]
+    return pd.DataFrame([(grade, *_compared(part, level)) for grade, part in parts], columns=names)
 
 
 def _compared(part: pd.DataFrame, level: float) -> tuple[float, ...]:

@@ -13,26 +13,29 @@ Integers = npt.NDArray[np.int64]
 
 N_TIMES = 1_000  # instants of ends kept apart; beyond, ends count on the whole day they fall in
 GRID = np.linspace(-12.0, 12.0, 481)  # scores, in log-odds from the mean, between which P is linear
-STEADY = 4.0  # how firmly effects of the score are held to 1 (won) and 0 (lost): by this many ends
+STEADY = 4.0  # how firmly the powers of the hazards are held to 1: by this many ends
 
 
 @dataclass(frozen=True, eq=False)
 class Hazards:
     """Discrete-time hazards of two competing ends.
 
-    The hazard of end k at age t is ``h_k(t | s) = lambda_k(t) exp(theta_k s)``, s the score less
-    its mean, scaled down where both would exceed 1 together. Hence ``S(t) = prod(1 - h_1 - h_2)``
-    and ``P(won within H | open at a) = sum over a < t <= a + H of S(t-) / S(a) h_1(t)``. Where the
-    score says nothing this is the estimator of Aalen and Johansen (1978).
+    The hazard of being won at age t is ``h_1(t | s) = lambda_1(t) p(s) ** theta_1``, that of being
+    lost ``h_2(t | s) = lambda_2(t) (1 - p(s)) ** theta_2``, with p(s) the probability of a score:
+    were leads won and lost after the same times, both powers would be 1. Where winning is rare this
+    is Cox's model, ``exp(theta_1 s)``. The two are scaled down where they would exceed 1 together.
+    Hence ``S(t) = prod(1 - h_1 - h_2)`` and ``P(won within H | open at a) = sum over a < t <= a + H
+    of S(t-) / S(a) h_1(t)``. Where the score says nothing this is the estimator of Aalen and
+    Johansen (1978).
 
     Attributes
     ----------
     times : ndarray of float64, shape (n_times,)
         Ages in days at which leads ended, ascending.
     rates : ndarray of float64, shape (2, n_times)
-        lambda of won and of lost.
-    effects : ndarray of float64, shape (2,)
-        theta of won (0 or more) and of lost.
+        Hazards of won and of lost, at the score `centre`.
+    powers : ndarray of float64, shape (2,)
+        theta of won and of lost, 0 or more: a higher score never lowers the chance of being won.
     centre : float
         Mean score of training, log-odds.
     follow_up : float
@@ -41,16 +44,16 @@ class Hazards:
 
     times: Floats
     rates: Floats
-    effects: Floats
+    powers: Floats
     centre: float
     follow_up: float
 
     def curves(self, scores: Floats) -> tuple[Floats, Floats]:
         """Return the hazards of won and of lost, shape (n, n_times) each."""
-        shift = np.asarray(scores, dtype=np.float64)[:, None] - self.centre
+        logs = log_chances(np.asarray(scores, dtype=np.float64), self.centre)
         won, lost = (
-            rate * np.exp(np.clip(effect * shift, -30, 30))
-            for rate, effect in zip(self.rates, self.effects, strict=True)
+            rate * np.exp(np.clip(power * log[:, None], -30, 30))
+            for rate, power, log in zip(self.rates, self.powers, logs, strict=True)
         )
         excess = np.maximum(won + lost, 1.0)
         return won / excess, lost / excess
@@ -114,6 +117,18 @@ class Hazards:
         return share
 
 
+def log_chances(scores: Floats, centre: float) -> tuple[Floats, Floats]:
+    """Return the log of p and of 1 - p of each score, less those of a score in the middle.
+
+    Examples
+    --------
+    >>> [part.round(3).tolist() for part in log_chances(np.array([0.0, 9.0]), 0.0)]
+    [[0.0, 0.693], [0.0, -8.307]]
+    """
+    won, lost = (np.logaddexp(0.0, s * centre) - np.logaddexp(0.0, s * scores) for s in (-1.0, 1.0))
+    return won, lost
+
+
 def open_before(won: Floats, lost: Floats) -> Floats:
     """Return the share open just before each time, from hazards of shape (n, n_times)."""
     left = np.cumprod(1.0 - np.minimum(won + lost, 1.0), axis=1)
@@ -125,9 +140,9 @@ def fit_hazards(
 ) -> Hazards:
     """Fit how soon leads of a score end.
 
-    The effect of the score comes from rows that the score had not seen (Cox 1972, J. R. Stat. Soc.
-    B 34, 187-220; Breslow's likelihood for ties), the rates by age from all rows: ends over the
-    number at risk, each at risk counting ``exp(theta s)`` times (Breslow 1974).
+    The powers come from rows that the score had not seen (Cox 1972, J. R. Stat. Soc. B 34, 187-220;
+    Breslow's likelihood for ties), the rates by age from all rows: ends over the number at risk,
+    each at risk counting ``p ** theta`` times (Breslow 1974).
 
     Parameters
     ----------
@@ -146,32 +161,31 @@ def fit_hazards(
     age, cause = histories.seen()
     age = _in_steps(age, cause)
     centre = float(scores.mean())
-    effects = np.zeros(2)
+    powers = np.zeros(2)
     if np.ptp(scores) > 0:
-        shift = np.clip(held_out - centre, -8.0, 8.0)
-        for k, prior in ((WON, 1.0), (LOST, 0.0)):
-            effects[k - 1] = effect_of(shift, age[tested], cause[tested] == k, prior=prior)
-        effects[0] = max(effects[0], 0.0)
-        # A higher score may not make losing likelier, or the ranking could turn over.
-        effects[1] = min(effects[1], 0.0)
+        for k, log in zip((WON, LOST), log_chances(held_out, centre), strict=True):
+            shift = np.clip(log, -8.0, 8.0)
+            found = effect_of(shift, age[tested], cause[tested] == k, prior=1.0)
+            powers[k - 1] = max(found, 0.0)  # or the ranking could turn over
+    logs = log_chances(scores, centre)
     times = np.unique(age[cause != OPEN])
     rates = np.zeros((2, len(times)))
     place = np.searchsorted(times, age)
     for k in (WON, LOST):
         ends = np.bincount(place[cause == k], minlength=len(times))[: len(times)]
-        mass = np.exp(np.clip(effects[k - 1] * (scores - centre), -30, 30))
+        mass = np.exp(np.clip(powers[k - 1] * logs[k - 1], -30, 30))
         at_risk = still_there(times, age, mass)
         rates[k - 1] = np.divide(ends, at_risk, out=np.zeros(len(times)), where=at_risk > 0)
-    return Hazards(times, rates, effects, centre, float(age.max(initial=0.0)))
+    return Hazards(times, rates, powers, centre, float(age.max(initial=0.0)))
 
 
 def effect_of(shift: Floats, age: Floats, ended: npt.NDArray[np.bool_], *, prior: float) -> float:
-    """Return the effect of a score on a hazard: Cox's partial likelihood, by Newton's method.
+    """Return the effect of a column on a hazard: Cox's partial likelihood, by Newton's method.
 
     Parameters
     ----------
     shift : ndarray of float64, shape (n,)
-        Score less its mean.
+        What the hazard is an exponential of.
     age : ndarray of float64, shape (n,)
         At the end or the last look.
     ended : ndarray of bool, shape (n,)

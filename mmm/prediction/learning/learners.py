@@ -130,18 +130,21 @@ class Candidate:
 def candidates(n_rare: int, own: Any = None) -> tuple[Candidate, ...]:
     """Return what is worth trying with so many rows of the rarer class.
 
+    With few of them only what can be held to almost nothing: counts of a level say anything then.
+
     Examples
     --------
     >>> [c.family for c in candidates(8)]
-    ['logistic', 'logistic', 'logistic', 'bayes']
+    ['logistic', 'logistic', 'logistic']
     """
     if own is not None:
         return (Candidate("own"),)
-    simple = [*(Candidate("logistic", c) for c in PENALTIES), Candidate("bayes")]
+    linear = tuple(Candidate("logistic", c) for c in PENALTIES)
     if n_rare < 20:
-        return tuple(simple)
+        return linear
     boosted = [Candidate("additive", n) for n in ADDITIVE_ROUNDS]
-    return (*simple, *boosted, *(Candidate("full", n) for n in FULL_ROUNDS))
+    full = (Candidate("full", n) for n in FULL_ROUNDS)
+    return (*linear, Candidate("bayes"), *boosted, *full)
 
 
 @dataclass(frozen=True, eq=False)

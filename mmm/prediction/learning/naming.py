@@ -11,7 +11,7 @@ def column_name(name: str, lang: str = "en", *, numeric: bool = True) -> str:
     """Return the name of a column in words, as it stands within a sentence.
 
     A feature made by `mmm.build_features` has its own words. Any other name is one of the company:
-    its underscores become blanks, and a name in one piece stays as it is.
+    its underscores become blanks, and a sign at its end, as of a question, goes.
 
     Parameters
     ----------
@@ -25,13 +25,15 @@ def column_name(name: str, lang: str = "en", *, numeric: bool = True) -> str:
     --------
     >>> column_name("job_level"), column_name("Settore"), column_name("n_webinar", "it")
     ('job level', 'Settore', 'webinar seguiti')
+    >>> column_name("Ha chiesto una demo?")
+    'Ha chiesto una demo'
     >>> column_name("share_Organic Search"), column_name("activity", numeric=False)
     ('share of contacts through Organic Search', 'activity')
     """
     own = _own_name(name, lang, numeric)
     if own is not None:
         return own
-    plain = re.sub(r"_+", " ", name).strip()
+    plain = re.sub(r"_+", " ", name).strip().rstrip("?: ")
     return plain or name
 
 

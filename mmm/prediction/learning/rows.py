@@ -20,6 +20,7 @@ Integers = npt.NDArray[np.int64]
 # The earliest blocks only train: a model of a few rows says little about one of all. A block is no
 # longer than the time until a model is trained again: what moves within it cannot be followed.
 _BLOCKS, _BLOCK = 8, 1_600
+_TIMES, _FEW = 5, 50  # times that all rows are held out where fewer are of the rarer class
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +116,9 @@ def cut(known: Known, rows: Encoded, n_folds: int, seed: int) -> Folds:
         if splits:
             samples = [_as_known(known, whole, test) for _, test in splits]
             return Folds(splits, samples, timed=True)
-    splits = _random(known, min(n_folds, known.n_rare), seed)
+    times = _TIMES if known.n_rare < _FEW else 1  # of few rows luck would decide who is tested
+    n_folds = min(n_folds, known.n_rare)
+    splits = [split for k in range(times) for split in _random(known, n_folds, seed + k)]
     return Folds(splits, [whole] * len(splits), timed=False)
 
 

@@ -28,7 +28,7 @@ class Folds:
     Attributes
     ----------
     splits : sequence of (train, test)
-        Positions.
+        Positions; a row may be held out several times, as often as any other.
     samples : sequence of Sample
         The rows as they were known when the split was made, one a split.
     timed : bool
@@ -95,9 +95,9 @@ def choose(
     Families are mixed with weights of 0 or more, held to their average. Full boosting joins where
     it wins by more than two paired standard errors. What is left of the departure from the base
     rate is multiplied by ``1 - k / (2 G)``, G the gain in log likelihood per row held out times all
-    rows, and k = 2 for each family, which brings a weight and a setting (van Houwelingen and le
-    Cessie 1990, Statistics in Medicine 9, 1303-1325): 0, "no signal", where G is no more than what
-    useless learners would gain.
+    rows, and k = 2 for each family, which brings a weight and a setting, 3 where there is one (van
+    Houwelingen and le Cessie 1990, Statistics in Medicine 9, 1303-1325): 0, "no signal", where G is
+    no more than what useless learners would gain.
 
     Parameters
     ----------
@@ -113,35 +113,23 @@ def choose(
     -------
     Choice
     """
-    n = len(sample.y)
     if not folds.splits or not tried:
         return _nothing(sample)
     memory = _memory(features, sample, folds) if folds.timed else None
-    scores: dict[Candidate, Floats] = {candidate: np.zeros(n) for candidate in tried}
-    fold = np.full(n, -1, dtype=np.int64)
-    for k, ((train, test), known) in enumerate(zip(folds.splits, folds.samples, strict=True)):
-        past = latest(known.take(train), memory)
-        found = held_out(tried, features, past, sample.rows.take(test), seed=seed, own=own)
-        for candidate, z in found.items():
-            scores[candidate][test] = z
-        fold[test] = k
-    rows = np.flatnonzero((fold >= 0) & (sample.weight > 0))
-    y, weight = sample.y[rows], sample.weight[rows]
-    tested = HeldOut(
-        {c: z[rows] for c, z in scores.items()},
-        y,
-        weight,
-        _places(fold[rows], folds),
-        float(sample.weight.sum() / weight.sum()),
-    )
+    tested, rows, fold = _tested(tried, features, sample, folds, memory, seed=seed, own=own)
+    y, weight = tested.y, tested.weight
     weights, z, losses, kept = _mixture(tested)
     half_life, moves = None, False
     if folds.timed and weights:
-        level = track_level(z, y, weight, fold[rows], tested.plainest)
+        level = track_level(z, y, weight, fold, tested.plainest)
         base, half_life, moves = level.shift, level.half_life, level.moves
     else:
         base = level_of(z, y, weight)
-    return Choice(base, weights, memory, moves, half_life, rows, z + base, fold[rows], losses, kept)
+    rows, first, row = np.unique(rows, return_index=True, return_inverse=True)
+    z = np.bincount(row, z) / np.bincount(row)
+    return Choice(
+        base, weights, memory, moves, half_life, rows, z + base, fold[first], losses, kept
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,6 +145,8 @@ class HeldOut:
         Which rows share an intercept.
     reach : float
         Weight of all rows over that of these.
+    row : ndarray of int64, shape (n,), optional
+        Which of them are the same row, held out again; by default none are.
     """
 
     z: Mapping[Candidate, Floats]
@@ -164,6 +154,7 @@ class HeldOut:
     weight: Floats
     place: Integers
     reach: float = 1.0
+    row: Integers | None = None
 
     def mixed(self, members: Sequence[Candidate], steady: float) -> Mix:
         """Mix some learners."""
@@ -174,6 +165,41 @@ class HeldOut:
     def plainest(self) -> Floats:
         """Log-odds of the first learner, as it forecast them."""
         return next(iter(self.z.values()))
+
+
+def _tested(
+    tried: Sequence[Candidate],
+    features: Sequence[Feature],
+    sample: Sample,
+    folds: Folds,
+    memory: float | None,
+    *,
+    seed: int,
+    own: Any,
+) -> tuple[HeldOut, Integers, Integers]:
+    """Hold rows out; return what was said of them, their positions, ascending, and their folds."""
+    said: dict[Candidate, list[Floats]] = {candidate: [] for candidate in tried}
+    for (train, test), known in zip(folds.splits, folds.samples, strict=True):
+        past = latest(known.take(train), memory)
+        found = held_out(tried, features, past, sample.rows.take(test), seed=seed, own=own)
+        for candidate, z in found.items():
+            said[candidate].append(z)
+    rows = np.concatenate([test for _, test in folds.splits]).astype(np.int64)
+    sizes = [len(test) for _, test in folds.splits]
+    fold = np.repeat(np.arange(len(sizes), dtype=np.int64), sizes)
+    order = np.flatnonzero(sample.weight[rows] > 0)
+    order = order[np.argsort(rows[order], kind="stable")]
+    rows, fold = rows[order], fold[order]
+    weight = sample.weight[rows] / np.bincount(rows)[rows]
+    tested = HeldOut(
+        {c: np.concatenate(z)[order] for c, z in said.items()},
+        sample.y[rows],
+        weight,
+        _places(fold, folds),
+        float(sample.weight.sum() / weight.sum()),
+        np.unique(rows, return_inverse=True)[1],
+    )
+    return tested, rows, fold
 
 
 def _places(fold: Integers, folds: Folds) -> Integers:
@@ -225,12 +251,14 @@ def _mixture(
     found = scaled.mixed(members, STEADY) if members else alone[families["full"]]
     if members and "full" in families:
         more = scaled.mixed([*members, families["full"]], STEADY)
-        gain = found.loss - more.loss
+        gain: Any = found.loss - more.loss
+        if tested.row is not None:
+            gain = np.bincount(tested.row, gain)
         if gain.sum() > CLEARLY * gain.std() * np.sqrt(len(gain)):
             members, found = [*members, families["full"]], more
     nothing = mix(np.zeros((len(tested.y), 1)), tested.y, tested.weight, tested.place, steady=1.0)
     gained = float((nothing.loss - found.loss).sum() * tested.reach)
-    kept = max(0.0, 1.0 - len(families) / gained) if gained > 0 else 0.0
+    kept = max(0.0, 1.0 - max(len(families), 1.5) / gained) if gained > 0 else 0.0
     weights = {
         c: kept * float(w) * slopes[c]
         for c, w in zip(members, found.weights, strict=True)

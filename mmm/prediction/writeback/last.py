@@ -87,19 +87,27 @@ def fold(connection: sqlite3.Connection, target: str, *, oldest: str | None = No
     connection.execute("UPDATE written SET layer = 0 WHERE target = ?", (target,))
 
 
-def take_out(connection: sqlite3.Connection, lead_id: str) -> int:
-    """Take a lead out of all pages, inside a transaction; return of how many systems."""
+def take_out(connection: sqlite3.Connection, lead_id: str) -> dict[str, bool]:
+    """Take a lead out of all pages, inside a transaction.
+
+    Returns
+    -------
+    dict of str to bool
+        Systems that the pages were of, and whether the lead had a value there.
+    """
     rows = connection.execute(
         "SELECT rowid, target, n, leads, fields FROM written WHERE instr(leads, ?)",
         (text_of(lead_id),),
     ).fetchall()
-    systems = set()
+    systems: dict[str, bool] = {}
     for row, target, n, leads_text, fields_text in rows:
         leads, fields = _read(leads_text, fields_text, n)
         places = [place for place, lead in enumerate(leads) if lead == lead_id]
         if not places:
             continue
-        systems.add(target)
+        if target not in systems:
+            held = last_values(connection, target)[lead_id]
+            systems[target] = any(value is not None for value in held.values())
         if n == len(places):
             connection.execute("DELETE FROM written WHERE rowid = ?", (row,))
             continue
@@ -108,7 +116,7 @@ def take_out(connection: sqlite3.Connection, lead_id: str) -> int:
             "UPDATE written SET n = ?, leads = ?, fields = ? WHERE rowid = ?",
             (len(kept), text_of(kept), pack(without(fields, places)), row),
         )
-    return len(systems)
+    return systems
 
 
 def _folded(connection: sqlite3.Connection, target: str) -> dict[str, tuple[str, Fields]]:

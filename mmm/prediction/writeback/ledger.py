@@ -193,14 +193,34 @@ class Ledger:
 
     @contextmanager
     def change(self) -> Iterator[sqlite3.Connection]:
-        """Run one transaction, all of it or none."""
-        self.connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield self.connection
-        except BaseException:
-            self.connection.execute("ROLLBACK")
-            raise
-        self.connection.execute("COMMIT")
+        """Run one transaction, all of it or none.
+
+        Raises
+        ------
+        SourceError
+            If the disk is full, or somebody else holds the file.
+        """
+        with writable():
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.connection
+            except BaseException:
+                if self.connection.in_transaction:  # a full disk has ended it already
+                    self.connection.execute("ROLLBACK")
+                raise
+            self.connection.execute("COMMIT")
+
+
+@contextmanager
+def writable() -> Iterator[None]:
+    """Say what keeps a ledger from being written, and that what was sent is not forgotten."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise SourceError(
+            f"the ledger cannot be written ({error}). Make room on its disk, or close the program "
+            "that holds it, then run again: what was sent is read back first, and nothing twice."
+        ) from error
 
 
 def _free_name(connection: sqlite3.Connection, name: str) -> str:
@@ -244,7 +264,7 @@ def finish(ledger: Ledger, batch: Batch) -> None:
 
 
 def reopen(ledger: Ledger, batch: Batch) -> None:
-    """Doubt every answer of a batch: its system had not brought them to the disk."""
+    """Doubt every answer of a batch: its system may not have what it took."""
     with ledger.change() as connection:
         connection.execute(
             "UPDATE chunk SET state = ?, answers = replace(answers, ?, ?) "

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mmm.errors import TargetBusy
+from mmm.errors import SourceError, TargetBusy
 
 
 @contextmanager
@@ -16,6 +16,8 @@ def locked(ledger: Path) -> Iterator[None]:
     ------
     TargetBusy
         If another process holds it.
+    SourceError
+        If the folder cannot be written.
 
     Notes
     -----
@@ -23,16 +25,27 @@ def locked(ledger: Path) -> Iterator[None]:
     process ends, however that happens. The ledger stays free for readers.
     """
     ledger.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(
-        ledger.with_name(f"{ledger.name}.lock"), isolation_level=None, timeout=0
-    )
+    file = ledger.with_name(f"{ledger.name}.lock")
+    try:
+        connection = sqlite3.connect(file, isolation_level=None, timeout=0)
+    except sqlite3.Error as error:
+        raise _unusable(file, error) from error
     try:
         try:
             connection.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
+        except sqlite3.Error as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise _unusable(file, error) from error
             raise TargetBusy(
                 f"another run is writing with the ledger {ledger}. Wait until it has ended."
             ) from error
         yield
     finally:
         connection.close()
+
+
+def _unusable(file: Path, error: sqlite3.Error) -> SourceError:
+    return SourceError(
+        f"cannot lock {file} ({error}). Let the user of the job write to that folder, or name "
+        "another with ledger=."
+    )

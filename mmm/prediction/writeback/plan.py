@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from mmm.crm.records import Cell
 from mmm.crm.target import FIELDS, GRADE, PROBABILITY, Fields
 from mmm.prediction.scores import LeadScores
 from mmm.prediction.writeback.changes import Changes, Part
@@ -105,15 +106,17 @@ def make_plan(
     empty = _emptied(sorted(opted_out), written, limit)
     rows = rows if limit is None else rows[: limit - len(empty.leads)]
     names = [name for name in FIELDS if name in fields]
+    old = [there[row] for row in rows]
+    none: list[Cell] = [] if any(old) else [None] * len(old)  # on a first night of many leads
     kept = Part(
         [leads[row] for row in rows],
-        {name: [there[row].get(name) for row in rows] for name in names},
+        {name: none or [before.get(name) for before in old] for name in names},
         columns_of(scores, names, rows),
     )
     return Plan(
         Changes([empty, kept]),
         n_leads=len(scores),
-        n_new=sum(held[row] is there[row].get(PROBABILITY) is None for row in rows),
+        n_new=sum(before.get(GRADE) is before.get(PROBABILITY) is None for before in old),
         n_emptied=len(empty.leads),
         n_known=len(held) - held.count(None),
         n_moved=sum(moved),

@@ -1,5 +1,6 @@
 """Privacy: a person taken out of a ledger, and batches that are too old."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -7,7 +8,7 @@ from mmm.errors import ConfigError
 from mmm.prediction.writeback import chunks, last
 from mmm.prediction.writeback.entries import OPEN
 from mmm.prediction.writeback.keys import Key
-from mmm.prediction.writeback.ledger import Ledger
+from mmm.prediction.writeback.ledger import Ledger, writable
 
 _KEY = "key"
 
@@ -20,12 +21,12 @@ class Forgotten:
     ----------
     n_items : int
         Entries of batches.
-    n_systems : int
-        Systems whose last values were kept.
+    systems : mapping of str to bool
+        Systems whose last values were kept, and whether there were some: there they may still be.
     """
 
     n_items: int
-    n_systems: int
+    systems: Mapping[str, bool]
 
 
 def check_key(ledger: Ledger, key: Key) -> None:
@@ -63,12 +64,12 @@ def forget(ledger: Ledger, lead_id: str, key: Key) -> Forgotten:
     connection.execute("PRAGMA secure_delete = ON")
     with ledger.change():
         n_items = chunks.take_out(connection, lead_id)
-        n_systems = last.take_out(connection, lead_id)
+        systems = last.take_out(connection, lead_id)
         connection.execute(
             "INSERT OR IGNORE INTO forgotten VALUES (?, ?)", (key.of(lead_id), ledger.now[:10])
         )
     _scour(ledger)
-    return Forgotten(n_items, n_systems)
+    return Forgotten(n_items, systems)
 
 
 def forgotten(ledger: Ledger) -> frozenset[str]:
@@ -116,5 +117,6 @@ def prune(ledger: Ledger, keep_days: float) -> int:
 
 def _scour(ledger: Ledger) -> None:
     """Leave no deleted page behind, in the file or in its log."""
-    ledger.connection.execute("VACUUM")
-    ledger.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with writable():
+        ledger.connection.execute("VACUUM")
+        ledger.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

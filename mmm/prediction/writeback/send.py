@@ -23,6 +23,7 @@ from mmm.prediction.writeback.entries import (
 from mmm.prediction.writeback.ledger import Ledger, reopen
 from mmm.prediction.writeback.values import same
 
+_NO_VALUES: Fields = {}
 _HOPELESS = 2  # chunks refused one after the other: the system takes none
 
 
@@ -74,8 +75,13 @@ def settle(ledger: Ledger, batch: Batch, caller: Caller) -> None:
 
 
 def doubt(ledger: Ledger, batch: Batch, caller: Caller) -> None:
-    """Take no answer for certain where the system holds back what it is given."""
-    if getattr(caller.target, "holds_back", False):
+    """Take no answer of a batch that is gone on with for certain, where that would be rash.
+
+    So it is where the system holds back what it is given, and where it refused a whole chunk: what
+    was wrong then, such as a table that somebody dropped, may have taken the others with it.
+    """
+    refused = any(chunk.state == FAILED for chunk in ledger.chunks(batch))
+    if refused or getattr(caller.target, "holds_back", False):
         reopen(ledger, batch)
 
 
@@ -113,7 +119,11 @@ def _send_chunk(ledger: Ledger, batch: Batch, chunk: Chunk, caller: Caller) -> N
 
 
 def _present(items: Items, caller: Caller) -> dict[str, Fields]:
-    return caller.read(items.part.leads)
+    """Read leads; where a system adds them, one that it lacks is one without any value."""
+    found = caller.read(items.part.leads)
+    if getattr(caller.target, "adds_leads", False):
+        found = dict.fromkeys(items.part.leads, _NO_VALUES) | found
+    return found
 
 
 def _sort_out(items: Items, present: Mapping[str, Fields], careful: bool) -> dict[int, Outcome]:

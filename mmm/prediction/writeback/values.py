@@ -130,6 +130,6 @@ def digest_of(scores: LeadScores) -> str:
     The moment of scoring takes no part: the same leads scored again have the same one.
     """
     columns = (map(str, scores.lead_id), map(str, rounded(scores)), map(str, scores.grade))
-    said = ("\x1f".join(reasons or ()) for reasons in scores.reasons)
+    said = ("\x1f".join(reasons or ()) for reasons in scores.reasons.tolist())
     lines = sorted(map("\x1f".join, zip(*columns, said, strict=True)))
     return hashlib.sha256("\x1e".join(lines).encode()).hexdigest()

@@ -9,11 +9,10 @@ from markupsafe import Markup
 
 from mmm.funnel.economics import TOTAL
 from mmm.report.brief import Brief
-from mmm.report.budget import shown_verdicts
 from mmm.report.content import gather
 from mmm.report.editions import sections_of
 from mmm.report.ledger import UNATTRIBUTED
-from mmm.report.names import clean, prose
+from mmm.report.names import clean, plain, prose
 from mmm.signal.triangulation import BASELINE
 from mmm.wording import entries, exact, say
 
@@ -88,7 +87,7 @@ def parts_of(brief: Brief, lang: str = "en", edition: str = "monthly") -> tuple[
     makers: dict[str, Callable[[], Part]] = {
         "answer": lambda: _part("answer", lang, [*content["findings"], *content["care"]]),
         "indicators": lambda: _indicators(brief, content, lang),
-        "budget": lambda: _budget(brief, lang),
+        "budget": lambda: _budget(brief, content, lang),
         "channels": lambda: _part("channels", lang, [], [_channels(brief, lang)]),
         "credit": lambda: _credit(brief, content, lang),
         "together": lambda: _together(brief, content, lang),
@@ -132,8 +131,14 @@ def _table(
     """Take from a frame the columns that it has; our name to its name and kind."""
     known = {ours: (theirs, kind) for ours, (theirs, kind) in columns.items() if theirs in frame}
     heads = tuple(Column(ours, _head(ours, lang), kind) for ours, (_, kind) in known.items())
-    series = [[_value(v) for v in frame[theirs]] for theirs, _ in known.values()]
+    series = [[_paid(_value(v), kind) for v in frame[n]] for n, kind in known.values()]
     return Table(name, title, heads, tuple(zip(*series, strict=True)) if series else ())
+
+
+def _paid(value: Any, kind: Kind) -> Any:
+    """Return less than half a cent as nothing: no file shows 2.1e-275."""
+    money = kind in ("money", "cents") and isinstance(value, float)
+    return 0.0 if money and abs(value) < 0.005 else value
 
 
 def _head(name: str, lang: str) -> str:
@@ -163,7 +168,7 @@ def _label(group: str, name: object, lang: str) -> str:
 def _labelled(frame: pd.DataFrame, lang: str, **groups: str) -> pd.DataFrame:
     named = {
         name: pd.Series(
-            [None if pd.isna(v) else _label(group, v, lang) for v in frame[name]],
+            [_label(group, v, lang) if pd.notna(v) and v != "" else None for v in frame[name]],
             index=frame.index,
             dtype=object,
         )
@@ -189,19 +194,19 @@ def _indicators(brief: Brief, content: Mapping[str, Any], lang: str) -> Part:
     return _part("indicators", lang, said, [Table("indicators", title, columns, rows)])
 
 
-def _budget(brief: Brief, lang: str) -> Part:
+def _budget(brief: Brief, content: Mapping[str, Any], lang: str) -> Part:
     advice = brief.budget
     if advice is None:
         return _part("budget", lang, [])
-    shown = advice.table.assign(verdict=list(shown_verdicts(advice).values()))
-    frame = _labelled(shown, lang, channel="channel", verdict="verdict", identified="rests")
+    frame = _labelled(advice.table, lang, channel="channel", verdict="verdict", identified="rests")
     columns: dict[str, tuple[str, Kind]] = {"channel": ("channel", "text")}
     columns |= {n: (n, "cents") for n in ("current", "proposed", "recommended", "change")}
     columns |= {"verdict": ("verdict", "text")}
     romi = ("marginal_romi", "marginal_romi_lower", "marginal_romi_upper")
     columns |= {n: (n, "number") for n in romi}
     columns |= {"rests": ("identified", "text")}
-    said = [finding.sentence(lang) for finding in (*advice.findings, *advice.notes)]
+    shown = content["budget"]
+    said = [shown["summary"], *shown["findings"], *shown["notes"]]
     table = _table("budget", frame, columns, lang, say("part.budget", lang))
     return _part("budget", lang, said, [table])
 
@@ -312,7 +317,8 @@ def _outlook(brief: Brief, content: Mapping[str, Any], lang: str) -> Part:
     if brief.work is not None:
         work: dict[str, tuple[str, Kind]] = {"owner": ("owner", "text")}
         work |= {n: (n, "number") for n in ("leads", "opportunities", "hours")}
-        tables.append(_table("workload", brief.work, work, lang, say("formats.workload", lang)))
+        frame = _labelled(brief.work, lang, owner="owner")
+        tables.append(_table("workload", frame, work, lang, say("formats.workload", lang)))
     return _part("outlook", lang, said, tables)
 
 
@@ -358,7 +364,7 @@ def _pilots(brief: Brief, lang: str) -> Table | None:
     columns: dict[str, tuple[str, Kind]] = {
         "channel": ("channel", "text"), "change": ("delta", "share"),
         "n_periods": ("n_periods", "count"), "power": ("power", "chance"),
-        "test_value": ("value", "money"), "net_value": ("net_value", "money"),
+        "test_value": ("value", "cents"), "net_value": ("net_value", "cents"),
     }  # fmt: skip
     return _table("pilots", frame, columns, lang, say("part.pilots", lang))
 
@@ -370,7 +376,7 @@ def _made(brief: Brief, lang: str) -> Part:
         for one in manifest.get("inputs", ())
     )
     settings = tuple(
-        (str(name), str(value)) for name, value in sorted(manifest.get("settings", {}).items())
+        (str(name), plain(value)) for name, value in sorted(manifest.get("settings", {}).items())
     )
     heads = [("table", "text"), ("rows", "count"), ("fingerprint", "text")]
     read = tuple(Column(n, _head(n, lang), k) for n, k in heads)  # type: ignore[arg-type]

@@ -46,7 +46,7 @@ def to_workbook(brief: Brief, lang: str = "en", edition: str = "monthly") -> byt
     for part in parts:
         for table in part.tables:
             title = table.title if len(part.tables) > 1 else part.title
-            _write_table(book.create_sheet(_sheet_name(title, book.sheetnames)), table)
+            _write_table(book.create_sheet(_sheet_name(title, book.sheetnames)), table, brief, lang)
     stream = io.BytesIO()
     book.save(stream)
     return _same_bytes(stream.getvalue())
@@ -70,7 +70,7 @@ def _write_sentences(sheet: Any, brief: Brief, parts: tuple[Part, ...], lang: st
         cell.alignment = Alignment(wrap_text=True, vertical="top")
 
 
-def _write_table(sheet: Any, table: Table) -> None:
+def _write_table(sheet: Any, table: Table, brief: Brief, lang: str) -> None:
     from openpyxl.styles import Alignment, Font
     from openpyxl.utils import get_column_letter
 
@@ -83,7 +83,8 @@ def _write_table(sheet: Any, table: Table) -> None:
     for number, row in enumerate(table.rows, start=2):
         for position, (value, column) in enumerate(zip(row, table.columns, strict=True), start=1):
             cell = sheet.cell(number, position)
-            _set(cell, value)
+            named = column.name == "unit"
+            _set(cell, say(f"unit.{value}", lang, code=brief.currency) if named else value)
             if value is not None and not isinstance(value, str):
                 cell.number_format = _format(column, str(row[unit]) if unit is not None else "")
     for position in range(1, len(table.columns) + 1):

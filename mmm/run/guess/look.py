@@ -87,19 +87,33 @@ def find_files(places: Iterable[str | Path]) -> list[Path]:
     """
     found: list[Path] = []
     named = [Path(place) for place in places] or [Path()]
+    refuse_absent(named)
     for place in named:
         if place.is_dir():
-            inside = sorted(file for file in place.iterdir() if _is_table(file))
-            found += inside
-        elif place.exists():
-            found.append(place)
+            found += sorted(file for file in place.iterdir() if _is_table(file))
         else:
-            raise SourceError(f"there is no file {place}. Correct the path.")
+            found.append(place)
     if not found:
         raise SourceError(
             f"there is no table in {quoted(named)}. Name files that end in {quoted(ENDINGS)}."
         )
     return list(dict.fromkeys(found))
+
+
+def refuse_absent(places: Iterable[str | Path]) -> None:
+    """Refuse places that are not there, before anything is read.
+
+    Raises
+    ------
+    SourceError
+    """
+    for place in map(Path, places):
+        if not place.exists():
+            near = sorted(one.name for one in place.parent.glob("[!.]*"))
+            found = f"; its folder holds {quoted(near)}" if near else ""
+            raise SourceError(
+                f"there is neither a file nor a folder {place}{found}. Correct the path."
+            )
 
 
 def _is_table(file: Path) -> bool:

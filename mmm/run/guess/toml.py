@@ -17,6 +17,7 @@ from mmm.run.guess.writing import Writing
 from mmm.tables import SPECS
 from mmm.tables.parse import FLAG_WORDS
 from mmm.wording import say
+from mmm.wording.translated import translated
 
 WIDTH = 98
 MOST_SHOWN = 12
@@ -144,7 +145,9 @@ def _table(
     size = words(
         "guess.file", file=_shown(sheet.title), rows=sheet.n_rows, columns=len(sheet.looks)
     )
-    lines = _comment("; ".join([size, *map(_shown, sheet.notes)]))
+    notes = [translated(f"{table.table}: {note}", lang) for note in sheet.notes]
+    said = [_shown(note.removeprefix(f"{table.table}: ")) for note in notes]
+    lines = _comment("; ".join([size, *said]))
     if guess.own_leads and table.table == "leads":
         lines += _comment(words("guess.own_leads"))
     else:

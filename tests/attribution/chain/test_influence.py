@@ -5,6 +5,8 @@ from functools import partial
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mmm.attribution import markov, shapley
 from mmm.attribution.chain import influence, removal
@@ -129,3 +131,16 @@ def test_intervals_cover_from_two_hundred_deals(company, order):
     # 300 repeats know a coverage of 95% to 1.3%.
     assert (coverage > 0.905).all()
     assert (coverage < 0.99).all()
+
+
+@given(st.lists(st.integers(1, 6), min_size=1, max_size=12), st.integers(0, 2**32 - 1))
+def test_sums_along_journeys_are_plain_sums(lengths, seed):
+    """In any order of rows, for journeys shorter and longer than those that are added at once."""
+    rng = np.random.default_rng(seed)
+    lengths = np.array(lengths) ** rng.integers(1, 4)
+    start = np.append(0, np.cumsum(lengths))
+    table, codes = rng.normal(size=(5, 3)), rng.integers(0, 5, start[-1])
+    rows = rng.permutation(len(lengths))[: rng.integers(0, len(lengths) + 1)]
+    plain = [table[codes[start[j] : start[j + 1]]].sum(axis=0) for j in rows]
+    found = influence.sums_along(table, codes, start, rows)
+    np.testing.assert_allclose(found, np.reshape(plain, (len(rows), 3)), atol=1e-12)

@@ -129,3 +129,12 @@ def test_options_are_checked(options, message):
     journeys = Journeys.from_paths(["a > b", "b"], nulls=[1, 1])
     with pytest.raises(ConfigError, match=message):
         choose_order(journeys, **options)
+
+
+def test_it_shows_itself_by_how_far_back_the_next_step_looks(company):
+    rng = np.random.default_rng(0)
+    one = choose_order(company.draw(rng, 1000), max_order=2)
+    two = choose_order(of_second_order(rng, 1000), max_order=2)
+    assert repr(one).startswith("The next step hangs on the last contact: order 1 is")
+    assert repr(two).startswith("The next step hangs on the last 2 contacts: order 2 is")
+    assert "<OrderChoice: 2 orders, " in repr(one)

@@ -86,7 +86,7 @@ def test_parts_that_follow_each_other_are_terms():
     assert not why.within_noise
     said = why.finding().sentence("it")
     assert "da 100 giorni a 140 giorni (+40%)" in said
-    assert "Di cui 35,0 giorni prima che si apra la trattativa." in said
+    assert "La parte prima della trattativa incide per 35,0 giorni." in said
     assert said.endswith(entries()["action.before_opportunity"]["it"])
     with pytest.raises(InputError, match="add up"):
         explain_sum(before, before, kpis=tuple(days), better=-1)
@@ -219,7 +219,7 @@ def test_the_sentence_says_of_which_adds_up_and_ends_with_the_action():
 def test_noise_is_said_and_nothing_blamed():
     said = explain_change(BEFORE, BEFORE.assign(customers=[86, 40])).finding().sentence("it")
     assert "rientra nelle oscillazioni normali" in said
-    assert "Di cui" not in said
+    assert "incide" not in said
 
 
 def test_a_change_for_the_better_asks_to_keep_it():

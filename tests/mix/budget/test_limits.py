@@ -46,6 +46,12 @@ def test_a_channel_that_the_data_do_not_identify_moves_by_a_pilot_unless_the_use
         ({"total": 900.0}, "the total of 900, and the most that may be spent, 240.*'Search': 150"),
         ({"caps": {("Search", "Social"): 60.0}}, "the cap of 60 on 'Search', 'Social'.*75 in all"),
         ({"caps": {("Search",): 90.0, ("Search", "Social"): 99.0}}, "in two caps"),
+        ({"bounds": {"Search": (0, 1)}, "fixed": ("Search",)}, "fixed keeps it at 100, bounds"),
+        ({"step": {"Search": 900.0}}, "a step of 900 above max_change asks.*max_change allows"),
+        ({"fixed": "Search"}, "fixed='Search' is one name"),
+        ({"caps": {"Search": 50.0}}, "is one name"),
+        ({"max_change": -0.5}, "max_change is -0.5"),
+        ({"pilot": float("nan")}, "pilot is nan"),
         (
             {"total": 160.0, "caps": {("Search", "Social"): 80.0}},
             "most that may be spent, 95.*caps",

@@ -129,6 +129,33 @@ def test_totals_and_today_are_checked(model):
         optimize_budget(model, tau={"Search": 1.0})
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"total": True}, "total is True"),
+        ({"total": Target(romi=float("nan"))}, "is no return"),
+        ({"tau": -1.0}, "tau is -1.0"),
+        ({"tau": float("nan")}, "tau is nan"),
+        ({"tau": {"Search": 1.0, "Social": -1.0, "Events": 0.0}}, "tau is"),
+    ],
+)
+def test_numbers_that_cannot_be_are_refused(model, options, said):
+    with pytest.raises(ConfigError, match=said):
+        optimize_budget(model, **options)
+
+
+def test_what_a_plan_leaves_unspent_or_idle_is_said(model):
+    steps = optimize_budget(model, limits=Limits(step=dict.fromkeys(CHANNELS, 70.0)))
+    left = steps.current.sum() - steps.proposed.sum()
+    assert left > 1
+    assert [f"{left:,.6g} of the total" in note for note in steps.notes] == [True]
+    nothing = dict.fromkeys(CHANNELS, 0.0)
+    bounds = {"Search": (0.0, 100.0), "Social": (0.0, 0.0), "Events": (0.0, 0.0)}
+    started = optimize_budget(model, 50.0, bounds, nothing)
+    assert started.proposed[0] == pytest.approx(50.0)
+    assert ["'Search'" in note for note in started.notes if "none in the plan" in note] == [False]
+
+
 def test_more_money_never_brings_less(model):
     today = float(model.spend_[:, -13:].mean(axis=1).sum())
     brought = [

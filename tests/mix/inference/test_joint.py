@@ -1,9 +1,12 @@
 """The joint density of panels: its gradient, its prior, and one panel as without panels."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
 
+from mmm.mix.inference.beliefs import Own
 from mmm.mix.inference.joint import join_panels, log_joint
 from mmm.mix.inference.media import draw_prior
 from mmm.mix.inference.posterior import log_posterior
@@ -26,6 +29,23 @@ def test_gradient_of_two_panels():
         step[:, k] = 1e-5
         up, down = log_joint(joint, problems, z + step)[0], log_joint(joint, problems, z - step)[0]
         np.testing.assert_allclose(gradient[:, k], (up - down) / 2e-5, rtol=2e-5, atol=2e-5)
+
+
+def test_gradient_where_a_channel_is_believed_by_itself():
+    problems, _ = two_panels()
+    own = Own(np.array([1]), np.array([-1.0]), np.array([0.5]), np.array([True]))
+    problems = [replace(one, media=replace(one.media, own=own)) for one in problems]
+    n_channels = len(problems[0].media.log_share)
+    joint = join_panels(problems, [list("abcdefgh")[:n_channels]] * 2)
+    # In common and in each panel, one channel has a scale that is not learnt.
+    assert len(joint.deviations) == 3 * (n_channels - 1)
+    z = np.random.default_rng(1).normal(size=(2, joint.n_parameters)) * 0.5
+    _, gradient = log_joint(joint, problems, z)
+    for k in range(joint.n_parameters):
+        step = np.zeros_like(z)
+        step[:, k] = 1e-5
+        up, down = log_joint(joint, problems, z + step)[0], log_joint(joint, problems, z - step)[0]
+        np.testing.assert_allclose(gradient[:, k], (up - down) / 2e-5, rtol=5e-5, atol=5e-5)
 
 
 def test_one_panel_is_the_problem_itself():

@@ -4,12 +4,14 @@ import warnings
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from mmm.errors import ConfigError
+from mmm.errors import ConfigError, InputError
 from mmm.mix import optimize_budget
 from mmm.mix.pilots.design import PilotTerms, block_signs, design_pilot
 from mmm.mix.pilots.ground import carry_over, residuals
+from mmm.mix.pilots.knowing import return_weights
 from mmm.mix.pilots.planner import pilot_frame, plan_pilot, rank_pilots, with_pilots
 from tests.mix.small_model import CHANNELS, small_model, small_table, unfitted
 
@@ -106,6 +108,65 @@ def test_the_error_of_a_holdout_is_that_of_two_parts_with_noises_of_their_own():
     read = (held - others + 7.0) @ laid.weights
     assert read.mean() == pytest.approx(0.0, abs=0.02 * read.std())
     assert laid.error(80.0) == pytest.approx(read.std(), rel=0.02)
+
+
+def halves(common, own, n=130, seed=0):
+    """Return four regions of 750 a period; noise of the company: some common to all, some not."""
+    rng = np.random.default_rng(seed)
+    noise = common * rng.standard_normal((n, 1)) / 4 + own * rng.standard_normal((n, 4)) / 2
+    return pd.DataFrame(750 + noise, columns=list("abcd"))
+
+
+def test_what_regions_have_in_common_does_not_lengthen_a_holdout(model):
+    """Common noise cancels between the parts; the error said is the scatter of what is read."""
+    outcome = model.outcome_.mean() / 3000
+    said = {}
+    for common in (0.0, 80.0):
+        terms = PilotTerms(regions=halves(common, 60.0, n=800) * outcome, treated=("a", "b"))
+        said[common] = plan_pilot(model, "Search", mode="holdout", weeks=12, terms=terms)
+    assert said[80.0].standard_error == pytest.approx(said[0.0].standard_error, rel=0.05)
+    assert said[80.0].part == pytest.approx(0.5, abs=0.01)
+    assert not any("independent" in note for note in said[80.0].notes)
+    blind = plan_pilot(model, "Search", mode="holdout", weeks=12)
+    assert any("independent" in note for note in blind.notes)
+    exposure = said[80.0].exposure
+    weights, _ = return_weights(exposure, 0.0, np.ones((len(exposure), 1)))
+    later = halves(80.0, 60.0, n=20_000, seed=1) * outcome
+    gap = 2 * (later["a"] + later["b"] - later["c"] - later["d"]).to_numpy()
+    read = np.lib.stride_tricks.sliding_window_view(gap, len(weights)) @ weights
+    assert said[80.0].standard_error == pytest.approx(read.std(), rel=0.2)
+    assert blind.standard_error > 1.2 * read.std()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"treated": ("a", "z")}, "'z'"),
+        ({"treated": ("a", "b", "c", "d")}, "every unit"),
+        ({"regions": halves(0, 1).head(20)}, "20 periods"),
+        ({"regions": halves(0, 1).mask(halves(0, 1) > 750)}, "missing"),
+        ({"regions": halves(0, 1) * 100}, "not the same outcome"),
+    ],
+)
+def test_regions_that_are_no_history_of_the_company_are_refused(model, change, message):
+    terms = PilotTerms(**{"regions": halves(0, 1), "treated": ("a",), **change})
+    with pytest.raises(InputError, match=message):
+        plan_pilot(model, "Search", mode="holdout", terms=terms)
+
+
+def test_a_channel_without_spend_is_no_alternative_use():
+    """Where nothing is spent the slope of a curve may have no bound; it is no threshold."""
+    frame, outcome = small_table()
+    frame = frame.copy()
+    frame.loc[frame.index[-13:], "Fairs"] = 0.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = unfitted().fit(frame, outcome)
+    current = dict(zip(CHANNELS, model.spend_[:, -13:].mean(axis=1).tolist(), strict=True))
+    assert current["Fairs"] == 0
+    pilot = plan_pilot(model, "Social", weeks=12)
+    other = plan_pilot(model, "Search", weeks=12)
+    assert pilot.threshold == pytest.approx(max(other.expected, 0.0))
 
 
 def test_the_power_said_is_the_power_met(model):
@@ -219,6 +280,11 @@ def test_a_costly_pilot_is_worth_less(model):
         ({"weeks": 5}, "weeks is"),
         ({"mode": "geo"}, "mode is"),
         ({"horizon": 0}, "horizon is"),
+        ({"weeks": 9.5}, "weeks is"),
+        ({"margin": 0.0}, "margin is"),
+        ({"threshold": float("nan")}, "threshold is"),
+        ({"set_up_cost": -5.0}, "set_up_cost is"),
+        ({"set_up_cost": float("nan")}, "set_up_cost is"),
         ({"terms": PilotTerms(current={"Search": 0.0, "Social": 1.0, "Fairs": 1.0})}, "nothing is"),
     ],
 )
@@ -227,7 +293,10 @@ def test_pilots_that_cannot_be_are_refused(model, options, message):
         plan_pilot(model, **{"channel": "Search", **options})
 
 
-@pytest.mark.parametrize("bad", [{"movable": 0.0}, {"share": 1.0}, {"half_life": 0.0}])
+@pytest.mark.parametrize(
+    "bad",
+    [{"movable": 0.0}, {"share": 1.0}, {"half_life": 0.0}, {"treated": ("a",)}],
+)
 def test_terms_are_checked(bad):
     with pytest.raises(ConfigError, match="Pass"):
         PilotTerms(**bad)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmm.errors import InputError
+from mmm.prediction.columns.contract import DataContract, admit, freeze_contract
 from mmm.prediction.columns.special import special_category
 from mmm.prediction.columns.types import clean_frame, describe_columns, unlike
 
@@ -27,6 +28,13 @@ def kind(values, name="a"):
         ([Decimal("1.50"), Decimal(2), None], "number"),
         (["1.5", "-2", "n/a"], "number"),
         (["1.500", "2.250"], "category"),
+        (["1,500", "2,250"], "category"),
+        (["1.234,50", "7", "-2,5"], "number"),
+        (["€ 1.234,50", "€ 7,00"], "number"),
+        (["12%", "7%", ""], "number"),
+        (["5 €", "7 $"], "category"),
+        (["01/13/2025", "01/02/2025"], "date"),
+        (["2025/01/13", "2025/02/01"], "date"),
         (["00123", "00456", "00123"], "category"),
         (["red", "Select", "blue"], "category"),
         (["sì", "no", "sconosciuto"], "boolean"),
@@ -146,3 +154,26 @@ def test_special_categories_are_known_by_name(name, category):
 )  # fmt: skip
 def test_honest_names_are_no_special_category(name):
     assert special_category(name) is None
+
+
+def test_text_is_read_later_as_training_wrote_it():
+    training = pd.DataFrame(
+        {
+            "fee": ["1.234,5", "12,25", "7"] * 10,
+            "met_on": ["25/03/2025", "01/04/2025", "02/04/2025"] * 10,
+        }
+    )
+    contract = freeze_contract(training)
+    assert [(c.kind, c.style) for c in contract.columns] == [("number", ","), ("date", "dmy")]
+    # By themselves these could be read in two ways.
+    tonight = pd.DataFrame({"fee": ["1.500", "2.250"], "met_on": ["05/11/2025", "06/11/2025"]})
+    found = admit(DataContract.from_dict(contract.to_dict()), tonight)
+    assert found.frame["fee"].tolist() == [1500.0, 2250.0]
+    assert found.frame["met_on"].dt.month.tolist() == [11, 11]
+    bad = admit(contract, pd.concat([tonight, tonight.assign(fee="1,234.5").head(1)]), whole=False)
+    assert bad.quarantine["column"].tolist() == ["fee"]
+
+
+def test_nested_values_are_refused_by_name():
+    with pytest.raises(InputError, match="'tags' holds nested values"):
+        describe_columns(pd.DataFrame({"tags": [["a"], ["b"]]}))

@@ -9,6 +9,7 @@ from mmm.prediction.handover.feedback import (
     acceptance,
     discard_reasons,
     hold_out,
+    shown_against_held_out,
     worked_against_not,
 )
 from mmm.prediction.handover.next_action import ActionPolicy, going_cold, next_actions
@@ -204,3 +205,24 @@ def test_bad_input_40_no_action_on_what_is_no_probability():
         next_actions(leads.drop(columns="value"))
     with pytest.raises(ConfigError, match="nurturing no dearer than a call"):
         ActionPolicy(call_cost=1.0, nurture_cost=2.0)
+
+
+def test_chance_decides_whose_score_is_shown():
+    rng = np.random.default_rng(8)
+    n = 4_000
+    leads = pd.DataFrame({"lead_id": np.arange(n), "grade": rng.choice(list("AB"), n)})
+    leads["held_out"] = hold_out(leads["lead_id"], 0.3)
+    chance = np.where(leads["grade"] == "A", 0.3, 0.1) + np.where(leads["held_out"], 0.0, 0.15)
+    leads["won"] = pd.array(rng.random(n) < chance, dtype="boolean")
+    table = shown_against_held_out(leads).set_index("grade")
+    assert (table["lower"] <= 0.15).all()
+    assert (table["upper"] >= 0.15).all()
+    assert (table["lower"] > 0.0).all()
+    whole = table.loc["all"]
+    assert (
+        whole["n_shown"] + whole["n_held_out"]
+        == n
+        == table["n_shown"][:2].sum() + table["n_held_out"][:2].sum()
+    )
+    open_ = leads.assign(won=leads["won"].mask(leads["grade"] == "A"))
+    assert shown_against_held_out(open_)["grade"].tolist() == ["B", "all"]

@@ -81,6 +81,26 @@ def test_probability_rises_with_horizon_and_score(seed, age):
     assert (np.diff(table, axis=1) >= -1e-12).all()
 
 
+def test_ever_is_the_chance_of_a_strong_score():
+    rng = np.random.default_rng(6)
+    n = 6_000
+    scores = rng.normal(-3.0, 2.5, n)
+    chance = 1 / (1 + np.exp(-scores))
+    cause = np.where(rng.random(n) < chance, WON, LOST)
+    created = rng.uniform(0, 400, n)
+    end = created + np.ceil(rng.exponential(30, n))
+    over = end <= 600
+    cause = np.where(over, cause, OPEN)
+    histories = Histories(created, np.where(over, end, np.nan), cause, 600.0)
+    hazards = fit_hazards(histories, scores, scores, np.arange(n))
+    assert np.abs(hazards.powers - 1.0).max() < 0.15
+    for low in range(-8, 3, 2):
+        group = (scores >= low) & (scores < low + 2)
+        error = np.sqrt((chance[group] * (1 - chance[group])).mean() / group.sum())
+        found = hazards.probability(scores[group]).mean()
+        assert abs(found - chance[group].mean()) < max(0.005, 2 * error)
+
+
 def test_effect_is_cox(monkeypatch):
     phreg = pytest.importorskip("statsmodels.duration.hazard_regression").PHReg
     rng = np.random.default_rng(3)

@@ -1,0 +1,41 @@
+"""`mmm attribute --robustness`: other choices on the command line."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from tests.test_cli import FILES, mmm, one_line_of_error
+
+BASE = ("attribute", "--touches", FILES["touches"], "--deals", FILES["deals"])
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("audit")
+    files = "--out", "credit.csv", "--robustness", "other.csv"
+    return folder, mmm(*BASE, *files, "--models", "linear, markov", "--json", cwd=folder)
+
+
+def test_it_says_what_moves_the_answer_and_writes_the_shares(done):
+    folder, run = done
+    assert run.returncode == 0, run.stderr
+    said = json.loads(run.stdout)["robustness"]
+    assert said.startswith("How firm markov is: ")
+    assert "the largest change is" in said
+    shares = pd.read_csv(folder / "other.csv")
+    assert {"lookback_short", "by_account", "order_2"} <= set(shares["variation"])
+    credit = pd.read_csv(folder / "credit.csv").query("model == 'markov'")
+    base = shares.drop_duplicates("channel").set_index("channel")["base"]
+    assert base[credit["channel"]].to_numpy() == pytest.approx(credit["share"].to_numpy())
+
+
+def test_without_it_nothing_is_said_of_other_choices(tmp_path):
+    run = mmm(*BASE, "--out", "credit.csv", "--models", "linear", "--json", cwd=tmp_path)
+    assert "robustness" not in json.loads(run.stdout)
+
+
+def test_one_file_cannot_hold_both(tmp_path):
+    run = mmm(*BASE, "--out", "a.csv", "--robustness", "./a.csv", cwd=tmp_path)
+    assert "--robustness and --out" in one_line_of_error(run)
+    assert not (tmp_path / "a.csv").exists()

@@ -1,0 +1,69 @@
+"""What readers say in Italian: every form is recognised, and no real message is an exception."""
+
+import re
+import string
+import tomllib
+
+import pytest
+
+from mmm import datasets
+from mmm.cli.shell import for_shell
+from mmm.errors import MmmError
+from mmm.run.config import make_config
+from mmm.run.guess import look_at_files, to_toml
+from mmm.run.reading import READERS
+from mmm.wording import entries
+from mmm.wording.translated import translated
+
+FORMS = sorted(key for key in entries() if key.startswith("reading."))
+ROWS = "rows 1, 5 and 2 more of a.csv, lines 2, 6 and 2 more"
+PARTS = {"rows": ROWS, "problem": "is missing", "cure": "Correct it."}
+
+
+@pytest.mark.parametrize("key", FORMS)
+def test_every_form_is_recognised_and_said_in_italian(key):
+    english = entries()[key]["en"]
+    names = [name for _, name, _, _ in string.Formatter().parse(english) if name]
+    facts = {name: PARTS.get(name, f"x{i}") for i, name in enumerate(names)}
+    filled = re.sub(r"{(\w+)[^}]*}", lambda one: facts[one[1]], english)
+    message = re.sub("[“”]", "'", filled)
+    said = translated(message, "it")
+    assert said != message
+    assert translated(message, "en") == message
+    assert all(facts[name] in said for name in names if name not in PARTS)
+    assert not re.search(r"\b(rows?|lines?|and \d+ more|Correct|missing)\b", said)
+
+
+def test_rows_and_cures_are_translated_with_the_message():
+    message = (
+        "deals has the same deal_id in rows 1, 5 and 2 more of d.csv, lines 2, 6 and 2 more ('D1')."
+        " Correct it, or pass on_duplicate='first' or 'last'."
+    )
+    assert translated(for_shell(message, with_file=True), "it") == (
+        "deals: lo stesso deal_id sta in righe 1, 5 e altre 2 di d.csv, righe del file 2, 6 e "
+        'altre 2 (\'D1\'). Correggetelo, oppure scrivete on_duplicate = "first" o "last" sotto '
+        "[deals] in mmm.toml."
+    )
+
+
+def test_a_message_is_in_one_language():
+    odd = "deals column 'won' does something new in row 1. Correct it."
+    assert translated(odd, "it") == odd
+
+
+def test_what_the_dirty_export_makes_readers_say_is_known(tmp_path):
+    datasets.copy("dirty_italian", tmp_path / "export")
+    guess = look_at_files([tmp_path / "export"])
+    config = make_config(tomllib.loads(to_toml(guess, tmp_path)))
+    said = []
+    for name, reader in READERS.items():
+        section = getattr(config, name)
+        if section is None:
+            continue
+        try:
+            read = reader(str(tmp_path / section.source), **section.options())
+            said += read.attrs["notes"]
+        except MmmError as error:
+            said.append(for_shell(str(error), with_file=True))
+    assert len(said) > 8
+    assert [one for one in said if translated(one, "it") == one] == []
