@@ -86,7 +86,7 @@ def train(
     model: Model,
     leads: Leads = None,
     outcome: Annotated[str | None, typer.Option(help="Column: 1 or yes where converted.")] = None,
-    lead_id: Annotated[str, typer.Option(help="Column of ids; may be absent.")] = "lead_id",
+    lead_id: Annotated[str, typer.Option(help="Column of ids.")] = "lead_id",
     created_at: Annotated[str | None, typer.Option(help="Column: when a lead came in.")] = None,
     ended_at: Annotated[
         str | None, typer.Option(help="Column: when it was won or lost; empty while open.")

@@ -9,7 +9,7 @@ import pandas as pd
 
 from mmm.channels import ChannelMap
 from mmm.errors import MmmWarning
-from mmm.prediction import ActionPolicy, calibration_doubt, next_actions
+from mmm.prediction import ActionPolicy, calibration_doubt, hold_out, next_actions
 from mmm.prediction.columns.leakage import DROPPED
 from mmm.prediction.features.ends import lead_ends, link_deals
 from mmm.run.advice import Calls
@@ -71,6 +71,10 @@ def call_first(
     )
     others = {n: tables[n] for n in ("touches",) if n in tables}
     given = {**known, **others}
+    aside = hold_out(waiting["lead_id"], settings.hold_out)
+    waiting, n_aside = waiting[~aside], int(aside.sum())
+    if waiting.empty:
+        raise NoAnswer("calls", "none_open", "new_leads", n=n_in_pipeline)
     progress(say("progress.learning_leads", lang))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MmmWarning)
@@ -84,7 +88,7 @@ def call_first(
     progress(say("progress.scoring_leads", lang, n=len(waiting)))
     rows, drift = scored_leads(trained, given, set(waiting["lead_id"]), as_of)
     rows = described(rows, waiting, given, channels, settings, config, as_of)
-    return _calls(rows, trained, config, as_of, (n_in_pipeline, n_gone), drift)
+    return _calls(rows, trained, config, as_of, (n_in_pipeline, n_gone, n_aside), drift)
 
 
 def check_fates(
@@ -286,7 +290,7 @@ def _calls(
     trained: ScoringModel,
     config: Config,
     as_of: pd.Timestamp,
-    left_out: tuple[int, int],
+    left_out: tuple[int, int, int],
     drift: pd.DataFrame,
 ) -> Calls:
     card, settings = trained.scorer.card_, config.scoring
@@ -343,7 +347,7 @@ def _metrics(card: Any) -> pd.DataFrame:
 def _notes(
     rows: pd.DataFrame,
     trained: ScoringModel,
-    left_out: tuple[int, int],
+    left_out: tuple[int, int, int],
     drift: pd.DataFrame,
     value_known: bool,
 ) -> tuple[Finding, ...]:
@@ -356,6 +360,8 @@ def _notes(
     if left_out[1]:
         days = _OLDEST_LOOK + float(trained.recipe.horizon_days or 0.0)
         said.append(Finding("calls_note.gone", left_out[1], facts={"n": left_out[1], "days": days}))
+    if left_out[2]:
+        said.append(Finding("calls_note.held_out", left_out[2], facts={"n": left_out[2]}))
     if not value_known:
         said.append(Finding("calls_note.no_value", None))
     if len(trained.refused):

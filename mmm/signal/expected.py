@@ -372,6 +372,11 @@ def _scored(chance: Floats, records: pd.DataFrame, scores: pd.DataFrame) -> Floa
             raise InputError("scores has probabilities below 0 or above 1, or without a number.")
         told = np.where(np.isnan(told), records[key].map(score).to_numpy(np.float64), told)
     here = np.isfinite(told)
+    if len(scores) and not here.any():
+        raise InputError(
+            f"scores has {len(scores)} rows, and none is of a lead or deal that is open; the first "
+            f"{keys[0]} is {scores[keys[0]].iloc[0]!r}. Pass scores of these tables."
+        )
     odds = _logit(chance[:, here])
     moved = _logit(told[here]) + odds - odds[:1]
     result = chance.copy()

@@ -69,7 +69,8 @@ def read_mixed(
     absent = [column for column in kinds if column not in {*found, *optional}]
     if absent:
         raise InputError(
-            f"{name} has no column {quoted(absent)}; found {quoted(found, 20)}. Name it as it is."
+            f"{name} has no column {quoted(absent)}; found {quoted(found, 20)}. Rename "
+            "yours, or say what it is called (in `mmm score`: --lead-id and its like)."
         )
     if raw.table.num_rows == 0:
         raise InputError(f"{name}: {raw.origin} has a header and no rows. Export it again.")

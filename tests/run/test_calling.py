@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from mmm.channels import ChannelMap
 from mmm.errors import ConfigError
+from mmm.prediction import hold_out
 from mmm.run.calling import FEWEST, call_first, fates, to_call
 from mmm.run.deal_value import deal_values, shrunk_means
 from mmm.run.gaps import NoAnswer
@@ -120,6 +121,15 @@ def test_open_opportunities_are_not_called(tables):
     fewer, n_in_pipeline, _ = to_call(leads, more, 60, AS_OF)
     assert n_in_pipeline == 4
     assert set(fewer["lead_id"]) == set(waiting["lead_id"]) - set(worked["lead_id"])
+
+
+def test_leads_of_the_hold_out_stand_nowhere_on_the_page(tables, calls):
+    fewer = called(*tables, scoring={"horizon_days": 60, "hold_out": 0.3})
+    aside = hold_out(calls.every["lead_id"], 0.3)
+    assert 0 < aside.sum() < len(aside)
+    assert set(fewer.every["lead_id"]) == set(calls.every["lead_id"][~aside])
+    (said,) = [note for note in fewer.notes if note.metric == "calls_note.held_out"]
+    assert said.value == aside.sum()
 
 
 def test_without_ends_old_leads_are_not_called(tables):

@@ -154,6 +154,7 @@ def test_scores_take_the_place_of_chances():
         (pd.DataFrame({"lead_id": ["a", "a"], "probability": [0.1, 0.2]}), "several rows"),
         (pd.DataFrame({"lead_id": ["a"], "probability": [1.2]}), "above 1"),
         (pd.DataFrame({"lead_id": ["a"]}), "Pass lead_id"),
+        (pd.DataFrame({"lead_id": ["a"], "probability": [0.2]}), "the first lead_id is 'a'"),
     ],
 )
 def test_scores_that_cannot_be_are_refused(scores, said):

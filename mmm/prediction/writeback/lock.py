@@ -32,7 +32,8 @@ def locked(ledger: Path) -> Iterator[None]:
         raise _unusable(file, error) from error
     try:
         try:
-            connection.execute("BEGIN EXCLUSIVE")
+            # Not EXCLUSIVE: two that ask for it at the same instant refuse each other.
+            connection.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                 raise _unusable(file, error) from error
