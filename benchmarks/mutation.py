@@ -56,7 +56,8 @@ TARGETS = {  # module, and its tests, the quick ones first
     ),
     "ledger": (
         "mmm/prediction/writeback/ledger.py",
-        "tests/prediction/writeback/test_plan.py tests/prediction/writeback/test_kills.py",
+        "tests/prediction/writeback/test_ledger.py tests/prediction/writeback/test_plan.py "
+        "tests/prediction/writeback/test_kills.py",
     ),
     "hygiene": (
         "mmm/funnel/hygiene/checks.py",

@@ -80,3 +80,12 @@ def test_another_rule_is_another_weight_function():
 def test_no_journeys_at_all_is_an_empty_answer():
     for model in (first_touch, last_touch, linear):
         assert model(Journeys.from_paths([])).to_frame().empty
+
+
+def test_each_journey_moves_the_shares_by_its_own_deals():
+    journeys = Journeys.from_paths(["a", "b", "a > b"], conversions=[3, 0, 1], nulls=[0, 2, 0])
+    null, won = linear(journeys, measure="conversions").sampling.influence(np.arange(3))
+    # Shares are 7/8 and 1/8 of four deals; one deal more moves them by a quarter towards it.
+    np.testing.assert_allclose(won[:, 0], [(1 - 7 / 8) / 4, 0, (1 / 2 - 7 / 8) / 4])
+    np.testing.assert_allclose(won[:, 1], -won[:, 0])
+    assert not null.any()

@@ -149,3 +149,18 @@ def test_a_ledger_of_before_the_first_release_is_said(tmp_path):
     ledger.connection.close()
     with pytest.raises(SourceError, match="Move it away"):
         open_ledger(tmp_path / "ledger.sqlite")
+
+
+def test_looking_at_a_ledger_that_is_not_there_makes_none(tmp_path):
+    path = tmp_path / "ledger.sqlite"
+    looked = open_ledger(path, read_only=True)
+    assert not looked.written(SYSTEM)
+    looked.connection.close()
+    assert list(tmp_path.iterdir()) == []
+    made = open_ledger(path)
+    assert path.stat().st_mode & 0o077 == 0
+    made.connection.close()
+    again = open_ledger(path, read_only=True)
+    with pytest.raises(SourceError, match="cannot be written"):
+        again.plan(draft(), [], 5)
+    again.connection.close()
