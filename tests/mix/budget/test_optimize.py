@@ -156,6 +156,34 @@ def test_what_a_plan_leaves_unspent_or_idle_is_said(model):
     assert ["'Search'" in note for note in started.notes if "none in the plan" in note] == [False]
 
 
+def test_a_plan_beyond_any_spend_seen_says_so(model):
+    seen = model.spend_.max(axis=1)
+    beside = {"Social": (10.0, 10.0), "Events": (10.0, 10.0)}
+    for factor, expected in ((1.0, []), (1.01, ["'Search'"])):
+        most = {"Search": (seen[0] * factor,) * 2, **beside}
+        plan = optimize_budget(model, float(seen[0] * factor + 20), most)
+        said = [note for note in plan.notes if "beyond any spend seen" in note]
+        assert [note.split("for ")[1].split(" lies")[0] for note in said] == expected
+
+
+def test_a_total_of_nothing_is_one(model):
+    nothing = optimize_budget(model, 0.0, limits=Limits(max_change=None))
+    assert nothing.proposed.tolist() == [0.0] * 3
+    assert nothing.expected_gain < 0
+
+
+def test_a_target_of_break_even_is_one(model):
+    even = optimize_budget(model, Target(marginal_romi=0.0), limits=Limits(max_change=None))
+    inside = [i for i, rule in enumerate(even.binding) if not rule]
+    at = marginal_response(model, even.proposed)[::2].mean(axis=0)
+    assert at[inside] == pytest.approx(1.0, abs=0.05)
+
+
+def test_a_model_without_a_fit_plans_nothing():
+    with pytest.raises(ConfigError, match="call fit first"):
+        optimize_budget(MixModel())
+
+
 def test_more_money_never_brings_less(model):
     today = float(model.spend_[:, -13:].mean(axis=1).sum())
     brought = [
