@@ -3,11 +3,14 @@
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pandas as pd
 import pytest
 
 from mmm import datasets
+from mmm.errors import DataWarning
+from mmm.run import load_config, read_tables
 
 FILES = {name: str(datasets.path(name)) for name in ("touches", "deals", "leads", "spend")}
 
@@ -151,11 +154,14 @@ def test_map_names_columns(tmp_path):
     [
         (("attribute", "--deals", "d.csv", "--out", "o.csv"), "neither touches nor leads"),
         (
-            ("attribute", "--touches", "no.csv", "--deals", FILES["deals"], "--out", "o"),
+            ("attribute", "--touches", "no.csv", "--deals", FILES["deals"], "--out", "o.csv"),
             "there is no file",
         ),
         (("attribute", "--deals", "d.csv"), "--out"),
         (("run", "missing.toml"), "there is no configuration"),
+        (("run",), "no configuration mmm.toml. Correct the path, or let `mmm init` write one."),
+        (("check",), "there is no configuration mmm.toml"),
+        (("check", "--touches", "t.csv"), "there are no deals"),
         (("demo", "--lang", "fr"), "company.language"),
         (("fly",), "fly"),
     ],
@@ -178,6 +184,8 @@ def test_check_reads_a_configuration_and_names_the_mistakes_of_every_table(tmp_p
     clean = mmm("check", "mmm.toml", cwd=tmp_path)
     assert clean.returncode == 0, clean.stderr
     assert "deals: " in clean.stdout
+    assert "to mend: " in clean.stdout
+    assert mmm("check", cwd=tmp_path).stdout == clean.stdout
     deals = pd.read_csv(tmp_path / "deals.csv")
     pd.concat([deals, deals.head(2)]).to_csv(tmp_path / "deals.csv", index=False)
     spend = pd.read_csv(tmp_path / "spend.csv").drop(columns=["date", "spend"])
@@ -190,10 +198,46 @@ def test_check_reads_a_configuration_and_names_the_mistakes_of_every_table(tmp_p
     assert "spend has no columns 'date', 'spend'" in said[1]
     assert "write columns = { date = " in said[1]
     assert f"deals: {len(deals)} rows" in done.stdout
-    assert "is kept" in done.stdout
+    assert "is kept" not in done.stdout
+    assert "to mend: " not in done.stdout
+    assert "Records to mend are looked for once" in done.stdout
+    (tmp_path / "mmm.toml").write_text(f'company.language = "it"\n{config}')
+    assert "I dati da correggere si cercano" in mmm("check", cwd=tmp_path).stdout
+    assert json.loads(mmm("check", "--json", cwd=tmp_path).stdout)["hygiene"] is None
     assert "names the tables" in one_line_of_error(
         mmm("check", "mmm.toml", "--deals", "d.csv", cwd=tmp_path)
     )
+
+
+def test_no_won_deal_at_all_is_a_warning(tmp_path):
+    for name in ("touches", "deals"):
+        (tmp_path / f"{name}.csv").write_bytes(datasets.path(name).read_bytes())
+    config = '[touches]\nsource = "touches.csv"\n[deals]\nsource = "deals.csv"\n'
+    (tmp_path / "mmm.toml").write_text(config)
+    assert "is won" not in mmm("check", cwd=tmp_path).stderr
+    deals = pd.read_csv(tmp_path / "deals.csv")
+    deals.assign(won=deals["won"].where(~deals["won"].fillna(False).astype(bool))).to_csv(
+        tmp_path / "deals.csv", index=False
+    )
+    said = f"none of {len(deals)} deals is won"
+    assert f"warning: deals: {said}" in mmm("check", cwd=tmp_path).stderr
+    (tmp_path / "mmm.toml").write_text(f'company.language = "it"\n{config}')
+    assert f"di {len(deals)} trattative nessuna è vinta" in mmm("check", cwd=tmp_path).stderr
+    with pytest.warns(DataWarning, match=said):
+        read_tables(load_config(tmp_path / "mmm.toml"))
+
+
+def test_the_help_of_a_group_is_said_once():
+    for arguments in ((), ("score",)):
+        done = mmm(*arguments)
+        assert done.returncode == 2
+        assert (done.stdout + done.stderr).count("Usage: ") == 1
+        assert "mmm: " not in done.stderr
+
+
+def test_the_version_is_said():
+    done = mmm("--version")
+    assert (done.returncode, done.stdout) == (0, f"mmm {version('mmm-research')}\n")
 
 
 def test_help_teaches_by_example():

@@ -39,3 +39,22 @@ def test_one_file_cannot_hold_both(tmp_path):
     run = mmm(*BASE, "--out", "a.csv", "--robustness", "./a.csv", cwd=tmp_path)
     assert "--robustness and --out" in one_line_of_error(run)
     assert not (tmp_path / "a.csv").exists()
+
+
+@pytest.mark.parametrize("option", ["--out", "--robustness"])
+def test_a_name_that_promises_another_format_is_refused_first(tmp_path, option):
+    files = {"--out": "a.csv"} | {option: "c.xlsx"}
+    run = mmm(*BASE, *(part for pair in files.items() for part in pair), cwd=tmp_path)
+    assert "c.xlsx is written as CSV. Give it a name that ends in .csv." in run.stderr
+    assert "…" not in run.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cure_in_a_file_comes_with_the_commands_that_take_it(tmp_path):
+    deals = pd.read_csv(FILES["deals"])
+    pd.concat([deals, deals.head(1)]).to_csv(tmp_path / "d.csv", index=False)
+    base = ("attribute", "--touches", FILES["touches"], "--deals", "d.csv", "--out", "o.csv")
+    error = one_line_of_error(mmm(*base, cwd=tmp_path))
+    assert error.endswith("`mmm init` writes mmm.toml, and `mmm run mmm.toml` takes it.")
+    (tmp_path / "d.csv").write_text("deal_id\nx\n")
+    assert "mmm init" not in one_line_of_error(mmm(*base, cwd=tmp_path))

@@ -88,7 +88,7 @@ def test_scores_held_out_are_shown_to_nobody_and_kept(quick):
     new = pd.read_csv(quick.folder / "new.csv")
     held = set(new["lead_id"][hold_out(new["lead_id"], SHARE)])
     said = quick(*RUN, "--hold-out", SHARE)
-    assert f"{len(held)} leads are held out at random" in said.err
+    assert f"{len(held)} leads are held out at random, {len(held)} of them new" in said.err
     scores = pd.read_csv(quick.folder / "scores.csv")
     shown = set(scores["lead_id"].str.removeprefix("'"))
     assert shown == set(new["lead_id"]) - held
@@ -102,6 +102,24 @@ def test_scores_held_out_are_shown_to_nobody_and_kept(quick):
     quick(*RUN, "--hold-out", SHARE)  # the first score of each lead stays
     again = pd.read_csv(quick.folder / "mmm-ledger.sqlite.handed.csv").set_index("lead_id")
     pd.testing.assert_series_equal(again["probability"], before)
+
+
+@pytest.mark.parametrize("lang", ["en", "it"])
+def test_a_lead_that_was_shown_is_never_held_out(quick, lang):
+    new = pd.read_csv(quick.folder / "new.csv")
+    new[:200].to_csv(quick.folder / "new.csv", index=False)
+    quick(*RUN, "--hold-out", 0.05)
+    few = set(new["lead_id"][:200][hold_out(new["lead_id"][:200], 0.05)])
+    new.to_csv(quick.folder / "new.csv", index=False)
+    said = quick(*RUN, "--hold-out", SHARE, "--lang", lang)
+    more = set(new["lead_id"][200:][hold_out(new["lead_id"][200:], SHARE)])
+    shown = set(pd.read_csv(quick.folder / "scores.csv")["lead_id"].str.removeprefix("'"))
+    assert shown == set(new["lead_id"]) - few - more
+    told = {"en": "{} leads are held out at random, {} of them new",
+            "it": "{} lead tenuti da parte a caso, {} dei quali nuovi"}[lang]  # fmt: skip
+    assert told.format(len(few | more), len(more)) in said.err
+    kept = pd.read_csv(quick.folder / "mmm-ledger.sqlite.handed.csv").set_index("lead_id")
+    assert set(kept.index[kept["held_out"] == "yes"].str.removeprefix("'")) == few | more
 
 
 def test_without_a_share_nobody_is_held_out(quick):

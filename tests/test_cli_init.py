@@ -89,8 +89,8 @@ def test_init_and_check_speak_italian(tmp_path):
     assert "nota: da correggere in deals: deals, colonna “deal_id”: indica una riga" in done.stderr
     check = mmm("check", "mmm.toml", cwd=tmp_path)
     assert check.returncode == 2
-    assert "mmm: spend, colonna “date”: non è una data in riga 521 di spesa.csv" in check.stderr
-    assert "oppure scrivete locale sotto [spend] in mmm.toml" in check.stderr
+    assert "mmm: spend, colonna “date”: indica una riga di totali" in check.stderr
+    assert "in riga 521 di spesa.csv" in check.stderr
     assert "touches: 4.191 righe, colonne person_id" in check.stdout
     english = "rows|columns|no time zone|fields are|encoding:|to mend|Correct|pass "
     assert not re.search(english, check.stdout + check.stderr + done.stdout + done.stderr)

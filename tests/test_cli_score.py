@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -345,14 +346,29 @@ def test_from_the_tables_of_the_crm(folder, quick):
     said = quick("score", "train", *given, "--model", "tables")
     assert "looks left out: their 90 days have not passed" in said.err
     again = ("score", "run", "--model", "tables", "--to", "open.csv", "--as-of", "2025-06-30")
-    quick(*again, *given)
+    said = quick(*again, *given)
+    told = re.search(r"(\d+) of (\d+) open leads have an open deal", said.err)
+    n_worked, n_open = map(int, told.groups())
     leads = datasets.load("leads").set_index("lead_id")
     scored = pd.read_csv(folder / "open.csv")["lead_id"]
     day = pd.Timestamp("2025-07-01", tz="UTC")
     assert 0 < len(scored) < len(leads)
+    deals = datasets.load("deals")
+    at_work = deals[(deals["created_at"] < day) & ~(deals["closed_at"] < day)]
+    n_of_person = leads.loc[scored, "person_id"].isin(at_work["person_id"].dropna()).sum()
+    assert n_open == len(scored) > n_worked > 0
+    assert n_worked == pytest.approx(n_of_person, abs=3)
     assert (leads.loc[scored, "created_at"] < day).all()
     assert not (leads.loc[scored, "ended_at"] < day).any()
     assert "trained with touches and deals" in refused(quick, *again, *given[:2], *given[4:])
+
+
+def test_training_says_which_grades_are_out_of_order(quick, monkeypatch):
+    monkeypatch.setattr("mmm.prediction.card.out_of_order", lambda card, lang: [f"mixed ({lang})"])
+    said = quick(
+        "score", "train", "--leads", "leads.csv", "--outcome", "converted", "--model", "again"
+    )
+    assert "mixed (en)" in said.out
 
 
 def test_scores_do_not_depend_on_the_pieces_they_come_in(folder, quick, monkeypatch):

@@ -44,6 +44,11 @@ def test_the_scores_of_every_night(tmp_path):
     for block in blocks(NIGHTLY, "sh"):
         (line,) = block.splitlines()
         ran(line, tmp_path)
+    feedback = re.search(r"^```\n(mmm score feedback .*)\n```$", NIGHTLY.read_text("utf-8"), re.M)[
+        1
+    ]
+    with pytest.raises(AssertionError, match="leads handed over none has an end yet"):
+        ran(feedback, tmp_path)  # today's leads are still open
     assert (tmp_path / "model" / "card.html").is_file()
     assert pd.read_csv(tmp_path / "scores.csv")["probability"].between(0, 1).all()
 
@@ -75,6 +80,15 @@ def test_a_new_source_is_brought_in(tmp_path, monkeypatch, capsys):
         exec(compile(block, page.name, "exec"), namespace)
     assert len(namespace["deals"]) == len(datasets.load("deals"))
     assert str(len(namespace["deals"])) in capsys.readouterr().out
+    (line,) = "".join(blocks(page, "sh")).splitlines()
+    assert "opportunities.csv" in ran(line, tmp_path)
+    guessed = (tmp_path / "mmm.toml").read_text("utf-8")
+    assert 'source = "exports/opportunities.csv"' in guessed
+    for quoted in re.findall(r"`(question: [^`]+)`", page.read_text("utf-8")):
+        assert f"# {quoted}" in guessed
+    of_two = ran("mmm init exports --out both.toml", tmp_path)
+    assert "deals: deals.csv" in of_two
+    assert "opportunities.csv" not in of_two
 
 
 def test_an_installation_is_checked(tmp_path):
@@ -108,3 +122,12 @@ def test_an_experiment_is_registered_read_and_counted(tmp_path):
     (tmp_path / "mmm.toml").write_text(tables + settings, encoding="utf-8")
     config = load_config(tmp_path / "mmm.toml")
     assert str(config.signal.experiments).endswith("experiments.jsonl")
+
+
+@pytest.mark.slow
+def test_a_test_of_the_past_is_taken_in(capsys):
+    (block,) = blocks(FOLDER / "experiments.md", "python")
+    namespace = {}
+    exec(compile(block, "experiments.md", "exec"), namespace)
+    assert namespace["model"].tests == [namespace["test"]]
+    assert "fitted_error" in capsys.readouterr().out

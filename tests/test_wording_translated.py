@@ -4,6 +4,7 @@ import re
 import string
 import tomllib
 
+import pandas as pd
 import pytest
 
 from mmm import datasets
@@ -43,6 +44,37 @@ def test_rows_and_cures_are_translated_with_the_message():
         "deals: lo stesso deal_id sta in righe 1, 5 e altre 2 di d.csv, righe del file 2, 6 e "
         'altre 2 (\'D1\'). Correggetelo, oppure scrivete on_duplicate = "first" o "last" sotto '
         "[deals] in mmm.toml."
+    )
+
+
+@pytest.mark.parametrize(
+    ("cure", "said"),
+    [
+        (
+            "Write 2024-03-31 or 2024-03-31T14:05:00Z, or pass locale= for 31/03/2024.",
+            "oppure scrivete locale sotto [deals] in mmm.toml per 31/03/2024.",
+        ),
+        (
+            "Write 2024-03-31, 31/03/2024 or 2024-03-31T14:05:00Z.",
+            "Scrivete 2024-03-31, 31/03/2024 o 2024-03-31T14:05:00Z.",
+        ),
+        ("Write 2024-03-31 or 2024-03-31T14:05:00Z.", "2024-03-31 o 2024-03-31T14:05:00Z."),
+    ],
+)
+def test_the_forms_of_a_date_are_said_in_italian(cure, said):
+    message = for_shell(
+        f"deals column 'closed_at' is not a date in row 1 ('x'). {cure}", with_file=True
+    )
+    assert translated(message, "it").endswith(said)
+
+
+def test_the_cure_of_an_unknown_end_is_said_in_italian():
+    rows = {"deal_id": ["a", "b"], "closed_at": "2024-01-01", "won": ["won", "forse"]}
+    with pytest.raises(MmmError) as caught:
+        READERS["deals"](pd.DataFrame(rows))
+    assert translated(for_shell(str(caught.value), with_file=True), "it").endswith(
+        'Scrivete won_values = { won = true, forse = "?" } sotto [deals] in mmm.toml, con true o '
+        "false al posto di ogni “?”; le parole lasciate fuori contano come aperte."
     )
 
 

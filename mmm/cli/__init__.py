@@ -2,6 +2,7 @@
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
@@ -26,6 +27,27 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Which marketing earned the deals, from a CRM export and a spend table.",
 )
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        import mmm
+
+        print(f"mmm {mmm.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_say_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Take what stands before a command."""
+
 
 app.command(
     help="Run the synthetic company end to end and write its page.\n\nExample: mmm demo --out demo"
@@ -109,7 +131,8 @@ def main() -> None:
         leave(code if isinstance(code, int) else 0)
     except MmmError as error:
         with_file = any(argument.endswith(".toml") for argument in sys.argv[1:])
-        with_file = with_file or sys.argv[1:2] == ["report"]  # whose mmm.toml may go unsaid
+        # Commands whose mmm.toml may go unsaid.
+        with_file = with_file or sys.argv[1:2] in (["report"], ["run"])
         *others, last = [for_shell(line, with_file=with_file) for line in str(error).splitlines()]
         for line in others:
             complain(line)
@@ -119,6 +142,9 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         fail("stopped", 1)
     except Exception as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # a group of commands, and none of them
+            print(error, file=sys.stderr)
+            leave(2)
         if hasattr(error, "format_message"):  # what typer says of a wrong option
             fail(f"{error.format_message()} Try --help.", 2)
         if type(error).__module__.startswith("mmm") or "--debug" in sys.argv:

@@ -1,5 +1,7 @@
 """`mmm attribute`: credit a channel and model, as a CSV."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from mmm.cli.options import Contacts, Deals, Json, Leads, Locale, Map, Roles, Touches, Tz, config_of
-from mmm.cli.shell import print_json, print_notes, progress, records, told
-from mmm.errors import ConfigError
+from mmm.cli.shell import for_shell, print_json, print_notes, progress, records, told
+from mmm.errors import ConfigError, InputError
 
 
 def attribute(
@@ -44,16 +46,18 @@ def attribute(
     from mmm.tables import write_csv
     from mmm.tables.write import refuse_input
 
+    targets = [target for target in (out, robustness) if target is not None]
     given = {"touches": touches, "deals": deals, "leads": leads, "contacts": contacts}
     given["roles"] = roles
     files = {Path(source).resolve() for source in given.values() if source}
-    for target in (out, robustness):
-        if target is not None:
-            refuse_input(target, files)
+    for target in targets:
+        _refuse_ending(target)
+        refuse_input(target, files)
     if robustness is not None and robustness.resolve() == out.resolve():
         raise ConfigError("--robustness and --out name the same file. Name two.")
     with told():
-        tables = read_tables(config_of(given, locale, tz, column), progress)
+        with _way_to_settings():
+            tables = read_tables(config_of(given, locale, tz, column), progress)
         progress("building journeys")
         source = tables.get("touches"), tables["deals"]
         options: dict[str, Any] = {
@@ -80,7 +84,25 @@ def attribute(
     _print_credit(frame, result.results[0].measure)
     if said:
         print(said)
-    print(f"Written: {', '.join(str(file.resolve()) for file in (out, robustness) if file)}")
+    print(f"Written: {', '.join(str(target.resolve()) for target in targets)}")
+
+
+def _refuse_ending(target: Path) -> None:
+    """Refuse a name that promises another format than the one written."""
+    if target.suffix.lower() != ".csv":
+        raise ConfigError(f"{target} is written as CSV. Give it a name that ends in .csv.")
+
+
+@contextmanager
+def _way_to_settings() -> Iterator[None]:
+    """Say which commands take mmm.toml, where a cure is a line of it."""
+    try:
+        yield
+    except InputError as error:
+        lines = [for_shell(line, with_file=False) for line in str(error).splitlines()]
+        if any("in mmm.toml" in line for line in lines):
+            lines[-1] += " `mmm init` writes mmm.toml, and `mmm run mmm.toml` takes it."
+        raise InputError("\n".join(lines)) from error
 
 
 def _other_choices(source: tuple[Any, Any], asked: dict[str, Any], out: Path) -> str:

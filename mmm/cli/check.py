@@ -20,7 +20,7 @@ from mmm.errors import ConfigError, MmmError
 
 def check(
     config: Annotated[
-        Path | None, typer.Argument(help="A configuration, usually mmm.toml.", show_default=False)
+        Path | None, typer.Argument(help="A configuration; mmm.toml where nothing is given.")
     ] = None,
     deals: Annotated[str | None, typer.Option(help="Deals: a file or a URL#table.")] = None,
     touches: Touches = None,
@@ -50,9 +50,9 @@ def check(
     with told(in_language, lang):
         tables, mistakes = _read_each(settings)
     for mistake in mistakes:
-        complain(for_shell(mistake, with_file=config is not None))
+        complain(for_shell(mistake, with_file=deals is None))
     foreign = unmatched(tables, settings.channels.to_map())
-    state = _hygiene(tables)
+    state = None if mistakes else _hygiene(tables)
     if as_json:
         _print_all(tables, mistakes, foreign, state)
     else:
@@ -70,6 +70,8 @@ def _settings(
 ) -> Any:
     from mmm.run import load_config
 
+    if config is None and not any((*given.values(), column, locale)):
+        config = Path("mmm.toml")
     if config is None:
         if given["deals"] is None:
             raise ConfigError("there are no deals. Pass --deals deals.csv, or mmm.toml.")
@@ -85,9 +87,10 @@ def _settings(
 def _read_each(settings: Any) -> tuple[dict[str, Any], list[str]]:
     """Read every table, so that one check names the mistakes of all of them.
 
-    Rows that repeat an id are a mistake, and no reason to look no further: one of each is kept.
+    Rows that repeat an id are a mistake, and no reason to look no further: one of each is looked
+    at, which is no note, for the next run will not keep it.
     """
-    from mmm.run.reading import READERS
+    from mmm.run.reading import READERS, warn_unwon
 
     tables, mistakes = {}, []
     for name, reader in READERS.items():
@@ -103,17 +106,21 @@ def _read_each(settings: Any) -> tuple[dict[str, Any], list[str]]:
             if "on_duplicate" not in str(error):
                 continue
             try:
-                tables[name] = reader(section.source, **(options | {"on_duplicate": keep}))
+                table = reader(section.source, **(options | {"on_duplicate": keep}))
             except MmmError as second:
                 mistakes += str(second).splitlines()
+                continue
+            noted = table.attrs["notes"]
+            table.attrs["notes"] = tuple(n for n in noted if " rows repeat a " not in n)
+            tables[name] = table
+    if not mistakes:
+        warn_unwon(tables)
     return tables, mistakes
 
 
-def _hygiene(tables: dict[str, Any]) -> Any | None:
+def _hygiene(tables: dict[str, Any]) -> Any:
     from mmm.funnel.hygiene import hygiene
 
-    if "deals" not in tables:
-        return None
     return hygiene(
         tables["deals"],
         leads=tables.get("leads"),
@@ -130,7 +137,7 @@ def _print_all(
         read
         | {"mistakes": mistakes}
         | {"unmatched": {name: records(rows) for name, rows in foreign.items()}}
-        | {"hygiene": [] if state is None else records(state.to_frame())}
+        | {"hygiene": None if state is None else records(state.to_frame())}
     )
 
 
@@ -145,5 +152,8 @@ def _say_all(tables: dict[str, Any], foreign: dict[str, Any], state: Any | None,
     for name, rows in foreign.items():
         print(say("printed.no_rule", lang, table=name, n=int(rows["rows"].sum())))
         print(rows.head(10).to_string(index=False))
-    for finding in () if state is None else state.findings():
+    if state is None:
+        print(say("printed.not_yet", lang))
+        return
+    for finding in state.findings():
         print(say("printed.to_mend", lang, text=finding.sentence(lang)))

@@ -200,17 +200,18 @@ def score_asked(asked: Asked, ledger: Path, each: Callable[[Any], object] | None
     each : callable, optional
         Given the scores piece by piece, so that their reasons need not be kept.
     """
-    from mmm.run import scoring, training
+    from mmm.run import handed, scoring, training
 
     progress("reading the model")
     trained = training.load(asked.model)
+    shown = handed.shown_before(handed.handed_file(ledger)) if asked.hold_out else frozenset()
     tables = tables_for(asked, trained)
     reading = read_for(asked, trained, tables)
     reading.ledger = ledger
     progress("scoring")
     batch = scoring.score(
         trained, reading.wanted(), as_of=asked.as_of, within_days=asked.within_days,
-        lang=asked.lang, each=each, held_out=asked.hold_out,
+        lang=asked.lang, each=each, held_out=asked.hold_out, shown=shown,
     )  # fmt: skip
     flagged, gone = frozenset(reading.flagged), reading.gone
     notes = (*reading.notes, *batch.notes)
@@ -226,10 +227,10 @@ def keep_held_out(asked: Asked, scored: Scored, ledger: Path) -> tuple[str, ...]
         return ()
     look = life.looked_at(scored.tables, scored.batch.scores, asked.as_of)
     file = handed.handed_file(ledger)
-    handed.keep_handed(file, scored.batch.scores, aside, look, scored.left_out)
+    n_new = handed.keep_handed(file, scored.batch.scores, aside, look, scored.left_out)
     return (
-        f"{len(aside)} leads are held out at random: their scores are shown to nobody and kept in "
-        f"{file.name}, for mmm score feedback",
+        f"{len(aside)} leads are held out at random, {n_new} of them new: their scores are shown "
+        f"to nobody and kept in {file.name}, for mmm score feedback",
     )
 
 

@@ -21,7 +21,7 @@ def demo(
 
 
 def run_command(
-    config: Annotated[Path, typer.Argument(help="The configuration, usually mmm.toml.")],
+    config: Annotated[Path, typer.Argument(help="The configuration.")] = Path("mmm.toml"),
     out: Annotated[Path | None, typer.Option(help="Folder for the results.")] = None,
     as_json: Json = False,
 ) -> None:

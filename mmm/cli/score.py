@@ -167,6 +167,7 @@ def _one_way(outcome: str | None, touches: str | None, deals: str | None, other:
 
 
 def _say_trained(trained: Any, files: dict[str, Path], as_json: bool, lang: str) -> None:
+    from mmm.prediction.card import out_of_order
     from mmm.wording import format_share, say
 
     scorer, card = trained.scorer, trained.scorer.card_
@@ -195,6 +196,8 @@ def _say_trained(trained: Any, files: dict[str, Path], as_json: bool, lang: str)
             figure = with_range(metrics.loc[name], name, lang)
             said = say(f"scored.{name}", lang, figure=figure, base=written(base, "log_loss", lang))
             print(f"  {said}")
+    for sentence in out_of_order(card, lang):
+        print(sentence)
     card_file = files["card_it" if lang == "it" else "card"]
     print(say("scored.card", lang, path=card_file.resolve()))
 

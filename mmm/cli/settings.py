@@ -92,7 +92,7 @@ def settle(
         return Settings(leads, locale, tz or "UTC")
     from mmm.run.config import load_config
 
-    config = load_config(file)
+    config = load_config(file, logs=False)
     tables = {name for name in _TABLES if getattr(config, name) or given.get(name)}
     columns = columns_of(mapping, sorted(tables))
     changes: dict[str, Any] = dict.fromkeys(("spend", "costs", "roles"))

@@ -97,7 +97,7 @@ def _module(text: str, reading: bool = False) -> tuple[Any, str]:
     if "://" in text:
         scheme = system.partition("+")[0]
         known = scheme in {"postgresql", "postgres", "sqlite"}
-        return (_databases() if known else None), text
+        return (_databases(scheme) if known else None), text
     suffix = Path(text).suffix.lower()
     named = suffix in {".csv", ".parquet", ".xlsx"}
     read = (
@@ -108,14 +108,15 @@ def _module(text: str, reading: bool = False) -> tuple[Any, str]:
     return (importlib.import_module("mmm.crm.files") if named or read else None), text
 
 
-def _databases() -> Any:
+def _databases(scheme: str) -> Any:
     try:
         return importlib.import_module("mmm.crm.sql")
     except ModuleNotFoundError as error:
         if error.name != "sqlalchemy":
             raise
+        driver = "" if scheme == "sqlite" else ' "psycopg[binary]"'
         raise MissingLibraryError(
-            'A database needs SQLAlchemy. Run: pip install sqlalchemy "psycopg[binary]"'
+            f"A database needs SQLAlchemy. Run: pip install sqlalchemy{driver}"
         ) from error
 
 

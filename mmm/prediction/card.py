@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,15 @@ from mmm.prediction.learning.hazard import Hazards, open_before
 from mmm.prediction.learning.model import Model
 from mmm.prediction.learning.rows import Known
 from mmm.prediction.learning.stacking import Choice
-from mmm.prediction.metrics import gains, measure, reliability
+from mmm.prediction.metrics import design_effect, gains, measure, reliability
 from mmm.showing import Shown, as_text
 from mmm.wording import LANGUAGES, entries, format_count, format_share, say
 
 Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 
 N_SEGMENTS, N_LEVELS, N_ROWS = 3, 6, 100
+_ALIKE = 1.05  # design effects from which on rows are said to end alike
 FULL_WEIGHT = 0.999  # rows whose outcome is known; younger open leads are no zeros
 _TABLES = (
     "features", "refused", "learners", "metrics", "segments", "reliability", "gains",
@@ -38,7 +41,9 @@ class Card(Shown):
     Attributes
     ----------
     facts : mapping
-        window (first and last day), n_rows, n_held_out, rate, signal, timed, memory, level, kept;
+        window (first and last day), n_rows, n_held_out, n_groups (persons or accounts among the
+        rows held out) and design (so many of these rows count as one in intervals of rates) where
+        training was given groups, rate, signal, timed, memory, level, kept;
         predicts ("ever" where the model knows when leads end, else "outcome": the one it was given)
         and follow_up_days, within which "ever" is.
     features : pandas.DataFrame
@@ -118,13 +123,17 @@ class Card(Shown):
         """
         settled = known.weight >= FULL_WEIGHT
         y, p = known.y[settled], probability[settled]
-        table = grade_table(grades.assign(p), p, y > 0)
+        groups = None if known.groups is None else known.groups[settled]
+        design = design_effect(y, groups)
+        table = grade_table(grades.assign(p), p, y > 0, design=design)
         table.insert(1, "from_probability", [*grades.edges, 0.0])
         facts = {
             "first_at": contract.first_at,
             "last_at": contract.last_at,
             "n_rows": contract.n_rows,
             "n_held_out": int(settled.sum()),
+            "n_groups": None if groups is None else len(np.unique(groups)),
+            "design": design,
             "rate": float(y.mean()) if len(y) else None,
             "signal": bool(choice.weights),
             "timed": known.created is not None,
@@ -139,9 +148,9 @@ class Card(Shown):
             _features(model, contract),
             leakage.reset_index(drop=True),
             _learners(choice),
-            _metrics(y, p),
-            _segments(model, frame[settled], y, p),
-            reliability(y, p) if len(y) else pd.DataFrame(),
+            _metrics(y, p, design),
+            _segments(model, frame[settled], y, p, groups),
+            reliability(y, p, design=design) if len(y) else pd.DataFrame(),
             _thin(gains(y, p)) if len(y) else pd.DataFrame(),
             _distribution(y, p),
             table,
@@ -228,15 +237,16 @@ def write_card(card: Card, lang: str = "en", opening: Opening | None = None) -> 
     headings = {name: say(f"card.{name}", lang) for name, _ in shown}
     facts = [
         (say(f"card.{name}", lang), _cell(name, card.facts.get(name), lang))
-        for name in ("first_at", "last_at", "n_rows", "n_held_out", "rate", "memory",
+        for name in ("first_at", "last_at", "n_rows", "n_held_out", "n_groups", "rate", "memory",
                      "level_rows")
+        if name != "n_groups" or card.facts.get(name) is not None
     ]  # fmt: skip
     signal = said["signal" if card.facts.get("signal") else "no_signal"]
     return page.render(
         lang=lang,
         said=said,
         signal=signal,
-        meaning=_meaning(card, lang),
+        meaning=[*_meaning(card, lang), *_alike(card, lang), *out_of_order(card, lang)],
         facts=facts,
         headings=headings,
         tables=shown,
@@ -244,12 +254,31 @@ def write_card(card: Card, lang: str = "en", opening: Opening | None = None) -> 
     )
 
 
-def _meaning(card: Card, lang: str) -> str:
+def _meaning(card: Card, lang: str) -> list[str]:
     """Say what the probability is one of; cards of earlier models do not tell."""
     days = card.facts.get("follow_up_days")
     if days is None:
-        return say("card.predicts_outcome", lang) if card.hazard.empty else ""
-    return say("card.predicts_ever", lang, days=float(days))
+        return [say("card.predicts_outcome", lang)] if card.hazard.empty else []
+    return [say("card.predicts_ever", lang, days=float(days))]
+
+
+def _alike(card: Card, lang: str) -> list[str]:
+    """Say that rows of one person or account end alike, where they do."""
+    design = float(card.facts.get("design", 1.0))  # cards of earlier models do not tell
+    if design < _ALIKE:
+        return []
+    return [say("card.alike", lang, design=format_count(design, lang, digits=1))]
+
+
+def out_of_order(card: Card, lang: str) -> list[str]:
+    """Say which grades converted less often than the next worse one, on rows held out."""
+    rows = card.grades[card.grades["n"] > 0].to_dict("records")
+    return [
+        say("card.out_of_order", lang, better=better["grade"], worse=worse["grade"],
+            rate=format_share(better["rate"], lang, digits=1),
+            other=format_share(worse["rate"], lang, digits=1))
+        for better, worse in pairwise(rows) if better["rate"] < worse["rate"]
+    ]  # fmt: skip
 
 
 def shown_table(table: pd.DataFrame, lang: str) -> tuple[list[str], list[list[str]]]:
@@ -263,7 +292,7 @@ def shown_table(table: pd.DataFrame, lang: str) -> tuple[list[str], list[list[st
     return [say(f"card.column_{name}", lang) for name in table.columns], rows
 
 
-_COUNTS = {"n", "n_levels", "n_won", "n_missing", "n_rows", "n_held_out", "age_days",
+_COUNTS = {"n", "n_levels", "n_won", "n_missing", "n_rows", "n_held_out", "n_groups", "age_days",
            "level_rows"}  # fmt: skip
 _SHARES = {
     "memory",
@@ -316,13 +345,15 @@ def _learners(choice: Choice) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["learner", "loss", "weight"])
 
 
-def _metrics(y: Floats, p: Floats) -> pd.DataFrame:
-    found = measure(y, p) if len(y) else ()
+def _metrics(y: Floats, p: Floats, design: float) -> pd.DataFrame:
+    found = measure(y, p, design=design) if len(y) else ()
     rows = [(m.name, m.value, m.lower, m.upper) for m in found]
     return pd.DataFrame(rows, columns=["metric", "value", "lower", "upper"])
 
 
-def _segments(model: Model, frame: pd.DataFrame, y: Floats, p: Floats) -> pd.DataFrame:
+def _segments(
+    model: Model, frame: pd.DataFrame, y: Floats, p: Floats, groups: Integers | None
+) -> pd.DataFrame:
     """Measure the larger levels of the categories that tell most."""
     names = ["column", "level", "n", "metric", "value", "lower", "upper"]
     rows = []
@@ -335,7 +366,8 @@ def _segments(model: Model, frame: pd.DataFrame, y: Floats, p: Floats) -> pd.Dat
         counts = frame[name].value_counts()
         for level in sorted(counts[counts >= N_ROWS].index[:N_LEVELS]):
             inside = (frame[name] == level).to_numpy()
-            for m in measure(y[inside], p[inside]):
+            design = design_effect(y[inside], None if groups is None else groups[inside])
+            for m in measure(y[inside], p[inside], design=design):
                 if m.name in {"log_loss", "auc", "ece", "rate"}:
                     n = int(inside.sum())
                     rows.append((name, str(level), n, m.name, m.value, m.lower, m.upper))

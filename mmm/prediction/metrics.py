@@ -34,7 +34,12 @@ class Metric:
 
 
 def measure(
-    y: npt.ArrayLike, probability: npt.ArrayLike, *, level: float = 0.9, seed: int = 0
+    y: npt.ArrayLike,
+    probability: npt.ArrayLike,
+    *,
+    level: float = 0.9,
+    seed: int = 0,
+    design: float = 1.0,
 ) -> tuple[Metric, ...]:
     """Measure probabilities against outcomes.
 
@@ -46,6 +51,8 @@ def measure(
         Coverage of the intervals.
     seed : int
         Of the draws behind the interval of the calibration error.
+    design : float, default 1
+        As `design_effect` returns it: rate and lift count so many rows as one.
 
     Returns
     -------
@@ -70,15 +77,40 @@ def measure(
     won, p = checked(y, probability)
     safe = np.clip(p, 1e-15, 1 - 1e-15)
     losses = -np.where(won > 0, np.log(safe), np.log1p(-safe))
-    lower, upper = rate_interval([won.sum()], [len(won)], level)
+    lower, upper = rate_interval([won.sum() / design], [len(won) / design], level)
     return (
         _mean("log_loss", losses, level),
         _mean("brier", (p - won) ** 2, level),
         area(won, p, level),
         calibration_error(won, p, level=level, seed=seed),
-        top_lift(won, p, level),
+        top_lift(won, p, level, design=design),
         Metric("rate", float(won.mean()), float(lower[0]), float(upper[0])),
     )
+
+
+def design_effect(won: Floats, groups: npt.NDArray[np.int64] | None) -> float:
+    """Return how many rows say of a rate what one independent row does; 1 or more.
+
+    The variance of the rate where whole groups are drawn, over that where single rows are: several
+    looks at one lead, or several leads of one account, end alike.
+
+    References
+    ----------
+    Kish (1965), Survey Sampling, Wiley, section 5.4.
+
+    Examples
+    --------
+    >>> twice = np.repeat([1.0, 0.0, 0.0, 1.0], 50)
+    >>> round(design_effect(np.repeat(twice, 2), np.repeat(np.arange(200), 2)), 1)
+    2.0
+    """
+    alone = len(won) * won.var() if len(won) else 0.0
+    if groups is None or not alone:
+        return 1.0
+    label = np.unique(groups, return_inverse=True)[1]
+    together = np.bincount(label, won - won.mean())
+    n = len(together)
+    return max(1.0, float((together**2).sum() * n / (n - 1) / alone)) if n > 1 else 1.0
 
 
 def checked(y: npt.ArrayLike, probability: npt.ArrayLike) -> tuple[Floats, Floats]:
@@ -127,7 +159,7 @@ def area(won: Floats, p: Floats, level: float = 0.9) -> Metric:
     return Metric("auc", value, float(low), float(high))
 
 
-def reliability(won: Floats, p: Floats, *, level: float = 0.9) -> pd.DataFrame:
+def reliability(won: Floats, p: Floats, *, level: float = 0.9, design: float = 1.0) -> pd.DataFrame:
     """Compare promised and realised rates in ten bins of equal counts.
 
     Equal probabilities stay in one bin, so that the order of rows does not matter.
@@ -145,7 +177,7 @@ def reliability(won: Floats, p: Floats, *, level: float = 0.9) -> pd.DataFrame:
     bin_ = bins_of(p)
     n = np.bincount(bin_)
     wins = np.bincount(bin_, won)
-    lower, upper = rate_interval(wins, n, level)
+    lower, upper = rate_interval(wins / design, n / design, level)
     columns = {"n": n, "promised": np.bincount(bin_, p) / n, "rate": wins / n}
     return pd.DataFrame({**columns, "lower": lower, "upper": upper})
 
@@ -181,7 +213,9 @@ def calibration_error(won: Floats, p: Floats, *, level: float = 0.9, seed: int =
     return Metric("ece", value, lower, float(max(high - drawn.mean() + value, value)))
 
 
-def top_lift(won: Floats, p: Floats, level: float = 0.9, share: float = 0.1) -> Metric:
+def top_lift(
+    won: Floats, p: Floats, level: float = 0.9, share: float = 0.1, design: float = 1.0
+) -> Metric:
     """Return the rate of the best tenth over the rate of all; ties at its edge count in part."""
     rate = won.mean()
     size = share * len(p)
@@ -190,7 +224,7 @@ def top_lift(won: Floats, p: Floats, level: float = 0.9, share: float = 0.1) -> 
     edge = np.sort(p)[::-1][int(np.ceil(size)) - 1]
     above, at = p > edge, p == edge
     wins = won[above].sum() + won[at].mean() * (size - above.sum())
-    lower, upper = rate_interval([wins], [size], level)
+    lower, upper = rate_interval([wins / design], [size / design], level)
     return Metric("lift", float(wins / size / rate), float(lower[0] / rate), float(upper[0] / rate))
 
 

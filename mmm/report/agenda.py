@@ -126,17 +126,23 @@ def records_to_mend(result: RunResult, lang: str) -> list[dict[str, Any]]:
     """Share the records that fail a check out among their owners, the longest list first."""
     owners = _owners(result)
     count = partial(wording.format_count, lang=lang)
-    mend: dict[tuple[str, str], list[str]] = {}
+    mend: dict[tuple[str, str, str], list[str]] = {}
     for check in result.health.hygiene.checks:
         # A check of spelling is one a column, and is called alike for all of them.
         name = "name_spelling" if check.name.startswith("spelling_") else f"name_{check.name}"
         for row in check.rows.drop_duplicates(["table", "id"]).itertuples(index=False):
             owner = owners.get((str(row.table), str(row.id)), "")
-            mend.setdefault((owner, name), []).append(str(row.id))
+            mend.setdefault((owner, name, str(row.table)), []).append(str(row.id))
     ordered = sorted(mend.items(), key=lambda item: (-len(item[1]), item[0]))
     return [
-        {"owner": owner, "check": check, "n": count(len(ids)), "ids": ids[:FIRST_IDS]}
-        for (owner, check), ids in ordered
+        {
+            "owner": owner,
+            "check": check,
+            "table": table,
+            "n": count(len(ids)),
+            "ids": ids[:FIRST_IDS],
+        }
+        for (owner, check, table), ids in ordered
     ]
 
 

@@ -158,8 +158,7 @@ def print_cards(health: Health, currency: str, lang: str) -> list[dict[str, Any]
         because, action.
     """
     return [
-        {"period": _period(kpi, health, lang)}
-        | _card(kpi, change_of(health, kpi.name), currency, lang)
+        {"period": _period(kpi, health, lang)} | _card(kpi, health, currency, lang)
         for kpi in _to_watch(health)
     ]
 
@@ -190,7 +189,17 @@ def _period(kpi: Kpi, health: Health, lang: str) -> str:
     return say(f"brief.period_{kind}", lang, first=period[0], last=period[1])
 
 
-def _card(kpi: Kpi, why: Explanation | None, currency: str, lang: str) -> dict[str, Any]:
+def _was(kpi: Kpi, health: Health, value: str, lang: str) -> str:
+    """Say the value before, with the days it is of where they are known."""
+    if not health.periods:
+        return say("brief.was", lang, value=value)
+    first, last = health.periods[0]
+    key = "brief.was_day" if _OF_PERIOD.get(kpi.name) == "day" else "brief.was_period"
+    return say(key, lang, value=value, first=first, last=last)
+
+
+def _card(kpi: Kpi, health: Health, currency: str, lang: str) -> dict[str, Any]:
+    why = change_of(health, kpi.name)
     if why is None:
         value = print_value(kpi.value, kpi.unit, currency, lang)
         return _bare(kpi.name, value, lang)
@@ -202,7 +211,7 @@ def _card(kpi: Kpi, why: Explanation | None, currency: str, lang: str) -> dict[s
     return {
         "name": kpi.name,
         "value": print_value(why.after, unit, currency, lang),
-        "before": say("brief.was", lang, value=before),
+        "before": _was(kpi, health, before, lang),
         "change": _signed(why.change / why.before, lang) if why.before else "",
         "up": why.change > 0,
         "tone": tone,

@@ -66,7 +66,9 @@ def disagreement(signal: Signal | None, budget: BudgetAdvice | None) -> Finding 
     channel = str(both.idxmax())
     facts = {name: lines.loc[channel, name] for name in ("attributed", "incremental", "plan", "z")}
     facts |= {"channel": channel, "currency": signal.currency}
-    return Finding("together.disagrees", facts["z"], facts=facts)
+    tested = lines.loc[channel, "grade"] == "experiment"
+    key = "together.disagrees_tested" if tested else "together.disagrees"
+    return Finding(key, facts["z"], facts=facts)
 
 
 def _pipeline(signal: Signal, lang: str) -> tuple[list[dict[str, str]], dict[str, str]]:

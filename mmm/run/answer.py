@@ -229,6 +229,35 @@ def no_test_pays(budget: BudgetAdvice) -> bool:
     return weighed and best_pilot(budget) is None
 
 
+def moved_by(budget: BudgetAdvice | None) -> dict[str, str]:
+    """Return the channels whose budget the answer moves, each with the stance: move or half.
+
+    Parameters
+    ----------
+    budget : BudgetAdvice or None
+    """
+    if budget is None or budget.stance not in ("move", "half"):
+        return {}
+    moves = (budget.table["recommended"] - budget.table["current"]).abs()
+    if not (moves > STILL * float(budget.table["current"].sum())).any():
+        return {}
+    return dict.fromkeys(budget.table["channel"][moves > PRINTS], budget.stance)
+
+
+def pay_off(budget: BudgetAdvice | None) -> dict[str, bool]:
+    """Return whether a test of a channel would pay for itself, for the channels weighed.
+
+    Parameters
+    ----------
+    budget : BudgetAdvice or None
+    """
+    if budget is None or budget.pilots is None or budget.pilots.empty:
+        return {}
+    known = dict.fromkeys(budget.table["channel"], False) if no_test_pays(budget) else {}
+    paying = budget.pilots["pays"].astype(bool).groupby(budget.pilots["channel"]).any()
+    return known | {str(channel): bool(pays) for channel, pays in paying.items()}
+
+
 def counts(budget: BudgetAdvice) -> bool:
     """Tell whether records were counted in place of money: they are not all worth the same."""
     return budget.unit_value != 1.0

@@ -246,13 +246,15 @@ class Config(_Section):
         return self
 
 
-def load_config(path: str | Path) -> Config:
+def load_config(path: str | Path, *, logs: bool = True) -> Config:
     r"""Read and validate a configuration file.
 
     Parameters
     ----------
     path : str or Path
         Relative sources in the file are relative to its folder.
+    logs : bool
+        Whether the logs that it names have to be there: lead scores read none.
 
     Returns
     -------
@@ -262,7 +264,7 @@ def load_config(path: str | Path) -> Config:
     Raises
     ------
     ConfigError
-        Names the line and the key of each mistake.
+        Names the line and the key of each mistake; a log that is not there is one.
 
     Examples
     --------
@@ -277,15 +279,23 @@ def load_config(path: str | Path) -> Config:
     """
     file = Path(path)
     if not file.is_file():
-        raise ConfigError(f"there is no configuration {file}. Correct the path, or write one.")
+        raise ConfigError(
+            f"there is no configuration {file}. Correct the path, or let `mmm init` write one."
+        )
     try:
         text = file.read_text(encoding="utf-8-sig")
         sections = tomllib.loads(text)
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file.name} is not UTF-8 ({error}). Save it as UTF-8.") from error
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{file.name} is not valid TOML: {error}. Correct that line.") from error
-    return _absolute(make_config(sections, text, file.name), file.parent)
+        cure = "Correct that line."
+        if "Invalid value" in str(error):
+            cure = 'Put text in quotes, as in "deals.csv"; write true and false in small letters.'
+        raise ConfigError(f"{file.name} is not valid TOML: {error}. {cure}") from error
+    config = _absolute(make_config(sections, text, file.name), file.parent)
+    if logs:
+        _check_logs(config, text, file.name)
+    return config
 
 
 def make_config(sections: dict[str, Any], text: str = "", file: str = "") -> Config:
@@ -316,6 +326,21 @@ def sources(config: Config) -> list[str]:
     more = (config.mix.source, config.mix.decisions, config.signal.experiments)
     given += [source for source in more if source is not None]
     return [source for source in given if "://" not in source]
+
+
+def _check_logs(config: Config, text: str, file: str) -> None:
+    """Refuse a log that is not there: it would count as an empty one, and its tests for nothing."""
+    begun = {
+        ("signal", "experiments"): "register a pilot with mmm experiment register",
+        ("mix", "decisions"): "note advice with mmm.mix.DecisionLog",
+    }
+    for (section, key), how in begun.items():
+        log = getattr(getattr(config, section), key)
+        if log is not None and not Path(log).is_file():
+            raise ConfigError(
+                f"{file}, line {line_of(text, [section, key])}: {section}.{key}: there is no file "
+                f"{log}. Correct the path; if there is none yet, {how}, or leave the line out."
+            )
 
 
 def _absolute(config: Config, folder: Path) -> Config:
@@ -360,7 +385,7 @@ def _mistakes(error: ValidationError, text: str, file: str) -> list[str]:
 
 def _is_type_tag(key: str) -> bool:
     """Tell whether pydantic put the key in to name a branch of a union."""
-    return key in {"str", "bool", "float", "date", "datetime"}
+    return key in {"str", "bool", "float", "date", "datetime"} or key.startswith("literal[")
 
 
 def _allowed(keys: list[str]) -> list[str]:

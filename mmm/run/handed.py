@@ -72,16 +72,24 @@ def keep_handed(
     Returns
     -------
     int
-        Leads that were new.
+        Leads held out that were new.
     """
     before = read_handed(file) if file.is_file() else None
     rows = pd.concat([_rows(shown, look, "no"), _rows(held_out, look, "yes")], ignore_index=True)
     every = rows if before is None else pd.concat([before, rows], ignore_index=True)
     every = every.drop_duplicates("lead_id", keep="first", ignore_index=True)
-    n_new = len(every) - (0 if before is None else len(before))
+    n_new = int(every["held_out"][0 if before is None else len(before) :].eq("yes").sum())
     gone = {inert(lead) for lead in without}
     write_target(every[~every["lead_id"].isin(gone)], file)
     return n_new
+
+
+def shown_before(file: Path) -> frozenset[str]:
+    """Return the leads whose score an earlier run showed, ids as a spreadsheet shows them."""
+    if not file.is_file():
+        return frozenset()
+    before = read_handed(file)
+    return frozenset(before.loc[before["held_out"].ne("yes"), "lead_id"])
 
 
 def _rows(scores: LeadScores, look: pd.Timestamp, held_out: str) -> pd.DataFrame:

@@ -1,12 +1,13 @@
 """The tables of a configuration, read together: what is wrong with any of them is said at once."""
 
+import warnings
 from collections.abc import Callable, Mapping
 
 import pandas as pd
 
 from mmm import tables as readers
 from mmm.channels import ChannelMap
-from mmm.errors import InputError, MmmError
+from mmm.errors import DataWarning, InputError, MmmError
 from mmm.run.config import Config
 from mmm.wording import say
 
@@ -52,7 +53,20 @@ def read_tables(config: Config, progress: Progress = silent) -> dict[str, pd.Dat
         raise mistakes[0]
     if mistakes:
         raise InputError("\n".join(map(str, mistakes)))
+    warn_unwon(found)
     return found
+
+
+def warn_unwon(tables: Mapping[str, pd.DataFrame]) -> None:
+    """Warn where no deal is won: more likely a word that was not understood than a company."""
+    won = tables["deals"]["won"]
+    if not won.fillna(False).any():
+        warnings.warn(
+            f"deals: none of {len(won)} deals is won, {int(won.isna().sum())} are open. "
+            "Check the column won, and won_values.",
+            DataWarning,
+            stacklevel=3,
+        )
 
 
 def _note_paid(spend: pd.DataFrame, config: Config) -> None:

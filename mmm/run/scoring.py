@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from mmm.errors import ConfigError, InputError, quoted
@@ -19,13 +20,13 @@ from mmm.prediction import (
 )
 from mmm.prediction.blocks import Block, join_scores, warn_of
 from mmm.prediction.columns.drift import FeatureBins, count_features, counted_drift
-from mmm.prediction.features.ends import lead_ends
+from mmm.prediction.features.ends import instants, lead_ends, link_deals
 from mmm.prediction.features.moments import last_look, to_instant
 from mmm.prediction.recipe import Recipe
 from mmm.run.training import ScoringModel
 from mmm.tables.parse import FLAG_WORDS
 from mmm.tables.target import write_target, written
-from mmm.tables.write import refuse_input
+from mmm.tables.write import inert, refuse_input
 from mmm.wording import say
 from mmm.wording.translated import translated
 
@@ -100,9 +101,25 @@ def open_leads(
         notes.append(f"{int((~kept).sum())} leads left out: they have ended")
     if not kept.any():
         raise InputError(f"no lead is open on {pd.Timestamp(look).date()}. Check as_of.")
+    n_worked = int((kept & _in_pipeline(leads.loc[X.index], tables.get("deals"), look)).sum())
+    if n_worked:
+        notes.append(f"{n_worked} of {int(kept.sum())} open leads have an open deal already")
     X = X[kept].drop(columns=list(recipe.refused), errors="ignore")
     X.insert(0, recipe.lead_id, leads.loc[X.index, "lead_id"])
     return X.reset_index(drop=True), tuple(notes)
+
+
+def _in_pipeline(
+    leads: pd.DataFrame, deals: pd.DataFrame | None, look: np.datetime64
+) -> npt.NDArray[np.bool_]:
+    """Return which leads have a deal that is open on a day."""
+    worked = np.zeros(len(leads), dtype=np.bool_)
+    if deals is not None:
+        created, closed = instants(deals, "created_at"), instants(deals, "closed_at")
+        is_open = (deals["won"].isna().to_numpy(dtype=bool) | (closed > look)) & ~(created > look)
+        linked = link_deals(leads, deals[is_open])
+        worked[linked[linked >= 0]] = True
+    return worked
 
 
 def opted_out(leads: pd.DataFrame, lead_id: str, column: str | None) -> frozenset[str]:
@@ -165,6 +182,7 @@ def score(
     lang: str = "en",
     each: Callable[[LeadScores], object] | None = None,
     held_out: float = 0.0,
+    shown: Collection[str] = (),
 ) -> Batch:
     """Score leads, and hold them against those of training.
 
@@ -179,6 +197,8 @@ def score(
         Given the scores piece by piece; their reasons are not kept then.
     held_out : float
         Share of the leads, drawn at random by their ids, whose scores are kept apart.
+    shown : collection of str
+        Leads, ids as a spreadsheet shows them, that are never drawn: their score was shown before.
 
     Raises
     ------
@@ -187,7 +207,7 @@ def score(
     """
     recipe, scorer = trained.recipe, trained.scorer
     pieces = [frames] if isinstance(frames, pd.DataFrame) else frames
-    tally = _Tally(trained, each, held_out)
+    tally = _Tally(trained, each, held_out, shown)
     blocks = scorer.score_blocks(
         (tally.note(as_trained(piece, recipe)) for piece in pieces),
         lead_id=recipe.lead_id, as_of=as_of, within_days=within_days, lang=lang,
@@ -203,11 +223,16 @@ class _Tally:
     """What is kept of the leads of a run, while their scores go on."""
 
     def __init__(
-        self, trained: ScoringModel, each: Callable[[LeadScores], object] | None, held_out: float
+        self,
+        trained: ScoringModel,
+        each: Callable[[LeadScores], object] | None,
+        held_out: float,
+        shown: Collection[str],
     ) -> None:
         self._trained = trained
         self._each = each
         self._share = held_out
+        self._shown = frozenset(shown)
         self._kept: list[LeadScores] = []
         self._held_out: list[LeadScores] = []
         self._best: list[pd.DataFrame] = []
@@ -224,7 +249,8 @@ class _Tally:
         """Count leads that were scored."""
         scores = block.scores
         if self._share:
-            aside = hold_out(scores.lead_id, self._share)
+            ids = pd.Series(scores.lead_id, dtype="str").map(inert)
+            aside = hold_out(scores.lead_id, self._share) & ~ids.isin(self._shown).to_numpy()
             self._held_out.append(scores.take(np.flatnonzero(aside)).lean())
             scores = scores.take(np.flatnonzero(~aside))
         likely = np.argsort(-scores.probability, kind="stable")[:N_BEST]

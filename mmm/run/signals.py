@@ -19,6 +19,7 @@ from mmm.mix import LiftTest, MixModel
 from mmm.mix.effects.contributions import MEDIA
 from mmm.mix.table.outcomes import OUTCOMES
 from mmm.run.advice import BudgetAdvice, Gap, Signal
+from mmm.run.answer import moved_by, pay_off
 from mmm.run.config import Config
 from mmm.run.costs import in_period
 from mmm.run.gaps import NoAnswer, make_gap, of_error
@@ -234,7 +235,7 @@ def _together(given: Given, signal: Signal, worth: ExpectedValue, progress: Prog
     return replace(
         signal,
         models=found.table,
-        judged=found.findings(),
+        judged=found.findings(moved_by(given.budget), pay_off(given.budget)),
         mixes=mix.findings,
         outcome=mix.outcome,
         first=mix.first,

@@ -1,6 +1,6 @@
 """Three answers to one question, side by side in euros: credit, contribution, experiment."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,18 +60,27 @@ class Triangulation:
         """Return the table."""
         return self.table.copy()
 
-    def findings(self) -> tuple[Finding, ...]:
+    def findings(
+        self, steps: Mapping[str, str] | None = None, pays: Mapping[str, bool] | None = None
+    ) -> tuple[Finding, ...]:
         """Say of each channel with spend whether the methods agree, why not, and what to plan on.
 
         Channels on which they disagree come first, then by the figure to plan on.
+
+        Parameters
+        ----------
+        steps : mapping of str to {"move", "half"}, optional
+            Channels whose budget is advised to move as the mix proposes, and how far.
+        pays : mapping of str to bool, optional
+            Whether a test of a channel would pay for itself, as far as that was weighed.
         """
+        steps, pays = steps or {}, pays or {}
         rows = self.table[(self.table["channel"] != BASELINE) & (self.table["verdict"] != "")]
         order = rows["verdict"].map({"disagree": 0, "cannot tell": 1, "agree": 2})
         rows = rows.assign(order=order).sort_values(["order", "plan"], ascending=[True, False])
         found = []
         for row in rows.to_dict("records"):
-            because = [f"reason.{row['reason']}"] if row["reason"] else []
-            key = "signal.methods_" + str(row["verdict"]).replace(" ", "_")
+            key, because = _said(row, steps.get(row["channel"], ""), pays.get(row["channel"], True))
             facts = {
                 **{str(name): value for name, value in row.items()},
                 "lower": row["plan_lower"],
@@ -79,8 +88,7 @@ class Triangulation:
                 "level": self.level,
                 "currency": self.currency,
             }
-            because.append(f"signal.plan_on_{row['grade']}")
-            found.append(Finding(key, row["plan"], because=tuple(because), facts=facts))
+            found.append(Finding(key, row["plan"], because=because, facts=facts))
         return tuple(found)
 
     def plot(self, ax: Any = None) -> Any:
@@ -167,6 +175,20 @@ def triangulate(
     for name in ("verdict", "reason", "grade", "channel"):
         frame[name] = frame[name].astype("str")
     return Triangulation(frame, whole, level, currency)
+
+
+def _said(row: Mapping[Any, Any], step: str, pays: bool) -> tuple[str, tuple[str, ...]]:
+    """Choose the sentences on a channel: what stands against moving it hangs on what was done."""
+    tested = row["grade"] == "experiment"
+    key = "signal.methods_" + str(row["verdict"]).replace(" ", "_")
+    if row["verdict"] == "disagree" and (tested or step):
+        key += "_tested" if tested else f"_{step}"
+    # What an experiment settled needs no reason that nobody knows.
+    known = row["reason"] and not (tested and row["reason"] == "unexplained")
+    plan = f"signal.plan_on_{row['grade']}"
+    if row["grade"] == "weak" and not pays:
+        plan += "_no_test"
+    return key, ((f"reason.{row['reason']}", plan) if known else (plan,))
 
 
 _COLUMNS = [

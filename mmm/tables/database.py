@@ -36,7 +36,8 @@ def load_database(url: str, table: str | None, *, since: tuple[str, datetime] | 
         import sqlalchemy
     except ImportError as error:
         raise MissingLibraryError(
-            'Reading a database needs SQLAlchemy. Run: pip install sqlalchemy "psycopg[binary]"'
+            "Reading a database needs SQLAlchemy. Run: pip install sqlalchemy, and for PostgreSQL "
+            '"psycopg[binary]" too.'
         ) from error
     driver, _, rest = url.partition("://")
     if driver in {"postgresql", "postgres"}:

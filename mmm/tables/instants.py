@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmm.errors import ConfigError, InputError, quoted
-from mmm.tables.parse import Context, flat, is_text, to_text
+from mmm.tables.parse import Context, flat, is_text, refuse_totals, to_text
 from mmm.tables.rows import true_rows
 
 _CLOCK = (
@@ -251,8 +251,8 @@ def _parts(words: Any, context: Context) -> dict[str, Any]:
     other = pc.extract_regex(words, _YEAR_LAST)
     bad = pc.and_(pc.is_valid(words), pc.invert(pc.or_(year_first, pc.is_valid(other))))
     if pc.any(bad).as_py():
-        cure = "Write 2024-03-31 or 2024-03-31T14:05:00Z, or pass locale= for 31/03/2024."
-        context.refuse(bad, "is not a date", cure, words)
+        refuse_totals(words, context)
+        context.refuse(bad, "is not a date", _forms(context), words)
     if pc.all(pc.or_(year_first, pc.is_null(words))).as_py():
         return _fields(parts, ("year", "month", "day"))
     late = _fields(other, ("first", "second_part"))
@@ -263,6 +263,14 @@ def _parts(words: Any, context: Context) -> dict[str, Any]:
     early = _fields(parts, ("year", "month", "day"))
     late["year"] = pc.struct_field(other, "year")
     return {name: pc.coalesce(early[name], late[name]) for name in early}
+
+
+def _forms(context: Context) -> str:
+    """Say how a date may be written; with a locale, another one is no cure."""
+    if context.locale is None:
+        return "Write 2024-03-31 or 2024-03-31T14:05:00Z, or pass locale= for 31/03/2024."
+    own = {True: ", 31/03/2024", False: ", 03/31/2024", None: ""}[context.locale.day_first]
+    return f"Write 2024-03-31{own} or 2024-03-31T14:05:00Z."
 
 
 _CLOCK_FIELDS = ("hour", "minute", "second", "frac", "half", "zone")

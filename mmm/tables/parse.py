@@ -26,6 +26,10 @@ _WORDS: dict[bool | None, str] = {
     None: "open aperto aperta in-corso in-progress in-trattativa",
 }
 FLAG_WORDS = {word: flag for flag, words in _WORDS.items() for word in words.split()}
+_MOST_UNKNOWN = 20  # words to fill in; with more of them, it is another column that is meant
+
+# A row of sums below an export; read as a deal or a channel, it would count everything twice.
+_TOTALS = ("total", "totals", "grand total", "totale", "totali", "totale generale")
 
 
 @dataclass
@@ -98,6 +102,14 @@ def _decoded(array: Any) -> Any:
 def is_text(array: Any) -> bool:
     """Tell whether an Arrow array holds strings."""
     return bool(pa.types.is_string(array.type))
+
+
+def refuse_totals(words: Any, context: Context) -> None:
+    """Refuse a row that is named as a sum."""
+    sums = pc.is_in(pc.utf8_lower(words), pa.array(_TOTALS, words.type))
+    if pc.any(sums).as_py():
+        problem = "names a row of totals, which counts again what stands above it,"
+        context.refuse(sums, problem, "Delete that row.", words)
 
 
 def to_text(column: Any, context: Context) -> Any:
@@ -263,15 +275,25 @@ def to_flag(column: Any, context: Context) -> Any:
     if context.flags is not None:
         return _declared_flags(words, context.flags, context)
     plain = pc.replace_substring_regex(pc.utf8_lower(words), r"[\s/_-]+", "-")
-    unknown = sorted(
-        {w for w in pc.unique(plain).to_pylist() if w is not None and w not in FLAG_WORDS}
-    )
-    if unknown:
-        raise InputError(
-            f"{context.where} has values that are neither won, lost nor open: {quoted(unknown)}. "
-            "Pass won_values={'Closed Won': True, 'Closed Lost': False}; all others count as open."
-        )
+    _refuse_unknown_flags(words, plain, context)
     return pa.array([None if w is None else FLAG_WORDS[w] for w in plain.to_pylist()], pa.bool_())
+
+
+def _refuse_unknown_flags(words: Any, plain: Any, context: Context) -> None:
+    """Name what is not understood, in a setting that keeps the meaning of what is."""
+    if all(form is None or form in FLAG_WORDS for form in pc.unique(plain).to_pylist()):
+        return
+    forms = dict(zip(words.to_pylist(), plain.to_pylist(), strict=True))
+    found = sorted(word for word in forms if word is not None)
+    unknown = [word for word in found if forms[word] not in FLAG_WORDS]
+    known = {word: FLAG_WORDS.get(forms[word]) for word in found}
+    setting = {word: meaning for word, meaning in known.items() if meaning is not None}
+    setting |= dict.fromkeys(unknown[:_MOST_UNKNOWN], "?")
+    raise InputError(
+        f"{context.where} has values that are neither won, lost nor open: {quoted(unknown)}. "
+        f"Pass won_values={setting!r}, with true or false for each '?'; words that are left "
+        "out count as open."
+    )
 
 
 def _declared_flags(words: Any, flags: Mapping[str, bool], context: Context) -> Any:

@@ -15,7 +15,7 @@ from mmm.errors import ConfigError, InputError, quoted
 from mmm.tables.instants import DAY_MICROS, check_tz, end_of_days, to_date, to_instant
 from mmm.tables.locales import find_locale
 from mmm.tables.money import to_money
-from mmm.tables.parse import Context, to_feature, to_flag, to_text
+from mmm.tables.parse import Context, refuse_totals, to_feature, to_flag, to_text
 from mmm.tables.raw import Raw
 from mmm.tables.rows import Rows
 from mmm.tables.schema import Column, TableSpec
@@ -28,9 +28,6 @@ Columns = Mapping[str, str | bool]
 NAIVE_TOLERANCE = timedelta(hours=14)
 AWARE_TOLERANCE = timedelta(minutes=5)
 QUARTER_MICROS = 15 * 60 * 1_000_000  # zones are whole quarters of an hour from UTC
-
-# A row of sums below an export; read as a deal or a channel, it would count everything twice.
-TOTALS = ("total", "totals", "grand total", "totale", "totali", "totale generale")
 
 _PARSERS = {
     "text": to_text,
@@ -148,11 +145,7 @@ def _refuse_totals(
     for column in spec.columns:
         named = column.name in (*spec.key, "channel", "kind") and column.kind == "text"
         if named and column.name in typed:
-            words = typed[column.name]
-            sums = pc.is_in(pc.utf8_lower(words), pa.array(TOTALS, words.type))
-            if pc.any(sums).as_py():
-                problem = "names a row of totals, which counts again what stands above it,"
-                contexts[column.name].refuse(sums, problem, "Delete that row.", words)
+            refuse_totals(typed[column.name], contexts[column.name])
 
 
 def _previous(source: object, spec: TableSpec) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Sources: a file, a database table or a frame of any library becomes an Arrow table."""
 
+import difflib
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,9 @@ def _file(path: Path, table: str | None, locale: Locale | None) -> Raw:
     if not path.exists():
         near = sorted(p.name for p in path.parent.glob("*") if p.is_file())
         found = f"its folder holds {quoted(near)}" if near else "its folder is missing or empty"
-        raise SourceError(f"there is no file {path}; {found}. Correct the path.")
+        like = difflib.get_close_matches(path.name, near, n=1)
+        meant = f" Did you mean {like[0]!r}?" if like else ""
+        raise SourceError(f"there is no file {path}; {found}.{meant} Correct the path.")
     if path.stat().st_size == 0:
         raise SourceError(f"{path} is empty (0 bytes). Export it again.")
     if kind == ".parquet":

@@ -44,6 +44,7 @@ def load_workbook(path: Path, sheet: str | None) -> Raw:
     """
     with _opened(path) as book:
         chosen = _sheet(book, sheet, path)
+        others = [other.title for other in book.worksheets if other.title != chosen.title]
         chosen.reset_dimensions()  # the size that a sheet states of itself may be wrong
         part = str(getattr(chosen, "_worksheet_path", ""))
         cells = enumerate(chosen.iter_rows(values_only=True), start=1)
@@ -56,7 +57,13 @@ def load_workbook(path: Path, sheet: str | None) -> Raw:
         with _damage_told(path):
             _check_formulas(path, part)
     names = ["" if name is None else str(name).strip() for name in padded[0][1]]
-    return _raw(path, names, padded[1:])
+    raw = _raw(path, names, padded[1:])
+    if sheet is None and others:
+        raw.notes.append(
+            f"the first sheet is read, {chosen.title!r}, not {quoted(others)}; the setting table "
+            "chooses another"
+        )
+    return raw
 
 
 def sheet_names(path: Path) -> tuple[str, ...]:

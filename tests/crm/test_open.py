@@ -102,9 +102,14 @@ def test_an_address_that_is_none_is_not_repeated(url):
     assert "hunter2" not in f"{caught.value} {caught.value.__cause__}"
 
 
-def test_a_missing_library_is_named_with_its_cure(monkeypatch):
+@pytest.mark.parametrize(
+    ("address", "cure"),
+    [("sqlite:///x.db", "sqlalchemy"), ("postgresql://db/crm", 'sqlalchemy "psycopg[binary]"')],
+)
+def test_a_missing_library_is_named_with_its_cure(monkeypatch, address, cure):
     for module in ("mmm.crm.sql", "mmm.crm.sql.target", "mmm.crm.sql.place"):
         monkeypatch.delitem(sys.modules, module, raising=False)
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)
-    with pytest.raises(MissingLibraryError, match='pip install sqlalchemy "psycopg'):
-        open_target("sqlite:///x.db", environ={})
+    with pytest.raises(MissingLibraryError) as caught:
+        open_target(address, environ={})
+    assert str(caught.value).endswith(f"Run: pip install {cure}")

@@ -81,13 +81,15 @@ def _its_promises(folder, told, shown):
     assert (config.company.language, config.funnel.margin) == ("en", 0.4)
     assert (config.deals.on_duplicate, config.contacts.on_duplicate) == ("last", "last")
     written = {path.name for path in (folder / "results").iterdir()}
-    assert set(re.findall(r"`(\w+(?:\.it)?\.(?:csv|html|json))`", _section("## 5."))) <= written
+    assert set(re.findall(r"`(\w+(?:\.it)?\.(?:csv|html|json))`", _section("## 5."))) == written
     page = (folder / "results" / "brief.html").read_text("utf-8")
     for quoted in re.findall(r'"(€[^"]+|The data[^"]+)"', _section("## 6.")):
         words = re.sub(r"[\d,]*\d", r"[\\d,]+", re.escape(" ".join(quoted.split())))
         assert re.search(words, page), quoted
     assert (folder / "model" / "card.html").is_file()
     assert {"probability", "grade", "reason_1"} <= set(pd.read_csv(folder / "scores.csv").columns)
+    taken = told["mmm score run --config mmm.toml --model model --to scores.csv"][0]
+    assert re.search(r"note: \d+ of \d+ open leads have an open deal already", taken.stderr)
     direct = next(line for line in shown.splitlines() if line.startswith("Direct"))
     credited, added = map(float, direct.split()[1:])
     assert credited > 0

@@ -1,13 +1,14 @@
 """The card says what the model is, in JSON and as an inert page."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from mmm.errors import InputError
-from mmm.prediction.card import Card
+from mmm.prediction.card import Card, out_of_order
 from mmm.prediction.metrics import measure
 from mmm.prediction.scorer import LeadScorer
 
@@ -36,6 +37,39 @@ def test_figures_are_those_of_rows_held_out(scorer):
     assert card.distribution["n"].sum() == len(choice.rows)
     assert card.grades["n"].sum() == len(choice.rows)
     assert set(card.segments["column"]) == {"source"}
+
+
+def test_rows_of_one_account_count_for_fewer():
+    rng = np.random.default_rng(2)
+    groups = np.repeat(np.arange(300), 4)
+    frame = pd.DataFrame({"pages": rng.poisson(3, 1_200)})
+    won = np.repeat(rng.random(300) < 0.3, 4).astype(int)
+    own = LeadScorer().fit(frame, won, groups=groups).card_
+    alone = LeadScorer().fit(frame, won).card_
+    assert own.facts["n_groups"] == 300
+    assert own.facts["design"] == pytest.approx(4, rel=0.01)
+    wide, narrow = (
+        card.metrics.set_index("metric").loc["rate"].pipe(lambda row: row["upper"] - row["lower"])
+        for card in (own, alone)
+    )
+    assert wide == pytest.approx(2 * narrow, rel=0.05)
+    assert "count 4.0 rows as one" in own.to_html()
+    assert "contano 4,0 righe come una" in own.to_html("it")
+    assert "<td>300</td>" in own.to_html()
+    for text in ("rows as one", "Persons or accounts"):
+        assert text not in alone.to_html()
+
+
+def test_grades_out_of_order_are_said(scorer):
+    card = scorer.card_
+    assert out_of_order(card, "en") == []
+    assert "call first" not in card.to_html()
+    rates = [0.25, 0.3158, np.nan, 0.044]
+    mixed = replace(card, grades=card.grades.assign(rate=rates, n=[40, 76, 0, 68]))
+    (said,) = out_of_order(mixed, "en")
+    assert "grade A converted less often than grade B (25.0% against 31.6%)" in said
+    assert said in mixed.to_html()
+    assert "voto A sono diventati clienti meno spesso" in mixed.to_html("it")
 
 
 def test_json_comes_back(scorer):

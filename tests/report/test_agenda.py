@@ -200,6 +200,22 @@ def test_records_have_their_owner(demo):
             assert {owner[one] for one in row["ids"]} == {row["owner"]}
 
 
+@pytest.mark.parametrize(("lang", "names"), [
+    ("en", {"leads": "leads", "deals": "deals", "touches": "touches"}),
+    ("it", {"leads": "lead", "deals": "trattative", "touches": "contatti registrati"}),
+])  # fmt: skip
+def test_ids_of_records_come_with_their_table(demo, lang, names):
+    result, config = demo
+    rows = records_to_mend(result, lang)
+    cells = [row[3] for row in Reader(render_agenda(result, config, lang)).tables["records-table"]]
+    assert len({row["table"] for row in rows}) > 1
+    for row, cell in zip(rows, cells[1:], strict=True):
+        known = result.tables[row["table"]]
+        assert cell.startswith(f"{names[row['table']]}:{row['ids'][0]}")
+        if row["table"] in ("leads", "deals"):
+            assert set(row["ids"]) <= set(known[f"{row['table'][:-1]}_id"].astype("str"))
+
+
 def test_hostile_names_are_text(demo):
     result, config = demo
     name = HOSTILE[0]

@@ -80,6 +80,16 @@ def test_a_test_is_named_where_it_is_advised_and_pays():
     assert named(pilots=None, stance="test")[0] == "answer.keep"
 
 
+@pytest.mark.parametrize(("lang", "plain", "full"), [
+    ("en", "P(better than today): 83%", "P(the full plan is better than today): 83%"),
+    ("it", "P(meglio di oggi): 83%", "P(il piano completo è meglio di oggi): 83%"),
+])  # fmt: skip
+def test_the_chance_of_the_full_plan_is_called_so_where_less_is_advised(lang, plain, full):
+    for stance in STANCES:
+        page = render_brief(a_brief(budget=made_up(stance=stance)), lang)
+        assert [plain in page, full in page] == [stance == "move", stance != "move"]
+
+
 def test_without_a_margin_revenue_is_called_revenue():
     assert "€900 more revenue a week" in budget_answer(made_up(margin_known=False)).sentence()
     assert "bring €900 more profit a week" in budget_answer(made_up()).sentence()
@@ -173,6 +183,18 @@ def test_every_card_says_of_which_records_it_is():
         "closed 1 July 2024 to 31 December 2024",
         "on 31 December 2024, all deals until then",
     ]
+    before = {
+        lang: [
+            card["before"]
+            for card in print_cards(health(changes, kpis, periods=periods), "EUR", lang)
+        ]
+        for lang in LANGUAGES
+    }
+    assert before["en"] == [
+        *["before (1 January 2024 to 30 June 2024): €100"] * 2,
+        "before (on 30 June 2024): €100 a day",
+    ]
+    assert before["it"][0] == "prima (dal 1 gennaio 2024 al 30 giugno 2024): 100\xa0€"
     whole = replace(kpis[0], cohort=(date(2024, 1, 1), date(2024, 12, 31)))
     alone = print_cards(health(indicators=[whole, *kpis[1:]]), "EUR", "it")
     assert [card["period"] for card in alone] == [
@@ -390,7 +412,7 @@ def test_what_gets_more_only_since_the_total_is_fixed_is_named_in_the_first_answ
     said = budget_answer(replace(advice, table=table))
     assert keys(said)[1:3] == ["answer.fixed_total", "answer.less_total"]
     assert all(name in said.because[0].sentence() for name in names)
-    assert "€1,300 more a week than today; this plan, €900" in said.because[1].sentence()
+    assert "€1,300 more a week than today; the full plan, €900" in said.because[1].sentence()
     clear = replace(advice, scenarios=other_totals(1000.0), table=table)
     assert keys(budget_answer(clear))[1:3] == ["answer.fixed_total", "answer.other_total"]
     for turned, gone in (

@@ -9,8 +9,9 @@ import pytest
 from mmm.report import render_brief
 from mmm.report.formats.parts import parts_of
 from mmm.report.together import disagreement, print_together
+from mmm.run.answer import moved_by, pay_off
 from mmm.wording import LANGUAGES
-from tests.report.advised import made_up, made_up_signal
+from tests.report.advised import made_up, made_up_signal, pilots
 from tests.report.test_brief import Reader, a_brief, columns_add_up
 
 HEAD = {"en": "disagree", "it": "non concordano"}
@@ -66,6 +67,28 @@ def test_page_one_names_the_channel_that_moves_most_against_a_disagreement(lang)
     front = render_brief(a_brief(signal=signal, budget=advice), lang).split('class="front"')[1]
     assert front.split("</div>\n")[0]
     assert str(said.facts["channel"]) in front
+
+
+@pytest.mark.parametrize(("lang", "unsure"), [("en", "not sure"), ("it", "non è sicura")])
+def test_page_one_is_sure_of_a_figure_that_an_experiment_backs(lang, unsure):
+    signal = made_up_signal()
+    tested = replace(signal, models=signal.models.assign(grade="experiment"))
+    assert unsure in disagreement(signal, made_up()).sentence(lang)
+    assert unsure not in disagreement(tested, made_up()).sentence(lang)
+
+
+def test_what_the_answer_moves_and_which_tests_pay():
+    for stance in ("move", "half"):
+        advice = made_up(stance=stance, pilots=pilots())
+        assert moved_by(advice) == dict.fromkeys(advice.table["channel"], stance)
+        assert pay_off(advice) == {"Fairs": True, "Radio": False}
+    still = replace(advice, table=advice.table.assign(recommended=advice.table["current"]))
+    for unmoved in (made_up(stance="test"), still, None):
+        assert moved_by(unmoved) == {}
+    assert pay_off(made_up(pilots=pilots((False, False)))) == dict.fromkeys(
+        advice.table["channel"], False
+    )
+    assert pay_off(made_up()) == pay_off(None) == {}
 
 
 def test_page_one_is_silent_where_they_agree_or_nothing_moves():

@@ -50,7 +50,8 @@ def test_sources_are_relative_to_the_file(tmp_path):
         (("[journeys]", "[journey]"), r"line 13: journey is not a setting. Use one of 'company'"),
         (('language = "it"', 'language = "fr"'), r"line 4: company.language = 'fr'"),
         (('source = "deals.csv"', ""), r"line 9: deals.source is missing"),
-        (("[deals]", "[deals"), r"not valid TOML.*line 9"),
+        (("[deals]", "[deals"), r"not valid TOML.*line 9.*Correct that line"),
+        (('"deals.csv"', "deals.csv"), r"Invalid value.*line 10.*Put text in quotes"),
         (("[touches]", "[spend]"), r"neither a section \[touches\] nor \[leads\]"),
         (('won = "Stage"', "won = 3"), r"line 11: deals.columns"),
     ],
@@ -104,3 +105,21 @@ def test_the_advice_is_configured(tmp_path):
 def test_mistakes_of_the_advice_are_named(tmp_path, change, said):
     with pytest.raises(ConfigError, match=said):
         loaded(tmp_path, (GOOD + MIX).replace(*change))
+
+
+@pytest.mark.parametrize("log", ["signal.experiments", "mix.decisions"])
+def test_a_log_that_is_not_there_is_a_mistake(tmp_path, log):
+    section, key = log.split(".")
+    text = f'{GOOD}[{section}]\n{key} = "typo.jsonl"\n'
+    with pytest.raises(ConfigError, match=rf"line 16: {log}: .*typo\.jsonl\. .*leave the line out"):
+        loaded(tmp_path, text)
+    (tmp_path / "typo.jsonl").touch()
+    assert str(tmp_path / "typo.jsonl") in sources(loaded(tmp_path, text))
+    (tmp_path / "typo.jsonl").unlink()
+    assert load_config(tmp_path / "mmm.toml", logs=False).deals.source  # lead scores read no log
+
+
+def test_a_setting_of_several_kinds_is_named_as_it_is_written(tmp_path):
+    with pytest.raises(ConfigError, match=r"mix\.total = 'more': .*'current' or 'free'") as told:
+        loaded(tmp_path, GOOD + '[mix]\ntotal = "more"\n')
+    assert "literal[" not in str(told.value)

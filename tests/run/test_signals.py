@@ -51,6 +51,7 @@ def a_budget(outcome="leads", unit_value=500.0, **changes):
     frame["contribution_upper"] = 1.4 * frame["contribution"]
     frame["share_of_outcome"] = frame["contribution"] / 215.0
     known = {"every": "week", "tested": (), "first": FIRST.date(), "last": LAST.date()}
+    known |= {"stance": "stay", "pilots": None}
     frame["identified"] = "data"
     return SimpleNamespace(
         contributions=frame, outcome=outcome, unit_value=unit_value, **(known | changes)
@@ -218,6 +219,8 @@ def test_the_logs_are_read_from_the_folder_of_the_configuration(tmp_path):
         '[mix]\ndecisions = "decisions.jsonl"\n[signal]\nexperiments = "experiments.jsonl"\n'
     )
     (tmp_path / "mmm.toml").write_text(text)
+    for name in ("decisions", "experiments"):
+        (tmp_path / f"{name}.jsonl").touch()
     config = load_config(tmp_path / "mmm.toml")
     assert config.mix.decisions == str(tmp_path / "decisions.jsonl")
     assert config.signal.experiments == str(tmp_path / "experiments.jsonl")
@@ -237,6 +240,20 @@ def test_decisions_of_before_come_to_the_page(tmp_path):
     config = config.model_copy(update={"mix": mix})
     result = run(config)
     assert brief_of(result, config).decisions["key"].tolist() == ["2025-Q1"]
+
+
+def test_what_is_said_of_a_channel_follows_the_advice(demo):
+    names = a_budget().contributions["channel"].iloc[:5]
+    table = pd.DataFrame({"channel": names, "current": 1000.0, "recommended": 1200.0})
+    pilots = pd.DataFrame({"channel": names, "pays": False})
+    moved = a_budget(unit_value=50.0, stance="half", table=table, pilots=pilots)
+    for budget, end in ((a_budget(unit_value=50.0), ("", "")), (moved, ("_half", "_no_test"))):
+        said, _ = join_signal(given(demo, budget=budget), silent)
+        against = [one for one in said.judged if one.metric.startswith("signal.methods_disagree")]
+        assert against
+        for one in against:
+            assert one.metric == f"signal.methods_disagree{end[0]}"
+            assert one.because[-1] == f"signal.plan_on_weak{end[1]}"
 
 
 @pytest.mark.slow

@@ -81,6 +81,46 @@ def test_a_difference_has_the_reason_that_the_data_suggest(brought, told, n_deal
         assert "Ads" in first.sentence(lang)
 
 
+@pytest.mark.parametrize(("lang", "still", "half", "test", "none"), [
+    ("en", "do not move", "only half", "Until it is tested", "no test of it would pay"),
+    ("it", "non spostate", "solo metà", "Finché non è testato", "nessun test su questo canale"),
+])  # fmt: skip
+def test_what_is_said_of_a_disagreement_hangs_on_what_is_done(lang, still, half, test, none):
+    found = triangulate(credit(), mix((20.0, 38.0, 22.0)))
+
+    def said(*given):
+        return found.findings(*given)[0].sentence(lang)
+
+    assert row(found.table)["verdict"] == "disagree"
+    assert still in said()
+    assert test in said()
+    assert none not in said()
+    moved = said({"Ads": "half"}, {"Ads": True})
+    assert half in moved
+    assert test in moved
+    assert still not in moved
+    for step in ("move", "half"):
+        bare = said({"Ads": step}, {"Ads": False})
+        assert (half in bare) == (step == "half")
+        assert none in bare
+        assert test not in bare
+        assert still not in bare
+    assert said({"Fairs": "half"}, {"Fairs": False}) == said()
+
+
+@pytest.mark.parametrize(("lang", "still", "why", "backed"), [
+    ("en", "do not move", "do not suggest why", "which an experiment backs"),
+    ("it", "non spostate", "non ne suggeriscono", "sostenuta da un esperimento"),
+])  # fmt: skip
+def test_an_experiment_ends_the_warning_and_the_search_for_a_reason(lang, still, why, backed):
+    tests = pd.DataFrame({"channel": ["Ads"], "lift": [90.0], "standard_error": [2.0]})
+    for given, settled in ((None, False), (tests, True)):
+        found = triangulate(credit(), mix((95.0, 38.0, 22.0)), given)
+        assert row(found.table)["reason"] == "unexplained"
+        said = found.findings()[0].sentence(lang)
+        assert [still in said, why in said, backed in said] == [not settled, not settled, settled]
+
+
 def test_wide_errors_cannot_tell():
     table = triangulate(credit(), mix(reach=80.0)).table
     assert (table["verdict"].iloc[:3] == "cannot tell").all()

@@ -286,3 +286,14 @@ def test_wrong_database_addresses(tmp_path):
     assert not (tmp_path / "none.db").exists()
     with pytest.raises(SourceError, match="holds no table"):
         read_spend(sqlite(tmp_path), table="s")
+
+
+def test_a_workbook_of_several_sheets_says_which_one_is_read(tmp_path):
+    path = sheet(tmp_path / "spend.xlsx", spends(1, 2), title="Costs")
+    assert not any("sheet" in note for note in read_spend(path).attrs["notes"])
+    book = openpyxl.load_workbook(path)
+    book.create_sheet("Pivot")
+    book.save(path)
+    said = "spend: the first sheet is read, 'Costs', not 'Pivot'; the setting table chooses another"
+    assert said in read_spend(path).attrs["notes"]
+    assert said not in read_spend(path, table="Costs").attrs["notes"]

@@ -143,6 +143,10 @@ def test_a_wrong_path_or_kind_says_what_is_there(tmp_path):
     written(tmp_path, TOUCHES)
     with pytest.raises(SourceError, match=r"there is no file .*its folder holds 'touches.csv'"):
         read_touches(tmp_path / "touch.csv")
+    with pytest.raises(SourceError, match=r"Did you mean 'touches.csv'\? Correct the path"):
+        read_touches(tmp_path / "tuoches.csv")
+    with pytest.raises(SourceError, match=r"holds 'touches.csv'. Correct the path"):
+        read_touches(tmp_path / "spend.parquet")
     with pytest.raises(SourceError, match="unknown ending"):
         read_touches(written(tmp_path, "x", "touches.doc"))
     with pytest.raises(SourceError, match="cannot read a dict"):

@@ -352,7 +352,7 @@ def test_won_speaks_english_italian_and_the_companys_words():
     words = ["Closed Won", "closed lost", "Vinto", "chiuso perso", "", "si", "0", "In trattativa"]
     read = read_deals(deals(won=words).assign(closed_at="2024-06-01"))
     assert read["won"].tolist() == [True, False, True, False, pd.NA, True, False, pd.NA]
-    with pytest.raises(InputError, match="neither won, lost nor open: 'negoziazione'"):
+    with pytest.raises(InputError, match="neither won, lost nor open: 'Negoziazione'"):
         read_deals(deals(won=["won", "Negoziazione"]))
     read = read_deals(
         deals(won=["Firma", "Persa", "Offerta"]), won_values={"Firma": True, "Persa": False}
@@ -362,6 +362,36 @@ def test_won_speaks_english_italian_and_the_companys_words():
     with pytest.raises(InputError, match=r"pass columns=\{'won': True\}"):
         read_deals(frame)
     assert read_deals(frame, columns={"won": True})["won"].tolist() == [True]
+
+
+def test_the_cure_of_an_unknown_end_keeps_the_meaning_of_the_known_ones():
+    words = ["Closed Won", "closed lost", "open", "forse", "Closed Won"]
+    with pytest.raises(InputError) as caught:
+        read_deals(deals(won=words).assign(closed_at="2024-06-01"))
+    setting = "{'Closed Won': True, 'closed lost': False, 'forse': '?'}"
+    assert f"Pass won_values={setting}, with true or false for each '?'" in str(caught.value)
+
+
+@pytest.mark.parametrize("word", ["01 Jan 2024", "23/04/24", "45292"])
+@pytest.mark.parametrize(
+    ("locale", "forms"),
+    [
+        ("it", "Write 2024-03-31, 31/03/2024 or 2024-03-31T14:05:00Z."),
+        ("en_US", "Write 2024-03-31, 03/31/2024 or 2024-03-31T14:05:00Z."),
+        ("en", "Write 2024-03-31 or 2024-03-31T14:05:00Z."),
+        (None, "or pass locale= for 31/03/2024."),
+    ],
+)
+def test_a_date_in_no_known_form_is_told_the_forms_of_its_locale(word, locale, forms):
+    with pytest.raises(InputError) as caught:
+        read_deals(deals(closed_at=["2024-06-01", word]), locale=locale)
+    assert str(caught.value).endswith(forms)
+
+
+def test_a_row_of_totals_is_known_by_its_date_too():
+    rows = {"date": ["2024-01-01", "Totale"], "channel": ["Events", None], "spend": ["1", "1"]}
+    with pytest.raises(InputError, match=r"'date' names a row of totals.*Delete that row"):
+        read_spend(pd.DataFrame(rows), locale="it")
 
 
 def test_won_deals_need_a_close_and_impossible_orders_warn():

@@ -20,20 +20,16 @@ from mmm.funnel.because.decomposition import (
     shapley_terms,
 )
 from mmm.funnel.because.formulas import FORMULAS, Formula
+from mmm.funnel.because.naming import action_on, said_terms
 from mmm.funnel.kpi import Kpi
 from mmm.funnel.opening import opening
 from mmm.showing import Shown
-from mmm.wording import Finding, round_to_total
+from mmm.wording import Finding
 
 Table = pd.DataFrame | Mapping[str, float]
 
 MOST_PLAYERS = 8  # exact Shapley asks for 2 ** n values
 N_DRAWS = 20_000
-# Factors with an action of their own where no channel is named.
-_ALONE = frozenset(
-    {"open_opportunities", "win_rate", "average_deal", "cycle_days"}
-    | {"before_opportunity", "from_opportunity"}
-)
 NEW, GONE, WHOLE = "new_channel", "gone_channel", "channel"
 
 
@@ -114,7 +110,8 @@ class Explanation(Shown):
         ----------
         currency : str
         top : int
-            Terms named; the others are summed up.
+            Channels named, each with all its terms, or terms of no channel; the others are summed
+            up. None is named where none makes a third of the change.
 
         Returns
         -------
@@ -128,7 +125,9 @@ class Explanation(Shown):
         noise = "because.normal_variation" if np.isfinite(self.lower) else "because.no_interval"
         if self.within_noise:
             return Finding(key, self.after, ratio, (noise,), "action.wait", facts)
-        named, (action, channel) = _said_terms(self, currency, top), _action(self)
+        frame = self.to_frame()
+        named = said_terms(frame, self.change, self.formula.unit, currency, top)
+        action, channel = action_on(frame, self.change, self.formula.better)
         interval = {"lower": self.lower, "upper": self.upper, "level": self.level}
         reasons = (Finding("because.interval", self.change, facts=facts | interval), *named)
         return Finding(key, self.after, ratio, reasons, action, {**facts, "channel": channel})
@@ -205,8 +204,7 @@ def explain_change(
     for period, figure in value.items():
         if not np.isfinite(figure):
             raise InputError(
-                f"{kpi} does not exist {period!r}: there is no customer to divide by. Take a "
-                "longer period."
+                f"the period {period} has no customer for {kpi} to divide by. Take a longer one."
             )
     if kpis is not None:
         lower, upper, level = _from_kpis(kpis)
@@ -453,40 +451,3 @@ def _drawn(
     effective = total**2 / squares
     drawn = rng.gamma(effective + 0.5, size=N_DRAWS) * (total / effective)
     return np.asarray(drawn, dtype=np.float64)
-
-
-def _said_terms(why: Explanation, currency: str, top: int) -> tuple[Finding, ...]:
-    """Say the largest terms and the rest, in amounts that add up."""
-    frame = why.to_frame()
-    frame = frame[frame["amount"] != 0]
-    if len(why.amount) == 1 and not why.channel[0]:
-        return ()  # the change itself, which was said
-    shown = frame.iloc[:top]
-    rest = float(frame["amount"].iloc[top:].sum())
-    left = len(frame) - len(shown)
-    exact = [*(float(amount) for amount in shown["amount"]), *([rest] if left else [])]
-    digits = {"share": 3, "days": 1}.get(why.formula.unit, 0)
-    rounded = round_to_total(exact, digits, total=why.change)
-    said = []
-    unit = {"currency": currency, "unit": why.formula.unit}
-    for row, amount in zip(shown.itertuples(), rounded, strict=False):
-        key = f"because.{row.factor}_of" if row.channel else f"because.{row.factor}"
-        facts = {"amount": amount, "channel": row.channel, **unit}
-        said.append(Finding(key, amount, facts=facts))
-    if left:
-        facts = {"amount": rounded[-1], "n": left, **unit}
-        said.append(Finding("because.rest", rounded[-1], facts=facts))
-    return tuple(said)
-
-
-def _action(why: Explanation) -> tuple[str, str]:
-    """Choose the action on the largest term that moved with the KPI, and its channel."""
-    direction = np.sign(why.change)
-    if direction == why.formula.better:
-        return "action.keep", ""
-    frame = why.to_frame()
-    main = frame[np.sign(frame["amount"]) == direction].iloc[0]
-    factor, channel = str(main["factor"]), str(main["channel"])
-    if channel:
-        return f"action.on_{factor}", channel
-    return (f"action.{factor}" if factor in _ALONE else "action.look_closer"), ""

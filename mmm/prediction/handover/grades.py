@@ -169,7 +169,12 @@ def grade_by_share(probability: npt.ArrayLike, shares: Sequence[float] = SHARES)
 
 
 def grade_table(
-    grade: Any, probability: npt.ArrayLike, won: npt.ArrayLike, *, level: float = 0.9
+    grade: Any,
+    probability: npt.ArrayLike,
+    won: npt.ArrayLike,
+    *,
+    level: float = 0.9,
+    design: float = 1.0,
 ) -> pd.DataFrame:
     """Compare what each grade promised with what it delivered.
 
@@ -180,6 +185,8 @@ def grade_table(
     won : array_like of bool, shape (n,)
         Leads whose outcome is known; a young open lead is not lost and has no place here.
     level : float, default 0.9
+    design : float, default 1
+        So many rows count as one in the intervals: several of one lead or account end alike.
 
     Returns
     -------
@@ -204,7 +211,7 @@ def grade_table(
     n = by.size().reindex(LETTERS, fill_value=0).to_numpy()
     wins = by["won"].sum().reindex(LETTERS, fill_value=0).to_numpy(dtype=np.float64)
     promised = by["probability"].mean().reindex(LETTERS).to_numpy()
-    lower, upper = rate_interval(wins, n, level)
+    lower, upper = rate_interval(wins / design, n / design, level)
     inside = (promised >= lower) & (promised <= upper)
     kept = pd.Series(inside, dtype="boolean").mask(n == 0)
     return pd.DataFrame(

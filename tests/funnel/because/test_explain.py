@@ -207,13 +207,41 @@ def test_the_sentence_says_of_which_adds_up_and_ends_with_the_action():
     finding = explain_change(BEFORE, after).finding()
     said = finding.sentence()
     assert said.startswith("The customer acquisition cost (CAC) went from €1,000 to €1,797 (+80%).")
-    assert "in the cost per lead of Ads" in said
+    assert "goes with Ads, mostly through the cost per lead (€" in said
     assert "caused" not in said
     assert said.endswith("Review the bids and the audience of Ads.")
     assert finding.sentence("it").endswith("Rivedete le offerte e il pubblico di Ads.")
     amounts = [part.value for part in finding.because[1:]]
     assert sum(amounts) == 797
-    assert len(finding.because) == 1 + 3 + 1
+    assert len(finding.because) == 1 + 3
+
+
+def many(before, after):
+    """Explain a change over ten channels, each with leads and cost, all converting alike."""
+    one = [
+        pd.DataFrame({"channel": [f"c{i}" for i in range(10)], "leads": leads, "cost": cost,
+                      "customers": [300.0] * 10})
+        for leads, cost in (before, after)
+    ]  # fmt: skip
+    return explain_change(*one)
+
+
+@pytest.mark.parametrize(("lang", "spread"), [("en", "spread over 10"), ("it", "ripartita su 10")])
+def test_a_channel_is_named_by_its_net_and_none_for_less_than_a_third(lang, spread):
+    # c0 costs twice as much a lead and brings half the leads: by itself it costs what it did.
+    leads, cost = np.full(10, 4000.0), np.full(10, 1e5)
+    half = np.array([2000.0, *[4000.0] * 9])
+    why = many((leads, cost), (half, cost * 1.3))
+    largest = why.to_frame().iloc[0]
+    assert (largest["channel"], largest["factor"]) == ("c0", "cost_per_lead")
+    finding = why.finding()
+    assert spread in finding.sentence(lang)
+    assert "c0" not in finding.sentence(lang)
+    assert finding.action == "action.look_closer"
+    dear = many((leads, cost), (half, cost * np.array([6.0, *[1.05] * 9]))).finding()
+    assert "c0" in dear.sentence(lang)
+    assert spread not in dear.sentence(lang)
+    assert (dear.action, dear.facts["channel"]) == ("action.on_cost_per_lead", "c0")
 
 
 def test_noise_is_said_and_nothing_blamed():
@@ -232,6 +260,7 @@ def test_every_factor_can_be_said():
         for factor in (*formula.factors, "new_channel", "gone_channel", "channel"):
             keys = {f"because.{factor}", f"because.{factor}_of", f"action.on_{factor}"}
             assert keys <= set(entries())
+        assert {f"net_factor.{factor}" for factor in formula.factors} <= set(entries())
 
 
 def test_frame_is_sorted_and_shares_add_up():
@@ -248,7 +277,7 @@ def test_mistakes_are_named_with_their_cure():
         explain_change(BEFORE, BEFORE.assign(cost=[-1, 2]))
     with pytest.raises(InputError, match="'Ads', 'Fair' more than once"):
         explain_change(pd.concat([BEFORE, BEFORE]), BEFORE)
-    with pytest.raises(InputError, match=r"does not exist 'after'.*longer period"):
+    with pytest.raises(InputError, match=r"period after has no customer .*longer one"):
         explain_change(BEFORE, BEFORE.assign(customers=0))
     with pytest.raises(ConfigError, match="choose one of 'cac'"):
         explain_change(BEFORE, BEFORE, kpi="roi")
