@@ -6,7 +6,6 @@ from functools import cache
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from mmm.errors import ConfigError, quoted
 from mmm.mix.transforms import (
@@ -89,25 +88,22 @@ def link_all(parameters: Sequence[Parameter], z: Floats) -> tuple[Floats, Floats
     """
     loc, scale, upper, bounded = _links(tuple(parameters))
     values = np.exp(np.minimum(loc + scale * z, 500.0))
-    slopes = scale * values
-    odds = values[..., bounded]
-    below = 1.0 / (1.0 + odds)
-    values[..., bounded] = upper * odds * below
-    slopes[..., bounded] *= upper * below**2
-    return values, slopes
+    below = 1.0 / (1.0 + bounded * values)
+    values *= upper * below
+    return values, scale * values * below
 
 
 @cache
-def _links(
-    parameters: tuple[Parameter, ...],
-) -> tuple[Floats, Floats, Floats, npt.NDArray[np.intp]]:
-    """Return loc and scale of all parameters, upper and position of the bounded ones."""
-    bounded = [i for i, parameter in enumerate(parameters) if parameter.link == "logit"]
+def _links(parameters: tuple[Parameter, ...]) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return loc, scale, upper end and whether there is one, 1 or 0; shapes (n_parameters,)."""
+    bounded = np.array([parameter.link == "logit" for parameter in parameters], dtype=np.float64)
     return (
         np.array([parameter.loc for parameter in parameters]),
         np.array([parameter.scale for parameter in parameters]),
-        np.array([parameters[i].upper for i in bounded]),
-        np.array(bounded, dtype=np.intp),
+        np.array(
+            [parameter.upper if parameter.link == "logit" else 1.0 for parameter in parameters]
+        ),
+        bounded,
     )
 
 

@@ -1,5 +1,7 @@
 """Carry-over and diminishing returns: pure functions with their derivatives."""
 
+from functools import cache
+
 import numpy as np
 import numpy.typing as npt
 
@@ -9,14 +11,32 @@ Curve = tuple[Floats, Floats, tuple[Floats, ...]]
 _TINY = 1e-30  # of the mean spend: keeps log and division finite where nothing was spent
 
 
-def _normalised(raw: Floats, slopes: list[Floats]) -> tuple[Floats, Floats]:
-    """Divide weights by their sum, so that carry-over keeps the scale of spend."""
-    scale = 1.0 / raw.sum(-1, keepdims=True)
-    weights = raw * scale
-    derivative = np.empty((*raw.shape[:-1], len(slopes), raw.shape[-1]))
-    for i, slope in enumerate(slopes):
-        derivative[..., i, :] = (slope - weights * slope.sum(-1, keepdims=True)) * scale
-    return weights, derivative
+def _normalised(log_raw: Floats, by_parameter: Floats) -> tuple[Floats, Floats]:
+    """Return weights that sum to 1, so that carry-over keeps the scale of spend.
+
+    Parameters
+    ----------
+    log_raw : ndarray, shape (..., n_lags)
+        Logarithm of the weights, up to a constant.
+    by_parameter : ndarray, shape (..., n_parameters, n_lags)
+        Its derivatives.
+
+    Returns
+    -------
+    weights : ndarray, shape (..., n_lags)
+    derivative : ndarray, shape (..., n_parameters, n_lags)
+    """
+    weights = np.exp(log_raw)
+    weights /= weights.sum(-1, keepdims=True)
+    mean = np.matmul(by_parameter, weights[..., None])
+    return weights, weights[..., None, :] * (by_parameter - mean)
+
+
+@cache
+def _lags(n_lags: int) -> Floats:
+    """Return l and log(l + 1), shape (2, n_lags); they are asked for at every gradient."""
+    lag = np.arange(float(n_lags))
+    return np.stack([lag, np.log1p(lag)])
 
 
 def geometric_weights(retention: Floats, n_lags: int) -> tuple[Floats, Floats]:
@@ -40,10 +60,9 @@ def geometric_weights(retention: Floats, n_lags: int) -> tuple[Floats, Floats]:
     >>> geometric_weights(np.array(0.5), 3)[0].round(3).tolist()
     [0.571, 0.286, 0.143]
     """
-    lag = np.arange(n_lags)
-    log_retention = np.log(np.maximum(retention, _TINY))[..., None]
-    raw = np.exp(lag * log_retention)
-    return _normalised(raw, [lag * raw / np.exp(log_retention)])
+    retention = np.maximum(retention, _TINY)[..., None]
+    lag = _lags(n_lags)[0]
+    return _normalised(lag * np.log(retention), (lag / retention)[..., None, :])
 
 
 def peaked_weights(retention: Floats, rise: Floats, n_lags: int) -> tuple[Floats, Floats]:
@@ -65,11 +84,12 @@ def peaked_weights(retention: Floats, rise: Floats, n_lags: int) -> tuple[Floats
     >>> peaked_weights(np.array(0.5), np.array(2.0), 4)[0].round(3).tolist()
     [0.138, 0.276, 0.31, 0.276]
     """
-    lag = np.arange(n_lags)
-    retention = np.maximum(retention, _TINY)[..., None]
-    log_lag = np.log1p(lag)
-    raw = np.exp(lag * np.log(retention) + log_lag * rise[..., None])
-    return _normalised(raw, [lag * raw / retention, log_lag * raw])
+    retention = np.maximum(retention, _TINY)
+    lag = _lags(n_lags)
+    natural = np.stack([np.log(retention), rise], axis=-1)
+    weights, derivative = _normalised(natural @ lag, lag)
+    derivative[..., 0, :] /= retention[..., None]
+    return weights, derivative
 
 
 def delayed_weights(retention: Floats, delay: Floats, n_lags: int) -> tuple[Floats, Floats]:
@@ -96,14 +116,15 @@ def delayed_weights(retention: Floats, delay: Floats, n_lags: int) -> tuple[Floa
     >>> delayed_weights(np.array(0.5), np.array(1.0), 3)[0].tolist()
     [0.25, 0.5, 0.25]
     """
-    away = np.arange(n_lags) - delay[..., None]
-    log_retention = np.log(np.maximum(retention, _TINY))[..., None]
+    away = _lags(n_lags)[0] - delay[..., None]
+    retention = np.maximum(retention, _TINY)[..., None]
+    log_retention = np.log(retention)
     # The largest exponent is taken off first: a delay beyond the last lag leaves no 0 / 0.
     power = away**2
     nearest = power.min(-1, keepdims=True)
-    raw = np.exp((power - nearest) * log_retention)
     return _normalised(
-        raw, [power * raw / np.exp(log_retention), -2.0 * away * log_retention * raw]
+        (power - nearest) * log_retention,
+        np.stack([power / retention, -2.0 * away * log_retention], axis=-2),
     )
 
 
@@ -130,10 +151,11 @@ def weibull_density_weights(shape: Floats, scale: Floats, n_lags: int) -> tuple[
     log_ratio = np.log(np.arange(1, n_lags + 1)) - np.log(scale)
     hazard = np.exp(np.minimum(shape * log_ratio, 500.0))
     log_raw = (shape - 1.0) * log_ratio - hazard
-    raw = np.exp(log_raw - log_raw.max(-1, keepdims=True))
-    by_shape = raw * log_ratio * (1.0 - hazard)
-    by_scale = raw * (shape * hazard - (shape - 1.0)) / scale
-    return _normalised(raw, [by_shape, by_scale])
+    by_shape = log_ratio * (1.0 - hazard)
+    by_scale = (shape * hazard - (shape - 1.0)) / scale
+    return _normalised(
+        log_raw - log_raw.max(-1, keepdims=True), np.stack([by_shape, by_scale], axis=-2)
+    )
 
 
 def weibull_survival_weights(shape: Floats, scale: Floats, n_lags: int) -> tuple[Floats, Floats]:
@@ -158,8 +180,7 @@ def weibull_survival_weights(shape: Floats, scale: Floats, n_lags: int) -> tuple
     shape, scale = shape[..., None], scale[..., None]
     log_ratio = np.log(np.maximum(np.arange(n_lags), _TINY)) - np.log(scale)
     hazard = np.exp(np.minimum(shape * log_ratio, 500.0))
-    raw = np.exp(-hazard)
-    return _normalised(raw, [-raw * hazard * log_ratio, raw * hazard * shape / scale])
+    return _normalised(-hazard, np.stack([-hazard * log_ratio, hazard * shape / scale], axis=-2))
 
 
 def hill(spend: Floats, half_saturation: Floats, slope: Floats) -> Curve:

@@ -38,7 +38,7 @@ class Sampling:
     acceptance : float
         Mean acceptance that the step size aims at.
     max_rounds : int
-        Times `n_draws` that chains may run until they converge.
+        Times `n_draws` that chains may run until they converge, by half as much again each time.
     progress : bool, optional
         Whether to write a line with the time that is left, of fits over two seconds; by default
         where a person watches: a terminal, or a notebook.
@@ -51,10 +51,10 @@ class Sampling:
 
     n_chains: int = 4
     n_warmup: int = 300
-    n_draws: int = 800
+    n_draws: int = 600
     n_starts: int = 4
     acceptance: float = 0.87
-    max_rounds: int = 4
+    max_rounds: int = 5
     progress: bool | None = None
 
     def __post_init__(self) -> None:
@@ -328,12 +328,11 @@ def sample(
     moves: list[Move] = []
     run.renewed.clear()
     kept = run.keep(chains, sampling.n_draws, moves)
-    rounds = 1
-    while rounds < sampling.max_rounds and not converged(kept):
-        watch.more(rounds * sampling.n_draws)
-        more = run.keep(chains, rounds * sampling.n_draws, moves)
-        kept = np.concatenate([kept, more], axis=1)
-        rounds *= 2
+    most = sampling.max_rounds * sampling.n_draws
+    while kept.shape[1] < most and not converged(kept):
+        more = min((kept.shape[1] + 1) // 2, most - kept.shape[1])
+        watch.more(more)
+        kept = np.concatenate([kept, run.keep(chains, more, moves)], axis=1)
     watch.close()
     positions, records = run.recorded()
     return Draws(

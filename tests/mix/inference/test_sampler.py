@@ -78,7 +78,7 @@ def test_chains_run_on_until_they_converge():
 
     short = Sampling(n_warmup=50, n_draws=50, max_rounds=4)
     draws = sample(gaussian, 3, short, np.random.default_rng(3), converged)
-    assert asked == [50, 100]
+    assert asked == [50, 75, 113, 170]  # half as much again each time
     assert draws.z.shape == (4, 200, 3)
 
 
