@@ -108,7 +108,7 @@ class BudgetAdvice:
         power, value (of knowing, in money over a year), net_value (after its cost), periods_needed,
         pays (net value above 0). None where none was planned.
     scenarios : pandas.DataFrame or None
-        scenario (key in words: scenario.<name>), total, profit, profit_lower, profit_upper against
+        scenario (key in words: what_if.<name>), total, profit, profit_lower, profit_upper against
         today per period, probability_better.
     calendar : pandas.DataFrame or None
         The recommended budget of the coming quarter for the media buyer: date, and a column a

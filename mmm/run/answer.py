@@ -168,7 +168,7 @@ def _scenario(
     """Return the scenario of another total that leaves most, of smaller totals alone if asked."""
     if scenarios is None:
         return None
-    others = scenarios[scenarios["scenario"] != "plan"]
+    others = scenarios[~scenarios["scenario"].isin(["plan", "half"])]
     others = others[others["total"] < budget.total] if below else others
     if others.empty:
         return None

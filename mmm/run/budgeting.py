@@ -324,16 +324,20 @@ _TOLD = ("data", "prior")
 
 
 def what_if(model: MixModel, plan: BudgetPlan, limits: Limits) -> pd.DataFrame:
-    """Set the plan, and a fifth more and less of the total, side by side.
+    """Set the plan, half of it where that is the advice, and other totals side by side.
 
     Returns
     -------
     pandas.DataFrame
-        scenario (plan, more, less), total, change, profit, profit_lower, profit_upper,
+        scenario (plan, half, more, less), total, change, profit, profit_lower, profit_upper,
         probability_better, expected_loss; per period, against today.
     """
     today = dict(zip(plan.channels, map(float, plan.current), strict=True))
-    asked: dict[str, Scenario | BudgetPlan] = {"plan": plan}
+    advised: dict[str, Scenario | BudgetPlan] = {"plan": plan}
+    if _STANCES[plan.advice] == "half":
+        half = map(float, plan.recommended)
+        advised["half"] = Scenario(spend=dict(zip(plan.channels, half, strict=True)))
+    asked = dict(advised)
     for name, change in (("more", 0.2), ("less", -0.2)):
         asked[name] = Scenario(total_change=change, best_split=True, limits=limits)
     while True:
@@ -343,9 +347,9 @@ def what_if(model: MixModel, plan: BudgetPlan, limits: Limits) -> pd.DataFrame:
             )
             break
         except MmmError:  # the rules leave no room for another total
-            if len(asked) == 1:
+            if len(asked) == len(advised):
                 raise
-            asked = {"plan": plan}
+            asked = advised
     frame = found.to_frame().rename(columns={"spend": "total"})
     return frame[
         ["scenario", "total", "change", "profit", "profit_lower", "profit_upper",

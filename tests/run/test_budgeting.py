@@ -10,8 +10,8 @@ from scipy.special import ndtr
 
 from mmm.channels import ChannelMap
 from mmm.journeys import Journeys
-from mmm.mix import BudgetPlan, LiftTest
-from mmm.run.budgeting import LEAST, advise_budget
+from mmm.mix import BudgetPlan, LiftTest, Limits, MixModel, Sampling, optimize_budget
+from mmm.run.budgeting import LEAST, advise_budget, what_if
 from mmm.run.caution import NOTHING, Beside, careful, patient
 from mmm.run.gaps import NoAnswer
 from mmm.run.outcome import known_on, new_business, unit_value, weeks_of
@@ -162,10 +162,31 @@ def test_the_calendar_holds_the_advice_of_a_quarter(known):
 
 def test_scenarios_and_tests_stand_side_by_side(known):
     advice, _ = known
-    assert advice.scenarios["scenario"].tolist() == ["plan", "more", "less"]
-    plan = advice.scenarios.set_index("scenario").loc["plan"]
+    scenarios = advice.scenarios.set_index("scenario")
+    assert scenarios.index.drop("half", errors="ignore").tolist() == ["plan", "more", "less"]
+    assert ("half" in scenarios.index) == (advice.stance == "half")
+    plan = scenarios.loc["plan"]
     assert plan["profit"] == pytest.approx(advice.expected_profit, rel=1e-9)
     assert set(advice.pilots["channel"]) == set(RETURNS)
+
+
+def test_where_half_is_advised_its_own_gain_stands_beside_that_of_the_plan():
+    rng = np.random.default_rng(0)
+    spend = rng.gamma(2.0, 50.0, (104, 2))
+    outcome = 900 + spend @ [3.0, 1.0] + rng.normal(0, 30, 104)
+    model = MixModel(sampler=Sampling(n_warmup=200, n_draws=400)).fit(spend, outcome)
+    plan = optimize_budget(model)
+    assert "half" not in what_if(model, with_advice(plan, "move"), Limits())["scenario"].tolist()
+    shown = what_if(model, with_advice(plan, "move half, then test"), Limits())
+    assert shown["scenario"].tolist() == ["plan", "half", "more", "less"]
+    profit = shown.set_index("scenario")["profit"]
+    # Returns diminish: the first half of the way brings more than the second.
+    assert 0.5 * profit["plan"] < profit["half"] < profit["plan"]
+    assert shown["change"].iloc[1] == pytest.approx(0.0, abs=1e-9)
+
+
+def with_advice(plan, advice):
+    return dataclasses.replace(plan, advice=advice)
 
 
 def test_two_runs_are_equal(known):
