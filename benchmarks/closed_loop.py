@@ -41,7 +41,6 @@ from mmm.mix import (
 from mmm.mix.pilots.knowing import value_of_test
 from mmm.signal import ExperimentLog
 from mmm.simulate.quarters import QUARTER, Play, Trial, begin, best_next, draw_firm
-from mmm.simulate.worlds.optimum import best_split
 
 MOST = 0.5
 YEAR_DAYS = 365
@@ -63,11 +62,6 @@ class Desk:
     trials: list = field(default_factory=list)
     said: list = field(default_factory=list)
     acted_on: int | None = None  # tests known when the budget was last moved
-
-    @property
-    def first(self):
-        """Weekly spend before the first quarter."""
-        return self.play.firm.today
 
     @property
     def channels(self):
@@ -132,12 +126,6 @@ def knowing(desk):
     return best_next(desk.play), None
 
 
-def knowing_in_room(desk):
-    """Split by the true curves within the bounds of `room`: the most that mix and joined can do."""
-    low, high = np.array(list(room(desk).values())).T
-    return best_split(desk.play.firm.effects.response, low, high, float(desk.now.sum())), None
-
-
 def by_credit(model):
     """Return the policy that spends in proportion to the credit of the last year."""
 
@@ -180,15 +168,10 @@ def mix(desk):
 
 
 def room(desk, kept=()):
-    """Return the bounds of each channel: half off what it was at first, and off what it is.
-
-    `kept` names channels that are not to have more than they have.
-    """
-    least = (1 - MOST) * np.maximum(desk.first, desk.now)
-    most = (1 + MOST) * np.minimum(desk.first, desk.now)
-    least, most = np.minimum(least, desk.now), np.maximum(most, desk.now)
-    most = np.where(np.isin(desk.channels, list(kept)), desk.now, most)
-    return dict(zip(desk.channels, zip(least.tolist(), most.tolist(), strict=True), strict=True))
+    """Return the bounds of each channel, around what it has now; `kept` names those not raised."""
+    most = np.where(np.isin(desk.channels, list(kept)), desk.now, (1 + MOST) * desk.now)
+    ends = zip(((1 - MOST) * desk.now).tolist(), most.tolist(), strict=True)
+    return dict(zip(desk.channels, ends, strict=True))
 
 
 def follow(desk, plan, n_tests=0):
@@ -312,7 +295,6 @@ POLICIES: dict[str, Callable] = {
     "attribution": attribution,
     "mix": mix,
     "joined": joined,
-    "optimum in the same bounds": knowing_in_room,
     "optimum": knowing,
 }
 
