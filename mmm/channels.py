@@ -72,16 +72,17 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return _cache[pattern]
 
 
-_EVENTS = "event*|fiera*|fiere*|trade?show*|tradeshow*|expo*|convegno*|conference*"
+_EVENTS = "event*|fiera*|fiere*|trade?show*|tradeshow*|expo*|convegno*|conference*|seminar*"
 _SEARCH = "google*|bing*|yahoo*|duckduckgo*|ecosia*|baidu*|qwant*|yandex*"
 _SOCIAL = (
-    "facebook*|fb|instagram*|ig|linkedin*|lnkd*|tiktok*|twitter*|x|x.com|t.co|youtube*|pinterest*"
+    "facebook*|fb|meta|instagram*|ig|linkedin*|lnkd*|tiktok*|twitter*|x|x.com|t.co|youtube*|"
+    "pinterest*"
 )
 _PAID = "cpc|ppc|paid*|sem|sea|ads|cpm|cpv|cpa|a pagamento*|sponsor*"
 
 DEFAULT_RULES = (
-    ChannelRule("Display", medium="display|banner|programmatic|gdn|display*|banner*"),
-    ChannelRule("Display", source="display*|banner*|programmatic*|criteo*|dv360*"),
+    ChannelRule("Display", medium="*display*|programmatic|gdn|banner*"),
+    ChannelRule("Display", source="*display*|banner*|programmatic*|criteo*|dv360*"),
     ChannelRule("Webinar", source="*webinar*"),
     ChannelRule("Webinar", medium="*webinar*"),
     ChannelRule("Events", medium=_EVENTS),
@@ -91,8 +92,10 @@ DEFAULT_RULES = (
     ChannelRule("Affiliate", medium="affiliat*"),
     ChannelRule("Affiliate", source="affiliat*"),
     ChannelRule("Paid social", source=_SOCIAL, medium=_PAID),
-    ChannelRule("Paid social", medium="paid?social|social?paid|paidsocial|social?ads"),
-    ChannelRule("Paid social", source="paid?social|social?paid|*social?ads|*linkedin?ads"),
+    ChannelRule("Paid social", medium="paid?social|social?paid|paidsocial|social?ads|paid?video"),
+    ChannelRule(
+        "Paid social", source="paid?social|social?paid|*social?ads|*linkedin?ads|paid?video"
+    ),
     ChannelRule("Paid social", source="facebook?ads|meta?ads|tiktok?ads|instagram?ads"),
     ChannelRule("Paid search", source=_SEARCH, medium=_PAID),
     ChannelRule("Paid search", medium="cpc|ppc|sem|sea|paid?search|paidsearch"),
@@ -100,8 +103,8 @@ DEFAULT_RULES = (
     ChannelRule("Email", medium="e-mail*|email*|newsletter*|dem|mailing*"),
     ChannelRule("Email", source="e-mail*|email*|newsletter*|dem|mailing*|mailchimp*|mailup*"),
     ChannelRule("Organic social", source=_SOCIAL),
-    ChannelRule("Organic social", medium="social*|sm|organic?social"),
-    ChannelRule("Organic social", source="social*|organic?social"),
+    ChannelRule("Organic social", medium="social*|sm|organic?social|organic?video"),
+    ChannelRule("Organic social", source="social*|organic?social|organic?video|*twitter*"),
     ChannelRule("Organic search", source=_SEARCH, medium="organic*|organico|referral|"),
     ChannelRule("Organic search", medium="organic*|organico|seo"),
     ChannelRule("Organic search", source="organic*|seo|ricerca organica"),
@@ -111,10 +114,10 @@ DEFAULT_RULES = (
     ChannelRule("Phone", source="telefon*|phone*|call?in*|inbound?call*"),
     ChannelRule("Word of mouth", source="passaparola*|word?of?mouth*|conoscenza*"),
     ChannelRule("Referral", medium="referral*|referenza*"),
-    ChannelRule("Referral", source="*referral*|cliente esistente*|referenza*"),
+    ChannelRule("Referral", source="*referral*|reference|cliente esistente*|referenza*"),
     ChannelRule("Direct", source="(direct)*|direct*|diretto*|traffico diretto*"),
     ChannelRule("Direct", medium="(none)|direct*"),
-    ChannelRule("Website", source="sito*|web?site*|web|website*|form*|contact?us*|chat*"),
+    ChannelRule("Website", source="sito*|web?site*|web|website*|form*|contact?us*|chat*|*chat"),
     ChannelRule("Press", source="stampa*|press*|rivista*|magazine*"),
     ChannelRule("Press", medium="stampa*|press*|print*|rivista*"),
     ChannelRule("Other", source="other*|altro|altri|altre*"),

@@ -215,7 +215,7 @@ def _touch_table(
     table, without = touches_of_leads(leads, channels)
     return table, [
         "touches: none given, the source of each lead at its creation is its one touch",
-        f"leads: {without} have no source",
+        *([f"leads: {without} have no source"] if without else []),
         *leads.attrs["notes"],
     ]
 

@@ -212,8 +212,8 @@ class Journeys:
         Parameters
         ----------
         paths : iterable of str or of sequences of str
-            A text is split on `sep`; a sequence is taken as it stands, so that a channel name may
-            hold the separator.
+            A text is split on `sep`, and "Email × 2" in it is Email twice, as Google Analytics
+            writes it; a sequence is taken as it stands, so that a channel name may hold either.
         conversions : iterable of float, optional
             Conversions of each row; 1 by default.
         value : iterable of float, optional

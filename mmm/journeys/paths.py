@@ -1,5 +1,6 @@
 """Bare channel sequences become codes: each distinct text is split once, in Arrow."""
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from mmm.errors import InputError, name_rows
 
 # Texts coded at once: what is split off stays in the processor's cache.
 PIECE = 2**14
+_TIMES = re.compile(r"(.*\S)\s*×\s*([1-9]\d{0,3})\s*")  # a channel several times in a row
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +87,8 @@ def code_paths(
     counts: list[npt.NDArray[Any]] = [np.zeros(1, dtype=np.int64)]
     for piece in pieces:
         names, index, count = _coded_piece(piece, sep)
+        if not _is_lists(piece):
+            names, index, count = _written_out(names, index, count)
         plain = (unicodedata.normalize("NFC", name).strip() for name in names)
         tables.append([number.setdefault(name, len(number)) for name in plain])
         indices.append(index)
@@ -154,16 +158,41 @@ def _pieces(
 
 def _coded_piece(piece: Any, sep: str) -> tuple[list[str], npt.NDArray[Any], npt.NDArray[Any]]:
     """Return the distinct names of texts or lists, the name of each touch, and touches a path."""
-    import pyarrow as pa
     import pyarrow.compute as pc
 
-    lists = piece if pa.types.is_list(piece.type) else pc.split_pattern(piece, sep)
+    lists = piece if _is_lists(piece) else pc.split_pattern(piece, sep)
     names = lists.flatten().dictionary_encode()
     return (
         names.dictionary.to_pylist(),
         numbers(names.indices),
         numbers(pc.list_value_length(lists)),
     )
+
+
+def _is_lists(piece: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_list(piece.type))
+
+
+def _written_out(
+    names: list[str], index: npt.NDArray[Any], count: npt.NDArray[Any]
+) -> tuple[list[str], npt.NDArray[Any], npt.NDArray[Any]]:
+    """Write out what Google Analytics shortens: "Email × 2" is Email twice.
+
+    Examples
+    --------
+    >>> _written_out(["a", "b × 2"], np.array([1, 0, 0]), np.array([2, 1]))
+    (['a', 'b'], array([1, 1, 0, 0]), array([3, 1]))
+    """
+    found = [_TIMES.fullmatch(name) for name in names]
+    if not any(found):
+        return names, index, count
+    plain = [name if one is None else one[1] for name, one in zip(names, found, strict=True)]
+    times = np.array([1 if one is None else int(one[2]) for one in found])[index]
+    path = np.repeat(np.arange(len(count)), count)
+    added = np.bincount(path, times, len(count)).astype(np.int64)
+    return plain, np.repeat(index, times), added
 
 
 def _lists(rows: list[tuple[str, ...]]) -> Any:
@@ -177,10 +206,18 @@ def _lists(rows: list[tuple[str, ...]]) -> Any:
         ) from error
 
 
+def _split(path: str, sep: str) -> list[str]:
+    names = path.split(sep)
+    found = [(name, _TIMES.fullmatch(name)) for name in names] if "×" in path else []
+    if not any(one for _, one in found):
+        return names
+    return [word for name, one in found for word in ([one[1]] * int(one[2]) if one else [name])]
+
+
 def _sequences(paths: list[str | Sequence[str]], sep: str) -> list[tuple[str, ...]]:
     sequences: list[tuple[str, ...]] = []
     for path in paths:
-        names: Any = path.split(sep) if isinstance(path, str) else path
+        names: Any = _split(path, sep) if isinstance(path, str) else path
         if hasattr(names, "__array__"):
             names = np.asarray(names, dtype=object).tolist()
         whole = isinstance(names, Sequence) and all(isinstance(name, str) for name in names)

@@ -80,7 +80,7 @@ def two_periods(tables: Tables, as_of: pd.Timestamp) -> tuple[Period, Period]:
         first, last = max(first, paid_from), min(last, paid_to)
     days = min(YEAR, ((last - first).days + 1) // 2)
     if days < LEAST_DAYS:
-        raise MmmError(f"the tables share {2 * days} days; two periods of 60 are needed.")
+        raise MmmError(f"the tables share {max(0, 2 * days)} days; two periods of 60 are needed.")
     middle = last - timedelta(days=days - 1)
     return (middle - timedelta(days=days), middle - timedelta(days=1)), (middle, last)
 

@@ -69,6 +69,7 @@ class SpendSection(TableSection):
     """The spend."""
 
     tz: str = "UTC"
+    channels: tuple[str, ...] = ()
     on_duplicate: Literal["error", "sum"] = "error"
     fill: Literal["zero", "interpolate"] | None = None
     refunds: bool = False
@@ -321,11 +322,13 @@ def make_config(sections: dict[str, Any], text: str = "", file: str = "") -> Con
 
 def sources(config: Config) -> list[str]:
     """Return the files that a configuration reads."""
+    from mmm.tables.sources import sheet_of  # a mistake is told before tables are loaded
+
     sections = (getattr(config, name) for name in TABLES)
     given = [section.source for section in sections if section is not None]
     more = (config.mix.source, config.mix.decisions, config.signal.experiments)
     given += [source for source in more if source is not None]
-    return [source for source in given if "://" not in source]
+    return [str(sheet_of(Path(one), None)[0]) for one in given if "://" not in one]
 
 
 def _check_logs(config: Config, text: str, file: str) -> None:
@@ -344,12 +347,14 @@ def _check_logs(config: Config, text: str, file: str) -> None:
 
 
 def _absolute(config: Config, folder: Path) -> Config:
+    from mmm.tables.sources import sheet_of
+
     changes: dict[str, Any] = {}
     for name in TABLES:
         section: TableSection | None = getattr(config, name)
         if section is not None and "://" not in section.source:
-            source = str((folder / section.source).resolve())
-            changes[name] = section.model_copy(update={"source": source})
+            place, table = sheet_of((folder / section.source).resolve(), section.table)
+            changes[name] = section.model_copy(update={"source": str(place), "table": table})
     output = config.output.model_copy(update={"folder": str(folder / config.output.folder)})
     for name, keys in (("mix", ("source", "decisions")), ("signal", ("experiments",))):
         own = getattr(config, name)
@@ -374,7 +379,8 @@ def _mistakes(error: ValidationError, text: str, file: str) -> list[str]:
             known = quoted(_allowed(keys[:-1]), 20)
             sentences.append(f"{where}{name} is not a setting. Use one of {known}.")
         elif mistake["type"] == "missing":
-            sentences.append(f"{where}{name} is missing. Add it.")
+            section = f"{file}: the section [{name}] is missing. Add it, with its source."
+            sentences.append(f"{where}{name} is missing. Add it." if len(keys) > 1 else section)
         else:
             message = mistake["msg"].removeprefix("Value error, ")
             given = f" = {mistake['input']!r}" if len(keys) > 1 else ""

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from mmm.run.config import Config
+from mmm.tables.sources import sheet_of
 
 _FILES = {"source", "decisions", "experiments"}  # where they lie is the matter of one computer
 _LIBRARIES = ("numpy", "pandas", "scipy", "scikit-learn", "pyarrow", "duckdb")
@@ -69,11 +70,12 @@ def _currency(config: Config, tables: Mapping[str, pd.DataFrame]) -> str:
 
 def _input(name: str, source: str, rows: int | None) -> dict[str, Any]:
     is_file = "://" not in source
+    file, _ = sheet_of(Path(source), None)
     return {
         "name": name,
         "source": Path(source).name if is_file else source.partition("://")[0],
         "rows": rows,
-        "sha256": _digest(Path(source)) if is_file else "",
+        "sha256": _digest(file) if is_file else "",
     }
 
 

@@ -7,22 +7,35 @@ import io
 import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from mmm.errors import SourceError
+from mmm.errors import SourceError, quoted
+from mmm.tables.header import header_position
 from mmm.tables.locales import Locale
-from mmm.tables.raw import MAX_UNPACKED_BYTES, Raw, first_line, refuse_unnamed
+from mmm.tables.raw import (
+    INDEX_NOTE,
+    MAX_UNPACKED_BYTES,
+    Raw,
+    counts_rows,
+    first_line,
+    refuse_unnamed,
+)
 from mmm.tables.rows import Rows, true_rows
 
 DELIMITERS = (",", ";", "\t", "|")
 _BLOCK_BYTES = 1 << 20
 _HEAD_BYTES = 1 << 20  # a header is looked for within these
+_HEAD_LINES = 60  # and, below a title, within these
+_FOOTER_BYTES = 4096  # notes below a table are looked for within these
+_GAP = re.compile(rb"\n[ \t,;]*\r?\n")
 _BLANK = re.compile(r"[\s,;|\"]*")
 _SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 
@@ -36,6 +49,16 @@ class _Header:
     start: int  # byte of the header
     end: int  # byte after the header
     lines: int  # lines up to the end of the header
+    above: tuple[str, ...] = ()  # titles left out
+
+    def notes(self, locale: Locale | None) -> list[str]:
+        """Return what has to be said of it."""
+        said = []
+        if self.above:
+            said.append(f"the lines above the header are left out: {quoted(self.above)}")
+        if self.delimiter != (locale.delimiter if locale else ","):
+            said.append(f"fields are separated by {self.delimiter!r}, as in the header")
+        return said
 
 
 def load_delimited(path: Path, locale: Locale | None) -> Raw:
@@ -48,12 +71,14 @@ def load_delimited(path: Path, locale: Locale | None) -> Raw:
     """
     raw, notes = _decoded(path)
     header = _header(raw, locale, path)
-    if header.delimiter != (locale.delimiter if locale else ","):
-        notes.append(f"fields are separated by {header.delimiter!r}, as in the header")
+    notes += header.notes(locale)
     if b'"' in raw:  # Arrow closes a broken quote at the end of the file without a word
         _check_quotes(raw, header, path)
+    raw, footer = _above_footer(raw, header)
+    if footer:
+        notes.append(f"the lines below the table are left out: {quoted(footer)}")
     rows = Rows(path.name, "line", lambda: _line_numbers(raw, header))
-    table = _named(_records(raw, header, path), header, path, rows)
+    table = _named(_records(raw, header, path), header, path, rows, notes)
     return Raw(table, str(path), notes, rows=rows)
 
 
@@ -93,11 +118,10 @@ def open_delimited(path: Path, locale: Locale | None) -> Delimited | None:
     names = header.names
     if len(set(names)) < len(names) or any(not n or n != n.strip() for n in names):
         return None
-    if not _quotes_close(path, mark + header.start, header.delimiter):
+    if not _quotes_close(path, mark + header.start, header.delimiter) or _has_footer(path, header):
         return None
     notes = ["encoding: UTF-8 with byte-order mark"] if mark else []
-    if header.delimiter != (locale.delimiter if locale else ","):
-        notes.append(f"fields are separated by {header.delimiter!r}, as in the header")
+    notes += header.notes(locale)
 
     def pieces(wanted: Sequence[str]) -> Iterator[Any]:
         with path.open("rb") as stream:
@@ -112,6 +136,12 @@ def open_delimited(path: Path, locale: Locale | None) -> Delimited | None:
             )
 
     return Delimited(names, notes, pieces)
+
+
+def _has_footer(path: Path, header: _Header) -> bool:
+    with path.open("rb") as stream:
+        stream.seek(max(header.end, path.stat().st_size - _FOOTER_BYTES))
+        return bool(_above_footer(stream.read(), replace(header, end=0))[1])
 
 
 def _is_plain(path: Path) -> bool:
@@ -213,7 +243,7 @@ def _too_big(path: Path, problem: str) -> SourceError:
 
 
 def _header(raw: bytes, locale: Locale | None, path: Path) -> _Header:
-    """Find the first record: below blank lines and the ``sep=;`` that Excel writes."""
+    """Find the headings: below blank lines, a title, and the ``sep=;`` that Excel writes."""
     head = raw[:_HEAD_BYTES].decode("utf-8", "ignore")
     start, lines, delimiter = 0, 0, ""
     for line in _lines(head):
@@ -226,11 +256,33 @@ def _header(raw: bytes, locale: Locale | None, path: Path) -> _Header:
     else:
         raise SourceError(f"{path} is empty: it has no header. Export it again.")
     rest = head.encode()[start:].decode()
+    delimiter, titles = _below_title(rest, delimiter)
+    start += sum(len(line.encode()) for line in titles)
+    rest, lines = rest[sum(map(len, titles)) :], lines + len(titles)
     reader = _reader(rest, delimiter)
     names = next(reader)
     used = [line for _, line in zip(range(reader.line_num), _lines(rest), strict=False)]
     end = start + sum(len(line.encode()) for line in used)
-    return _Header(names, delimiter, start, end, lines + reader.line_num)
+    above = tuple(line.strip(' \t\r\n,;|"') for line in titles if not _BLANK.fullmatch(line))
+    return _Header(names, delimiter, start, end, lines + reader.line_num, above)
+
+
+def _below_title(text: str, delimiter: str) -> tuple[str, list[str]]:
+    """Return the separator of the table, and the lines above it where they begin with a title."""
+    if sum(bool(cell.strip()) for cell in next(_reader(text, delimiter))) != 1:
+        return delimiter, []
+    lines = list(islice(_lines(text), _HEAD_LINES))
+    bare = [re.sub(r'"[^"]*"?', "", line) for line in lines if not _BLANK.fullmatch(line)]
+    best = max(DELIMITERS, key=lambda sign: median(line.count(sign) for line in bare))
+    records, ends = [], [0]
+    reader = _reader("".join(lines), best)
+    for record in reader:
+        records.append(record)
+        ends.append(reader.line_num)
+    if len(lines) == _HEAD_LINES:
+        records.pop()  # it may go on
+    position = header_position(records)
+    return (best, lines[: ends[position]]) if position else (delimiter, [])
 
 
 def _lines(text: str) -> Iterator[str]:
@@ -268,6 +320,24 @@ def _records(raw: bytes, header: _Header, path: Path) -> Any:
         raise SourceError(_broken_line(body, header, path, error)) from error
 
 
+def _above_footer(raw: bytes, header: _Header) -> tuple[bytes, list[str]]:
+    """Take off the lines that reports of Salesforce end with, below a blank line; return them.
+
+    Each is one field where the table has three or more, so that no row that was cut off is one.
+    """
+    start = max(header.end, len(raw) - _FOOTER_BYTES)
+    tail = raw[start:]
+    footer: tuple[int, list[str]] | None = None
+    for gap in reversed(list(_GAP.finditer(tail)) if len(header.names) > 2 else []):
+        below = tail[gap.end() :]
+        lines = _reader(below.decode("utf-8", "ignore"), header.delimiter)
+        records = [record for record in lines if record]
+        if any(len(record) > 1 for record in records) or below.count(b'"') % 2:
+            break
+        footer = (gap.end(), [record[0] for record in records]) if records else footer
+    return (raw, []) if footer is None else (raw[: start + footer[0]], footer[1])
+
+
 def _parsed(body: bytes, names: list[str], delimiter: str, block_bytes: int) -> Any:
     return pa.csv.read_csv(
         io.BytesIO(body),
@@ -277,13 +347,16 @@ def _parsed(body: bytes, names: list[str], delimiter: str, block_bytes: int) -> 
     )
 
 
-def _named(table: Any, header: _Header, path: Path, rows: Rows) -> Any:
+def _named(table: Any, header: _Header, path: Path, rows: Rows, notes: list[str]) -> Any:
     """Give the columns their names; leave out those that have neither a name nor a cell."""
     kept = []
     for position, name in enumerate(header.names):
         if not name.strip():
-            filled = pc.not_equal(table.column(position).combine_chunks(), "")
-            if true_rows(filled):
+            cells = table.column(position).combine_chunks()
+            filled = pc.not_equal(cells, "")
+            if position == 0 and counts_rows(cells.to_pylist()):
+                notes.append(INDEX_NOTE)
+            elif true_rows(filled):
                 refuse_unnamed(path, f"column {position + 1}", rows, true_rows(filled))
             continue
         kept.append(position)

@@ -23,6 +23,27 @@ _CLOCK = (
 )
 _YEAR_FIRST = r"^(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})" + _CLOCK
 _YEAR_LAST = r"^(?P<first>\d{1,2})[-/.](?P<second_part>\d{1,2})[-/.](?P<year>\d{4})" + _CLOCK
+_YEAR_SHORT = r"(?P<year>\d{4}|\d{2})"
+_NAME = r"(?P<month>[a-zì]{3,9})\.?"
+_WEEKDAY = r"(?i)^(?:(?:mon|tue|wed|thu|fri|sat|sun|lun|mar|mer|gio|ven|sab|dom)[a-zì]*\.?,? )?"
+_NAMED = (
+    rf"{_WEEKDAY}(?P<day>\d{{1,2}})(?:st|nd|rd|th)?[ ./-]+{_NAME},?[ ./-]+{_YEAR_SHORT}"
+    r"(?P<clock>(?:[T ,].*)?)$",
+    rf"{_WEEKDAY}{_NAME}[ -]+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<year>\d{{4}})"
+    r"(?P<clock>(?:[T ,].*)?)$",
+    rf"(?i)^{_NAME}[ /-]+(?P<year>\d{{4}})$",
+)
+_SHORT = r"^\D*\d{1,2}\D+\d{2}(\D|$)"  # 31-Mar-24
+_MONTH_NAMES = (
+    "january february march april may june july august september october november december",
+    "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
+)
+_MONTH_NUMBERS = {
+    word: f"{number:02d}"
+    for names in _MONTH_NAMES
+    for number, name in enumerate(names.split(), start=1)
+    for word in (name, name[:3], name[:4])
+}
 _MONTH_LAST = r"^(?P<year>\d{4})[-/.](?P<month>\d{1,2})$"
 _MONTH_FIRST = r"^(?P<month>\d{1,2})[-/.](?P<year>\d{4})$"
 _INSTANT = pa.timestamp("us", "UTC")
@@ -45,7 +66,8 @@ def to_instant(column: Any, context: Context) -> Any:
     Parameters
     ----------
     column : pyarrow array
-        Timestamps, dates or text; ISO 8601, or day and month in the order of the locale.
+        Timestamps, dates or text; ISO 8601, day and month in the order of the locale, or a month
+        that is spelled, in English or Italian.
     context : Context
         Naive values are read in ``context.tz``; a date alone is its midnight there.
 
@@ -93,6 +115,35 @@ def to_date(column: Any, context: Context) -> Any:
     return stamps.cast(pa.date32(), safe=False)
 
 
+def numbered_months(words: Any) -> Any:
+    """Write dates that spell their month, English or Italian, with its number: 2024-03-31.
+
+    Examples
+    --------
+    >>> numbered_months(pa.array(["31 Mar, 2024 10:30", "marzo 2024", "31-mar-24"])).to_pylist()
+    ['2024-03-31 10:30', '2024-03', '2024-03-31']
+    """
+    if not pc.any(pc.match_substring_regex(words, r"(?i)[a-z]{3}.*\d")).as_py():
+        return words
+    for pattern in _NAMED:
+        parts = pc.extract_regex(words, pattern)
+        found = pc.utf8_lower(pc.struct_field(parts, "month"))
+        known = pc.index_in(found, pa.array(list(_MONTH_NUMBERS)))
+        month = pc.take(pa.array(list(_MONTH_NUMBERS.values())), known)
+        year = pc.struct_field(parts, "year")
+        year = pc.if_else(pc.less(pc.utf8_length(year), 4), _joined("20", year, ""), year)
+        date = _joined(year, month, "-")
+        if "(?P<day>" in pattern:
+            date = _joined(date, pc.utf8_lpad(pc.struct_field(parts, "day"), 2, "0"), "-")
+            date = _joined(date, pc.struct_field(parts, "clock"), "")
+        words = pc.coalesce(date, words)
+    return words
+
+
+def _joined(first: Any, second: Any, sign: str) -> Any:
+    return pc.binary_join_element_wise(first, second, sign)
+
+
 def _months(words: Any, context: Context) -> Any | None:
     """Read months such as 2024-01 or 01/2024 as their first day; None where a value is a day."""
     filled = pc.is_valid(words)
@@ -123,7 +174,14 @@ def _words(array: Any, context: Context) -> Any:
         if found is not None:
             cure = "Format those cells as dates, or write 2024-03-31."
             context.refuse(found, f"holds {name} and no date", cure, array)
-    return to_text(array, context)
+    words = to_text(array, context)
+    numbered = numbered_months(words)
+    if numbered is words:
+        return words
+    short = pc.and_(pc.not_equal(words, numbered), pc.match_substring_regex(words, _SHORT))
+    if pc.any(short).as_py():
+        context.notes.append(f"{context.where}: years of two digits are those after 2000")
+    return numbered
 
 
 def _localised(naive: Any, context: Context, days: Any = None) -> Any:

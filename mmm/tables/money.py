@@ -16,6 +16,7 @@ from mmm.tables.parse import Context, flat, to_text
 CENT_DIGITS = 2
 MAX_DIGITS = 9  # decimals kept at most; finer amounts are refused as text, rounded as floats
 FLOAT_EXACT = 2.0**53  # whole numbers that a float64 holds without a gap
+_PRINTED = 15  # digits of a float that programs write at least, where it has no shorter form
 WIDEST = 38  # digits of an amount
 
 CODES = {"€": "EUR", "£": "GBP"}  # a $ may be of several countries
@@ -225,12 +226,35 @@ def _decimal_from_plain(plain: Any, context: Context, words: Any) -> Any:
     fraction = pc.utf8_length(pc.struct_field(pc.extract_regex(plain, r"\.(?P<f>\d+)$"), "f"))
     digits = max(CENT_DIGITS, pc.max(fraction).as_py() or 0)
     if digits > MAX_DIGITS:
-        too_fine = pc.greater(fraction, MAX_DIGITS)
-        context.refuse(too_fine, f"has more than {MAX_DIGITS} decimals", "Round it first.", words)
+        too_fine = pc.fill_null(pc.greater(fraction, MAX_DIGITS), False)
+        if not _are_floats(plain):
+            problem = f"has more than {MAX_DIGITS} decimals"
+            context.refuse(too_fine, problem, "Round it first.", words)
+        plain, digits = _rounded(plain, too_fine), MAX_DIGITS
+        context.notes.append(
+            f"{context.where}: {pc.sum(too_fine).as_py()} floats written out are rounded to "
+            f"{MAX_DIGITS} decimals"
+        )
     try:
         return _narrow(plain.cast(pa.decimal128(WIDEST, digits)))
     except pa.ArrowInvalid:
         _refuse_large(plain, digits, context)
+
+
+def _are_floats(plain: Any) -> bool:
+    """Tell whether numbers are floats written out: some have the 15 digits that programs print."""
+    digits = pc.replace_substring_regex(plain, r"^[+-]?[0.]*|\.", "")
+    return bool((pc.max(pc.utf8_length(digits)).as_py() or 0) >= _PRINTED)
+
+
+def _rounded(plain: Any, rows: Any) -> Any:
+    """Round the numbers of these rows to the decimals that are kept."""
+    step = Decimal(1).scaleb(-MAX_DIGITS)
+    with localcontext(prec=200):
+        short = [
+            format(Decimal(word).quantize(step), "f") for word in plain.filter(rows).to_pylist()
+        ]
+    return pc.replace_with_mask(plain, rows, pa.array(short, pa.string()))
 
 
 def _without_symbol(words: Any, context: Context) -> Any:

@@ -7,6 +7,7 @@ cannot be read with certainty.
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any, NoReturn
 
 import numpy as np
@@ -19,7 +20,20 @@ from mmm.tables.cells import Kinds
 from mmm.tables.locales import Locale
 from mmm.tables.rows import Rows, true_rows
 
-MISSING_WORDS = ("", "NULL", "null", "None", "NaN", "nan", "N/A", "#N/A", "#N/D", "NaT", "<NA>")
+MISSING_WORDS = (
+    "",
+    "NULL",
+    "null",
+    "None",
+    "NaN",
+    "nan",
+    "N/A",
+    "#N/A",
+    "#N/D",
+    "NaT",
+    "<NA>",
+    "--",
+)
 _WORDS: dict[bool | None, str] = {
     True: "true t yes y 1 won win closed-won si sì vero vinto vinta chiuso-vinto chiusa-vinta",
     False: "false f no n 0 lost lose closed-lost falso perso persa chiuso-perso chiusa-persa",
@@ -29,7 +43,8 @@ FLAG_WORDS = {word: flag for flag, words in _WORDS.items() for word in words.spl
 _MOST_UNKNOWN = 20  # words to fill in; with more of them, it is another column that is meant
 
 # A row of sums below an export; read as a deal or a channel, it would count everything twice.
-_TOTALS = ("total", "totals", "grand total", "totale", "totali", "totale generale")
+# Google Ads writes "Total: Campaigns".
+_TOTALS = r"(?i)^(grand total|totals?|totale|totali|totale generale)( ?:.*)?$"
 
 
 @dataclass
@@ -77,7 +92,9 @@ class Context:
     def refuse(self, mask: Any, problem: str, cure: str, values: Any = None) -> NoReturn:
         """Raise for the rows where `mask` is true, showing the first value."""
         rows = true_rows(mask)
-        shown = "" if values is None else f" ({values[rows[0]].as_py()!r})"
+        value = None if values is None else values[rows[0]].as_py()
+        said = str(value) if isinstance(value, date) else repr(value)
+        shown = "" if values is None else f" ({said})"
         raise InputError(f"{self.where} {problem} in {self.rows.name(rows)}{shown}. {cure}")
 
 
@@ -106,7 +123,7 @@ def is_text(array: Any) -> bool:
 
 def refuse_totals(words: Any, context: Context) -> None:
     """Refuse a row that is named as a sum."""
-    sums = pc.is_in(pc.utf8_lower(words), pa.array(_TOTALS, words.type))
+    sums = pc.match_substring_regex(words, _TOTALS)
     if pc.any(sums).as_py():
         problem = "names a row of totals, which counts again what stands above it,"
         context.refuse(sums, problem, "Delete that row.", words)

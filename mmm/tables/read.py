@@ -1,6 +1,6 @@
 """Reading one table: load, rename, type, and check what every table must hold."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from mmm.tables.instants import DAY_MICROS, check_tz, end_of_days, to_date, to_i
 from mmm.tables.locales import find_locale
 from mmm.tables.money import to_money
 from mmm.tables.parse import Context, refuse_totals, to_feature, to_flag, to_text
-from mmm.tables.raw import Raw
+from mmm.tables.raw import Raw, amounts_of
 from mmm.tables.rows import Rows
 from mmm.tables.schema import Column, TableSpec
 from mmm.tables.sources import load
@@ -83,16 +83,36 @@ def read(
     InputError
         With a line a mistake, where several columns are missing or cannot be read.
     """
+    raw = load(source, table, find_locale(locale))
+    reading = read_raw(spec, raw, columns, locale, tz, flags)
+    previous = _previous(source, spec)
+    notes = (*previous.get("notes", ()), *reading.frame.attrs["notes"])
+    reading.frame.attrs |= previous | {"table": spec.name, "notes": tuple(dict.fromkeys(notes))}
+    return reading
+
+
+def read_raw(
+    spec: TableSpec,
+    raw: Raw,
+    columns: Columns | None = None,
+    locale: str | None = None,
+    tz: str = "UTC",
+    flags: Mapping[str, bool] | None = None,
+    called: Mapping[str, str] | None = None,
+) -> Reading:
+    """Read one table as `read` does, once it is loaded.
+
+    `called` gives the names that messages use for columns of ours.
+    """
     profile = find_locale(locale)
     check_tz(tz)
-    raw = load(source, table, profile)
     if raw.table.num_rows == 0:
         raise InputError(f"{spec.name}: {raw.origin} has a header and no rows. Export it again.")
     values, theirs, faults = _renamed(spec, raw, columns or {})
     notes = [f"{spec.name}: {note}" for note in raw.notes]
     contexts = {
         name: Context(
-            f"{spec.name} column {name!r}", profile, tz, None, notes,
+            f"{spec.name} column {(called or {}).get(name, name)!r}", profile, tz, None, notes,
             kinds=raw.kinds.get(theirs[name]), rows=raw.rows,
         )
         for name in values
@@ -116,9 +136,7 @@ def read(
     }
     frame = _to_pandas(typed, extras)
     _note_unlabelled(spec, frame, notes)
-    previous = _previous(source, spec)
-    frame.attrs.update(previous | {"table": spec.name})
-    frame.attrs["notes"] = tuple(dict.fromkeys([*previous.get("notes", ()), *notes]))
+    frame.attrs = {"table": spec.name, "notes": tuple(dict.fromkeys(notes))}
     symbols = {name: c.symbol for name, c in contexts.items() if c.symbol is not None}
     return Reading(frame, raw.rows, symbols)
 
@@ -218,7 +236,11 @@ def _renamed(
     for group in spec.one_of:
         if not any(name in result for name in group):
             missing.append((" or ".join(group), group[0]))
-    return result, origin, [_no_column(spec, missing, found)] if missing else []
+    if not missing:
+        return result, origin, []
+    lacks = {ours for _, ours in missing}
+    wide = amounts_of(raw, taken) if {"spend"} < lacks & {"spend", "channel", "date"} else []
+    return result, origin, [_no_column(spec, missing, found, wide)]
 
 
 def _checked(spec: TableSpec, columns: Columns) -> Columns:
@@ -240,8 +262,13 @@ def _checked(spec: TableSpec, columns: Columns) -> Columns:
     return checked
 
 
-def _no_column(spec: TableSpec, missing: list[tuple[str, str]], found: list[str]) -> InputError:
-    """Name every missing column at once; `missing` pairs its name with ours."""
+def _no_column(
+    spec: TableSpec, missing: list[tuple[str, str]], found: list[str], wide: Sequence[str] = ()
+) -> InputError:
+    """Name every missing column at once; `missing` pairs its name with ours.
+
+    `wide` are the columns that may hold the spend of a channel each.
+    """
     near = {
         ours: next((f for f in found if f.lower() == ours.lower()), "your name")
         for _, ours in missing
@@ -251,6 +278,10 @@ def _no_column(spec: TableSpec, missing: list[tuple[str, str]], found: list[str]
     cure = f"Rename {'it' if one else 'them'}, or pass columns={near!r}."
     if "won" in near:
         cure += " If every row is a won deal, pass columns={'won': True}."
+    if len(wide) > 1 and "channel" in near:
+        cure += f" If each channel has a column of spend, pass channels={list(wide)!r}."
+    elif len(wide) > 1:
+        cure += " If each period has a column, write a row a channel and period instead."
     return InputError(
         f"{spec.name} has no column{'' if one else 's'} {names}; found {quoted(found, 20)}. {cure}"
     )

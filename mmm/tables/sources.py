@@ -18,6 +18,8 @@ from mmm.tables.raw import MAX_UNPACKED_BYTES, Raw, first_line
 from mmm.tables.rows import Rows
 from mmm.tables.workbook import load_workbook
 
+_WORKBOOKS = (".xlsx", ".xlsm")
+
 
 def load(source: object, table: str | None, locale: Locale | None) -> Raw:
     """Load any supported source.
@@ -28,7 +30,8 @@ def load(source: object, table: str | None, locale: Locale | None) -> Raw:
         CSV or TSV (also ``.gz``), Excel, Parquet; an SQLAlchemy URL; a pandas, Polars or pyarrow
         frame, or anything that exports the Arrow stream interface.
     table : str, optional
-        Table or view of a database, sheet of a workbook.
+        Table or view of a database, sheet of a workbook; a sheet may stand in the path as well:
+        ``book.xlsx#sheet``.
     locale : Locale, optional
 
     Raises
@@ -40,13 +43,30 @@ def load(source: object, table: str | None, locale: Locale | None) -> Raw:
         return _trimmed(_frame(source))
     if "://" in str(source):
         return _trimmed(load_database(str(source), table))
-    path = Path(source)
+    path, table = sheet_of(Path(source), table)
     try:
         return _trimmed(_file(path, table, locale))
     except OSError as error:
         reason = error.strerror or type(error).__name__
         shown = f"{str(path)[:80]}…" if len(str(path)) > 200 else str(path)
         raise SourceError(f"cannot read {shown} ({reason}). Correct the path.") from error
+
+
+def sheet_of(path: Path, table: str | None) -> tuple[Path, str | None]:
+    """Take the sheet off ``book.xlsx#sheet``; a file of that very name comes first.
+
+    Examples
+    --------
+    >>> sheet_of(Path("crm.xlsx#Deals"), None)[1]
+    'Deals'
+    >>> sheet_of(Path("crm#1.csv"), None)[0].name
+    'crm#1.csv'
+    """
+    book, mark, sheet = str(path).rpartition("#")
+    workbook = book.lower().endswith(_WORKBOOKS)
+    if not (mark and sheet and workbook) or table is not None or path.exists():
+        return path, table
+    return Path(book), sheet
 
 
 def _trimmed(raw: Raw) -> Raw:
@@ -138,7 +158,7 @@ def _file(path: Path, table: str | None, locale: Locale | None) -> Raw:
         raise SourceError(f"{path} is empty (0 bytes). Export it again.")
     if kind == ".parquet":
         return Raw(_parquet(path), str(path), rows=Rows(path.name))
-    if kind in {".xlsx", ".xlsm"}:
+    if kind in _WORKBOOKS:
         return load_workbook(path, table)
     if kind in {".csv", ".tsv", ".txt"}:
         return load_delimited(path, locale)

@@ -1,6 +1,6 @@
 """Spend and costs: money to a channel per period, with no period guessed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, localcontext
 from typing import Any, Literal
 
@@ -13,8 +13,10 @@ from mmm.tables.currency import one_currency
 from mmm.tables.money import WIDEST
 from mmm.tables.read import Columns, Reading, check_choice, read, with_note
 from mmm.tables.schema import SPECS, TableSpec
+from mmm.tables.wide import read_wide
 
 LABELS = ("channel", "source", "medium", "campaign")
+_WITH_HOLES = {"i": "Int64", "u": "UInt64", "b": "boolean"}
 Fill = Literal["zero", "interpolate"]
 
 
@@ -25,6 +27,7 @@ def read_spend(
     tz: str = "UTC",
     table: str | None = None,
     *,
+    channels: Sequence[str] = (),
     fill: Fill | None = None,
     on_duplicate: Literal["error", "sum"] = "error",
     refunds: bool = False,
@@ -38,6 +41,8 @@ def read_spend(
     source, columns, locale, tz, table
         As in `read_touches`; needs date (first day of the period, or the last day of
         each month), spend, and channel or some of source, medium and campaign.
+    channels : sequence of str
+        Of a table with a column of spend a channel: these columns. Their headings are the channels.
     fill : {"zero", "interpolate"}, optional
         What a missing amount or period is worth. None refuses both. ``interpolate`` is linear in
         time within a channel and rounds to cents.
@@ -65,19 +70,30 @@ def read_spend(
     >>> rows = {"date": weeks, "channel": "Events", "spend": ["100.00", "0", "50.50"]}
     >>> read_spend(pd.DataFrame(rows))["spend"].sum()
     Decimal('150.50')
+    >>> wide = pd.DataFrame({"date": weeks, "Events": ["100.00", "0", "50"], "Email": ["5"] * 3})
+    >>> read_spend(wide, channels=["Events", "Email"])["channel"].value_counts().tolist()
+    [3, 3]
     """
     spec = SPECS["spend"]
     check_choice("on_duplicate", on_duplicate, ("error", "sum"))
     if fill is not None:
         check_choice("fill", fill, ("zero", "interpolate"))
-    reading = read(spec, source, columns, locale, tz, table)
-    reading.frame = one_currency(reading, spec, currency, rates)
+    if channels:
+        given = (columns, locale, tz, table)
+        reading = read_wide(spec, source, *given, list(channels), currency, rates)
+    else:
+        reading = read(spec, source, columns, locale, tz, table)
+        reading.frame = one_currency(reading, spec, currency, rates)
     _refuse_negative(reading, spec, "spend", refunds)
     if fill is None:
-        _refuse_missing(reading, spec, "spend")
+        _refuse_missing(reading, spec, "spend", channels)
     reading.frame = _first_days(reading.frame)
-    frame = _one_row_each(reading, on_duplicate)
+    frame = _one_row_each(reading, on_duplicate).reset_index(drop=True)
     frame.attrs["every"] = infer_period(frame["date"])
+    if frame["date"].nunique() == 1:
+        day = frame["date"].iloc[0].date()
+        note = f"spend: every row is of {day}, which is read as one week; export by day or month"
+        frame = with_note(frame, f"{note} where it is the first day of a longer time")
     return _complete(frame, fill)
 
 
@@ -144,12 +160,15 @@ def _refuse_negative(reading: Reading, spec: TableSpec, name: str, allowed: bool
         )
 
 
-def _refuse_missing(reading: Reading, spec: TableSpec, name: str) -> None:
+def _refuse_missing(reading: Reading, spec: TableSpec, name: str, wide: Sequence[str] = ()) -> None:
     missing = reading.frame[name].isna()
     if missing.any():
+        shown = reading.frame.loc[missing, "channel"].iloc[0] if wide else name
+        missing &= reading.frame["channel"] == shown if wide else True
         offer = " Fill it in, or pass fill='zero' or fill='interpolate'." if name == "spend" else ""
         raise InputError(
-            f"{spec.name} column {name!r} is missing in {reading.rows.of(reading.frame, missing)}."
+            f"{spec.name} column {shown!r} is missing in "
+            f"{reading.rows.of(reading.frame, missing)}."
             f"{offer or ' Fill it in, or drop those rows.'}"
         )
 
@@ -173,17 +192,15 @@ def _one_row_each(reading: Reading, on_duplicate: str) -> pd.DataFrame:
             "Correct it, or pass on_duplicate='sum'."
         )
     kind = frame["spend"].dtype
-    frame = frame.astype({"spend": object})
-    summed = frame.groupby(key, as_index=False, sort=False, dropna=False).agg(
-        {
-            name: (_exact_sum if name == "spend" else "first")
-            for name in frame.columns
-            if name not in key
-        }
-    )
+    others = [name for name in frame.columns if name not in SPECS["spend"].names]
+    frame = frame.drop(columns=others).astype({"spend": object})
+    sums = {"spend": _exact_sum} | {name: "first" for name in frame.columns if name == "currency"}
+    summed = frame.groupby(key, as_index=False, sort=False, dropna=False).agg(sums)
     summed["spend"] = _exact(list(summed["spend"]), kind)
     summed.attrs = dict(frame.attrs)
     note = f"spend: {len(frame) - len(summed)} rows repeat a {' + '.join(key)}; they are added up"
+    if others:
+        note += f", without {quoted(others)}"
     return with_note(summed[list(frame.columns)], note)
 
 
@@ -221,8 +238,10 @@ def _complete(frame: pd.DataFrame, fill: str | None) -> pd.DataFrame:
         )
     empty = int(frame["spend"].isna().sum())
     whole = pd.concat([frame, missing.reindex(columns=frame.columns)], ignore_index=True)
-    for name in frame.columns:
-        whole[name] = whole[name].astype(frame[name].dtype)
+    for name, kind in frame.dtypes.items():
+        # The clicks of a day that was missing are missing.
+        holes: Any = _WITH_HOLES.get(kind.kind) if whole[name].isna().any() else None
+        whole[name] = whole[name].astype(holes or kind)
     whole.attrs = dict(frame.attrs)
     if "currency" in whole.columns:
         whole["currency"] = whole["currency"].ffill()

@@ -13,7 +13,15 @@ import pyarrow as pa
 
 from mmm.errors import MmmError, SourceError, quoted
 from mmm.tables.cells import FLOAT_WHOLE, Kinds, to_array
-from mmm.tables.raw import MAX_UNPACKED_BYTES, Raw, first_line, refuse_unnamed
+from mmm.tables.header import header_position
+from mmm.tables.raw import (
+    INDEX_NOTE,
+    MAX_UNPACKED_BYTES,
+    Raw,
+    counts_rows,
+    first_line,
+    refuse_unnamed,
+)
 from mmm.tables.rows import Rows
 
 # What openpyxl and the parsers below it raise for a damaged workbook.
@@ -37,6 +45,8 @@ Numbered = list[tuple[int, tuple[Any, ...]]]
 def load_workbook(path: Path, sheet: str | None) -> Raw:
     """Load one sheet, the first by default; its first row that is not blank is the header.
 
+    A title alone in that row, and what stands between it and the header, is left out with a note.
+
     Raises
     ------
     SourceError
@@ -56,8 +66,12 @@ def load_workbook(path: Path, sheet: str | None) -> Raw:
     if any(cell is None for _, row in padded for cell in row):
         with _damage_told(path):
             _check_formulas(path, part)
-    names = ["" if name is None else str(name).strip() for name in padded[0][1]]
-    raw = _raw(path, names, padded[1:])
+    words = [["" if cell is None else str(cell).strip() for cell in row] for _, row in padded[:60]]
+    top = header_position(words)
+    raw = _raw(path, words[top], padded[top + 1 :])
+    if top:
+        titles = [next(filter(None, row)) for row in words[:top]]
+        raw.notes.append(f"the lines above the header are left out: {quoted(titles)}")
     if sheet is None and others:
         raw.notes.append(
             f"the first sheet is read, {chosen.title!r}, not {quoted(others)}; the setting table "
@@ -82,11 +96,14 @@ def _raw(path: Path, names: list[str], body: Numbered) -> Raw:
     rows = Rows(path.name, "sheet row", lambda: [number for number, _ in body])
     arrays, kept = [], []
     kinds: dict[str, Kinds] = {}
+    notes: list[str] = []
     for position, name in enumerate(names):
         cells = [_as_stored(row[position]) for _, row in body]
         if not name:
             filled = [row for row, cell in enumerate(cells) if cell not in (None, "")]
-            if filled:
+            if position == 0 and counts_rows(cells):
+                notes.append(INDEX_NOTE)
+            elif filled:
                 refuse_unnamed(path, f"column {_letters(position)}", rows, filled)
             continue
         array, found = to_array(cells)
@@ -94,7 +111,7 @@ def _raw(path: Path, names: list[str], body: Numbered) -> Raw:
         kept.append(name)
         if found is not None:
             kinds[name] = found
-    return Raw(pa.Table.from_arrays(arrays, names=kept), str(path), kinds=kinds, rows=rows)
+    return Raw(pa.Table.from_arrays(arrays, names=kept), str(path), notes, kinds, rows)
 
 
 def _as_stored(cell: Any) -> Any:
@@ -152,7 +169,9 @@ def _damage_told(path: Path) -> Iterator[None]:
 def _sheet(book: Any, name: str | None, path: Path) -> Any:
     found = [sheet.title for sheet in book.worksheets]
     if name is not None and name not in found:
-        raise SourceError(f"{path} has no sheet {name!r}; found {quoted(found)}. Correct table=.")
+        raise SourceError(
+            f"{path} has no sheet {name!r}; found {quoted(found)}. Correct the name of the sheet."
+        )
     if not found:
         raise SourceError(f"{path} has no sheet with cells, only charts. Save a sheet with rows.")
     return book[name] if name else book.worksheets[0]

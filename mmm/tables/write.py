@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from mmm.errors import SourceError
+from mmm.tables.sources import sheet_of
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -118,5 +119,5 @@ def refuse_input(target: Path, inputs: Collection[Path]) -> None:
     ------
     SourceError
     """
-    if target.resolve() in inputs:
+    if target.resolve() in {sheet_of(one, None)[0] for one in inputs}:
         raise SourceError(f"writing {target} would replace a table that was read. Choose another.")

@@ -192,6 +192,10 @@ def test_without_a_touch_log_the_source_of_the_lead_is_its_one_touch():
     assert by_deal(journeys) == {"d1": ("Paid search",)}
     assert journeys.unattributed.value == 50.0
     assert journeys.nulls.sum() == 1  # l3, whose source no rule knows
+    assert any("leads: 1 have no source" in note for note in journeys.about["notes"])
+    with pytest.warns(DataWarning, match="touches span"):
+        named = build_journeys(None, deals, leads=leads.assign(source="web"), maturity_days=10)
+    assert not any("have no source" in note for note in named.about["notes"])
     with pytest.raises(InputError, match="no touches and no leads"):
         build_journeys(None, deals)
 

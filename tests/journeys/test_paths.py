@@ -137,3 +137,15 @@ def test_what_is_no_column_of_paths_is_refused_by_its_kind(given):
 def test_a_separator_is_a_text(sep):
     with pytest.raises(InputError, match=f"sep is {sep!r}"):
         Journeys.from_paths(["a > b"], sep=sep)
+
+
+@pytest.mark.parametrize("merge", [False, True])
+def test_channels_that_google_analytics_counts_are_written_out(merge):
+    texts = ["Organic Search × 2 > Email", "Email × 3", "Email"]
+    found = Journeys.from_paths(texts, merge=merge)
+    whole = ["Organic Search > Organic Search > Email", "Email > Email > Email", "Email"]
+    assert list(found.paths()) == list(Journeys.from_paths(whole).paths())
+    mixed = Journeys.from_paths([*texts, ["Email × 3"]])
+    assert list(mixed.paths())[:3] == list(found.paths())
+    assert list(mixed.paths())[3] == ("Email × 3",)  # a sequence stands as it is
+    assert list(Journeys.from_paths(["Email × 0", "a × b"]).paths()) == [("Email × 0",), ("a × b",)]

@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmm import datasets
+from mmm.attribution import last_touch
 from mmm.errors import DataWarning, MmmError
+from mmm.journeys import build_journeys
 from mmm.run import load_config, read_tables, run
 from mmm.run.guess import look_at_files, to_toml, trial
 from mmm.run.guess.channels import guess_channels
@@ -240,6 +242,51 @@ def test_common_exports_of_deals(tmp_path, export, columns, won):
     assert settings["deals"]["won_values"] == won
 
 
+@pytest.mark.parametrize(
+    ("words", "column", "known", "asked"),
+    [
+        (["Gewonnen", "Verloren", "Offen"], "Status", None, ["Gewonnen", "Verloren", "Offen"]),
+        (["Gewonnen", "Verloren"], "Stage", None, ["Gewonnen", "Verloren"]),
+        (["won", "lost", "Gewonnen", "Proposal"], "Status", {"won": True, "lost": False},
+         ["Gewonnen"]),
+        (["Closed Won", "Closed Lost", "Demo"], "Status",
+         {"Closed Won": True, "Closed Lost": False}, []),
+        (["won", "lost", "open"], "Status", None, []),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("lang", ["en", "it"])
+def test_words_that_are_not_known_are_asked_for(tmp_path, lang, words, column, known, asked):
+    n = 12
+    frame = pd.DataFrame({"deal id": [f"d{i}" for i in range(n)], "contact id": "p1",
+                          "close date": "2024-03-01", "amount": 100,
+                          column: (words * n)[:n]})  # fmt: skip
+    frame.to_csv(tmp_path / "deals.csv", index=False)
+    touches = {"contact id": ["p1", "p2"], "timestamp": "2024-01-01T10:00:00Z", "channel": "Fairs"}
+    pd.DataFrame(touches).to_csv(tmp_path / "touches.csv", index=False)
+    guess = look_at_files([tmp_path])
+    text = to_toml(guess, tmp_path, lang)
+    settings = tomllib.loads(text)["deals"]
+    assert settings["columns"]["won"] == column
+    assert settings.get("won_values") == known
+    assert sorted(re.findall(r'^# "?([^"\n]*?)"? = "\?"$', text, re.M)) == sorted(asked)
+    section = text[text.index("[deals.columns]") : text.index("[journeys]")]
+    assert len(re.findall("^# (question|domanda): (which|quali).*" + column, section, re.M)) == (
+        1 if asked else 0
+    )
+    problem = trial(guess, tmp_path)
+    assert ("neither won, lost nor open" in problem.get("deals", "")) == (
+        known is None and asked != []
+    )
+
+
+def test_rows_that_are_all_closed_in_one_state_are_won(tmp_path):
+    frame = pd.DataFrame({"deal id": ["d1", "d2"], "contact id": "p1", "close date": "2024-03-01",
+                          "amount": 100, "Status": "Evaso"})  # fmt: skip
+    frame.to_csv(tmp_path / "deals.csv", index=False)
+    _, settings = written(look_at_files([tmp_path / "deals.csv"]), tmp_path)
+    assert settings["deals"]["columns"]["won"] is True
+
+
 def test_one_export_of_opportunities_with_their_origin_is_enough_to_run(tmp_path):
     many = pd.concat([pd.DataFrame(ODOO)] * 8, ignore_index=True)
     many["ID record"] = [str(i) for i in range(len(many))]
@@ -409,3 +456,143 @@ def test_words_of_an_outcome():
         "Closed Won": True, "Chiusa persa": False, "Non vinta": False, "Vinto": True,
         "lost": False, "Y": True,
     }  # fmt: skip
+
+
+def looked_at(folder, **files):
+    for name, rows in files.items():
+        pd.DataFrame(rows).to_csv(folder / f"{name}.csv", index=False)
+    return look_at_files([folder])
+
+
+def test_headings_that_run_together_are_known(tmp_path):
+    ids = [f"{i:03d}" for i in range(40)]
+    days = ["25-Jan-24", "15 Apr, 2024 00:02:00"] * 20
+    stages = ["Closed Won", "Pending Response"] * 20
+    found = looked_at(
+        tmp_path,
+        deals={"DEALID": ids, "dealstage": stages, "closedate": days, "CONTACTID": ids},
+        leads={"LEADID": ids, "CONTACTID": ids, "Created Time": days, "Lead Source": "Web"},
+    )
+    deals, leads = found.table("deals"), found.table("leads")
+    assert (deals.column("won"), deals.column("closed_at")) == ("dealstage", "closedate")
+    assert (deals.column("deal_id"), leads.column("lead_id")) == ("DEALID", "LEADID")
+    assert leads.column("created_at") == "Created Time"
+
+
+def test_an_id_is_no_amount_and_a_status_no_company(tmp_path):
+    n = range(60)
+    days = [f"2025-01-{1 + i % 28:02d}" for i in n]
+    found = looked_at(
+        tmp_path,
+        campaigns={"CAMPAIGNID": [24000 + i for i in n], "Start Date": days, "Campaign": "a"},
+        leads={"Lead ID": n, "Create Date": days, "Account Status": ["open", "lost"] * 30},
+    )
+    assert found.table("spend").column("spend") is None
+    assert found.table("leads").column("account_id") is None
+
+
+def test_a_file_of_opportunities_is_no_table_of_costs(tmp_path):
+    rows = {"Close Date": ["2024-05-01", "2024-06-01"], "Type": ["New", "Old"], "Amount": [1, 2]}
+    found = looked_at(tmp_path, Opportunities=rows)
+    assert found.table("costs") is None
+    assert found.table("spend") is None
+
+
+def test_rows_are_not_all_won_where_words_tell_of_won(tmp_path):
+    rows = {"deal_id": ["a", "b"], "closed_at": "2024-05-01", "value": [5, 6]}
+    assert dict_of(looked_at(tmp_path, deals=rows).table("deals"))["won"] is True
+    told = looked_at(tmp_path, deals=rows | {"Nota": ["Closed Won", "si vedra"]}).table("deals")
+    assert "won" not in dict_of(told)
+    bare = looked_at(tmp_path, deals=rows | {"Unmatched": ["1", "0"]}).table("deals")
+    assert dict_of(bare)["won"] is True  # a yes or no answers any question
+
+
+def dict_of(table):
+    return {one.ours: one.theirs for one in table.columns}
+
+
+def test_numbers_of_deals_are_no_companies_and_contacts_join_by_what_deals_name(tmp_path):
+    n = range(1, 41)
+    mails = [f"p{i}@x.it" for i in n]
+    touched = {"touched_at": "2024-05-01", "channel": "Email"}
+    found = looked_at(
+        tmp_path,
+        deals={"deal_id": n, "account_id": n, "won": "won", "closed_at": "2024-06-01"},
+        touches={"activity_id": n, "deal_id": n, **touched},
+    )
+    touches = dict_of(found.table("touches"))
+    assert (touches["touch_id"], touches["person_id"]) == ("activity_id", "deal_id")
+    assert found.table("deals").column("person_id") == "deal_id"
+    found = looked_at(
+        tmp_path,
+        deals={"deal_id": n, "contact": mails, "won": "won", "closed_at": "2024-06-01"},
+        touches={"contact": mails, **touched},
+        contacts={"Contact ID": n, "Email": mails, "Associated Company Domain": "x.it"},
+    )
+    assert found.table("contacts").column("person_id") == "Email"
+
+
+def test_a_wide_table_is_told_how_it_is_read(tmp_path):
+    days = ["2025-01-06", "2025-01-13"]
+    wide = {"Week": days, "Google Ads": [100, 0], "Fiere": ["", 5000]}
+    found = looked_at(tmp_path, weekly=wide, notes={"Week": days, "who": ["a", "b"], "n": [1, 2]})
+    for lang in ("en", "it"):
+        text = to_toml(found, tmp_path, lang).replace("\n#   ", " ")
+        assert text.count('channels = ["Google Ads", "Fiere"]') == 1
+        assert 'date = "Week"' in text
+
+
+def test_people_with_a_day_and_an_origin_are_the_leads_too(tmp_path):
+    mails = [f"p{i}@x.it" for i in range(40)]
+    found = looked_at(
+        tmp_path,
+        deals={"Deal ID": mails, "contact": mails, "Stage": "won", "Close Date": "2024-06-01"},
+        contacts={
+            "Contact ID": range(40), "Email": mails, "Create Date": "2024-05-01",
+            "Lead Source": "Web", "Company Name": "x",
+        },
+    )  # fmt: skip
+    leads, contacts = dict_of(found.table("leads")), dict_of(found.table("contacts"))
+    assert leads["lead_id"] == "Contact ID"
+    assert leads["person_id"] == contacts["person_id"] == "Email"
+    assert leads["source"] == "Lead Source"
+
+
+def test_tables_without_ids_are_known_by_what_differs(tmp_path):
+    mails = [f"p{i}@x.it" for i in range(40)]
+    found = looked_at(
+        tmp_path,
+        opportunities={"Opportunity Name": mails, "Stage": "won", "Close Date": "2024-06-01"},
+        contacts={"Email": mails, "Account Name": "x"},
+        leads={"Email": mails, "Create Date": "2024-05-01", "Lead Source": "Web"},
+    )
+    assert found.table("deals").column("deal_id") == "Opportunity Name"
+    assert found.table("contacts").column("person_id") == "Email"
+    assert found.table("leads").column("lead_id") == "Email"
+    twice = looked_at(tmp_path, contacts={"Email": mails[:1] * 40, "Account Name": "x"})
+    assert twice.table("contacts").column("person_id") is None
+
+
+def test_each_deal_has_the_origin_of_its_own_row(tmp_path):
+    n = 24
+    won = [i % 3 == 0 for i in range(n)]
+    rows = {
+        "Deal - ID": range(n), "Deal - Organization": [f"Org {i % 4}" for i in range(n)],
+        "Deal - Status": ["Won" if one else "Open" for one in won],
+        "Deal - Value": range(100, 100 + n), "Deal - Source": ["Fiera", "Google Ads"] * (n // 2),
+        "Deal - Deal created": [f"2024-01-{1 + i:02d}" for i in range(n)],
+        "Deal - Deal closed on": [f"2024-03-{1 + i:02d}" if won[i] else None for i in range(n)],
+    }  # fmt: skip
+    guess = looked_at(tmp_path, pipedrive=rows)
+    assert guess.own_leads
+    assert guess.joined.by == "person"
+    (tmp_path / "mmm.toml").write_text(to_toml(guess, tmp_path), "utf-8")
+    tables = read_tables(load_config(tmp_path / "mmm.toml"))
+    with pytest.warns(DataWarning, match="touches span"):
+        journeys = build_journeys(None, tables["deals"], leads=tables["leads"], by="person")
+    credit = last_touch(journeys).to_frame().set_index("channel")["credit"]
+    frame = pd.DataFrame(rows)[won]
+    own = frame.groupby("Deal - Source")["Deal - Value"].sum()
+    assert credit["Events"] == own["Fiera"]
+    assert credit["Paid search"] == own["Google Ads"]
+    assert journeys.unattributed.deals == 0

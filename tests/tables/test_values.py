@@ -251,7 +251,7 @@ def test_bad_input_7_clock_changes_follow_the_stated_policy():
 
 
 def test_bad_input_36_the_future():
-    with pytest.raises(InputError, match="'created_at' lies in the future in row 2"):
+    with pytest.raises(InputError, match=r"lies in the future in row 2 \(2099-01-01 00:00:00\+00"):
         instants(["2024-01-01", "2099-01-01"])
     with pytest.raises(InputError, match="'closed_at' lies in the future"):
         read_deals(deals(closed_at=["2099-01-01"]))
@@ -372,7 +372,7 @@ def test_the_cure_of_an_unknown_end_keeps_the_meaning_of_the_known_ones():
     assert f"Pass won_values={setting}, with true or false for each '?'" in str(caught.value)
 
 
-@pytest.mark.parametrize("word", ["01 Jan 2024", "23/04/24", "45292"])
+@pytest.mark.parametrize("word", ["01 Abc 2024", "23/04/24", "45292"])
 @pytest.mark.parametrize(
     ("locale", "forms"),
     [

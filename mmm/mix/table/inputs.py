@@ -137,7 +137,7 @@ def start_clock(
     >>> start_clock(np.array(weeks, dtype="datetime64[D]"), None, 3)
     Traceback (most recent call last):
     mmm.errors.InputError: Periods are missing between 2025-01-13 and 2025-01-27 (the usual step \
-is 7 days); add their rows, with 0 where nothing was spent, or use mix_table(fill=...).
+is 7 days); add their rows, with 0 where nothing was spent.
     """
     if dates is None:
         return Clock(n_rows, _DAYS_WITHOUT_DATES, None, _counting(index))
@@ -148,8 +148,7 @@ is 7 days); add their rows, with 0 where nothing was spent, or use mix_table(fil
     if len(twice):
         raise InputError(
             f"{quoted(np.unique(dates[twice]))} stands in more than one row; add rows of one "
-            "period up, for example with mix_table or frame.groupby(date).sum(), or name the "
-            "column of the panel with panel=."
+            "period up, or name the column of the panel (panel)."
         )
     lengths, counts = np.unique(steps, return_counts=True)
     usual = float(lengths[np.argmax(counts)])
@@ -158,8 +157,7 @@ is 7 days); add their rows, with 0 where nothing was spent, or use mix_table(fil
         at = int(uneven[0])
         raise InputError(
             f"Periods are missing between {dates[at]} and {dates[at + 1]} (the usual step is "
-            f"{usual:g} days); add their rows, with 0 where nothing was spent, or use "
-            "mix_table(fill=...)."
+            f"{usual:g} days); add their rows, with 0 where nothing was spent."
         )
     return Clock(n_rows, float(steps.mean()), dates[0], None)
 
@@ -260,11 +258,7 @@ def check_numbers(values: Floats, names: Sequence[str], what: str) -> None:
     InputError
     """
     for kind, bad, cure in (
-        (
-            "NaN",
-            np.isnan(values),
-            "fill it, with 0 where nothing happened (mix_table(fill='zero'))",
-        ),
+        ("NaN", np.isnan(values), "fill it, with 0 where nothing happened"),
         ("infinity", np.isinf(values), "mend what divided by 0 or overflowed"),
     ):
         if bad.any():
@@ -287,7 +281,7 @@ def check_outcome(outcome: Any) -> None:
     >>> check_outcome([1.0, float("nan")])
     Traceback (most recent call last):
     mmm.errors.InputError: The outcome y contains NaN in 'y', row 2; fill it, with 0 where \
-nothing happened (mix_table(fill='zero')).
+nothing happened.
     """
     if outcome is None:
         return

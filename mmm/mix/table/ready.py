@@ -1,9 +1,11 @@
 """A finished table of spend and outcome, from a file or frame, checked and typed."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmm.errors import InputError, quoted
@@ -15,6 +17,7 @@ from mmm.tables.raw import Raw
 from mmm.tables.sources import load
 
 _LONG = r"([.,]\d{9})\d+(\D*)$"
+_POWER = r"^[+-]?\d+(?:\.\d+)?[eE][+-]?\d{1,2}$"  # -3.7e-05, as programs write small floats
 
 
 def read_mix(
@@ -91,9 +94,21 @@ def read_mix(
 
 
 def _shortened(column: Any) -> Any:
-    """Cut text to the nine decimals that the parser of amounts takes: a model needs no more."""
+    """Write numbers with the nine decimals that the parser of amounts takes: a model needs no more.
+
+    Examples
+    --------
+    >>> _shortened(pa.array(["-3.7282465e-05", "0.12345678912"])).to_pylist()
+    ['-0.000037282', '0.123456789']
+    """
     array = flat(column)
-    return pc.replace_substring_regex(array, _LONG, r"\1\2") if is_text(array) else array
+    if not is_text(array):
+        return array
+    powers = pc.fill_null(pc.match_substring_regex(array, _POWER), False)
+    if pc.any(powers).as_py():
+        plain = [f"{Decimal(word):.9f}" for word in array.filter(powers).to_pylist()]
+        array = pc.replace_with_mask(array, powers, pa.array(plain, array.type))
+    return pc.replace_substring_regex(array, _LONG, r"\1\2")
 
 
 def _check_names(asked: Sequence[str], raw: Raw) -> None:

@@ -20,7 +20,7 @@ from scipy import stats
 
 from mmm.errors import ConfigError, DataWarning, InputError, quoted
 from mmm.prediction.columns.special import name_words, special_category
-from mmm.prediction.columns.types import Column, as_kind, describe_columns, to_frame
+from mmm.prediction.columns.types import Column, as_kind, describe_columns, instants_of, to_frame
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -50,6 +50,10 @@ _HINTS = (
     "vinta|lost|perso|persa|perdita|converted|conversion|convertito|signed|firmato|firma|invoice|"
     "fattura|discard|discarded|disqualified|rejected|scartato|scarto|rifiutato"
 )
+
+_PAST = {"previous", "prior", "past", "last", "precedente", "days"}
+_ENDS = {"closed", "won", "lost", "converted", "disqualified", "rejected", "discarded"}
+_ENDS |= {"chiuso", "chiusa", "vinto", "vinta", "perso", "persa", "scartato", "rifiutato"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,13 +145,16 @@ def find_leakage(
             "Use the names of the table."
         )
     judged = frame[[name for name in frame.columns if name not in set(allow)]]
+    columns = describe_columns(judged)
     rows = [
         (column.name, *verdict)
-        for column in describe_columns(judged)
+        for column in columns
         if (verdict := _verdict(column, judged[column.name], leads)) is not None
     ]
     found = pd.DataFrame(rows, columns=["column", "reason", "evidence"], dtype="str")
-    _warn_of_names([name for name in judged.columns if name not in set(found["column"])])
+    used = set(judged.columns) - set(found["column"])
+    _warn_of_names([name for name in judged.columns if name in used])
+    _warn_of_words([column for column in columns if column.name in used])
     return found
 
 
@@ -163,8 +170,7 @@ def hinted(names: Collection[str]) -> list[str]:
     found = []
     for name in names:
         words = set(name_words(name))
-        past = words & {"previous", "prior", "past", "last", "precedente", "days"}
-        if not past and any(words.issuperset(hint) for hint in hints):
+        if not words & _PAST and any(words.issuperset(hint) for hint in hints):
             found.append(name)
     return found
 
@@ -178,6 +184,21 @@ def _warn_of_names(names: Collection[str]) -> None:
             DataWarning,
             stacklevel=3,
         )
+
+
+def _warn_of_words(columns: Collection[Column]) -> None:
+    """Warn of categories of which several say how a lead ended, such as "Lost to a rival"."""
+    for column in columns:
+        if set(name_words(column.name)) & _PAST:
+            continue
+        ends = [word for word in column.levels if set(name_words(word)) & _ENDS]
+        if len(ends) > 1:
+            warnings.warn(
+                f"Column {column.name!r} holds words of how a lead ended ({quoted(ends, 3)}), and "
+                "is used; leave it out unless it is known when a lead is scored.",
+                DataWarning,
+                stacklevel=3,
+            )
 
 
 def _verdict(column: Column, values: "pd.Series[Any]", leads: _Leads) -> tuple[str, str] | None:
@@ -439,13 +460,4 @@ def _classes(y: npt.ArrayLike, n: int) -> Flags:
 
 
 def _instants(values: Any, n: int, name: str) -> "pd.Series[Any] | None":
-    if values is None:
-        return None
-    column = pd.Series(values).reset_index(drop=True)
-    if len(column) != n:
-        raise InputError(f"{name} has {len(column)} rows, the table {n}. Give one instant a row.")
-    try:
-        stamps = pd.to_datetime(column, utc=True)
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{name} is not all dates: {error}. Write YYYY-MM-DD.") from error
-    return stamps.dt.tz_localize(None).astype("datetime64[us]")
+    return None if values is None else instants_of(values, n, name)

@@ -29,6 +29,12 @@ _ID_NAMES = re.compile(
     r"(.*[_ ])?(id|uuid|guid|e[-_ ]?mail|phone|telefono|cellulare|matricola|cookie|hash)"
     r"|(full[_ ]?|first[_ ]?|last[_ ]?)?name|nome|cognome|ragione[_ ]sociale|url"
 )
+# Names of people and their addresses say nothing of the next lead, however often one comes back.
+_PERSONAL = re.compile(
+    r"(.*[_ ])?(e[-_ ]?mail|phone|mobile|telefono|cellulare)"
+    r"|((full|first|last|given|family)[_ ]?)?name|nome|surname|cognome|nominativo"
+)
+_MANY = 20  # different values, above which such a column holds people and no few kinds of them
 # Ids of our own tables identify at any number of repeats: a person with two leads is no category.
 _OWN_IDS = frozenset({"id", "lead_id", "person_id", "account_id", "deal_id", "touch_id", "mql_id"})
 _ENOUGH = 10  # values, below which nothing is called an identifier by its values alone
@@ -293,6 +299,7 @@ def _text_kind(
     blanks = float(np.mean([word.count(" ") for word in low])) if low else 0.0
     wordy = len(words) > 20 and (blanks > 6 or (blanks >= 2 and len(words) > 0.5 * n))
     named = _ID_NAMES.fullmatch(name.lower()) is not None and len(words) > 0.5 * n
+    named = named or (_PERSONAL.fullmatch(name.lower()) is not None and len(words) > _MANY)
     if name.lower() in _OWN_IDS or distinct or wordy or (named and len(words) > 1):
         return "identifier", (), ""
     return "category", tuple(sorted(words)), ""
@@ -404,3 +411,21 @@ def _categories(values: "pd.Series[Any]") -> "pd.Series[Any]":
 def _flags_of(words: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
     spelled = {**dict.fromkeys(_TRUE | {"1"}, 1.0), **dict.fromkeys(_FALSE | {"0"}, 0.0)}
     return np.array([spelled.get(word.lower(), np.nan) for word in words], dtype=np.float64)
+
+
+def instants_of(values: Any, n: int, name: str) -> "pd.Series[Any]":
+    """Return instants in UTC, without their zone, shape (n,).
+
+    Raises
+    ------
+    InputError
+        If they are no instants, or not `n` of them.
+    """
+    column = pd.Series(values).reset_index(drop=True)
+    if len(column) != n:
+        raise InputError(f"{name} has {len(column)} rows, the table {n}. Give one instant a row.")
+    try:
+        stamps = pd.to_datetime(column, utc=True)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{name} is not all dates: {error}. Write YYYY-MM-DD.") from error
+    return stamps.dt.tz_localize(None).astype("datetime64[us]")

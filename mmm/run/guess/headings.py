@@ -10,6 +10,7 @@ from pathlib import Path
 
 # Below this a name says too little to be written down as a guess.
 ENOUGH = 0.45
+_OF = re.compile(r"^(deal|lead|person|organization|activity|trattativa) - ", re.I)  # of Pipedrive
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -72,7 +73,7 @@ def heading_score(table: str, ours: str, heading: str) -> tuple[float, str]:
     >>> heading_score("deals", "value", "Telefono")
     (0.0, '')
     """
-    words = plain(heading)
+    words = plain(_OF.sub("", heading))
     if words == plain(ours):
         return 1.1, ""
     best, language = 0.0, ""
@@ -81,7 +82,7 @@ def heading_score(table: str, ours: str, heading: str) -> tuple[float, str]:
         rank = ranks[lang]
         ranks[lang] += 1
         score = 0.0
-        if words == name:
+        if words == name or words.replace(" ", "") == name.replace(" ", ""):  # "dealstage"
             score = 1.0 - 0.02 * rank
         elif len(name) > 3 and f" {name} " in f" {words} ":
             score = 0.7 * (len(name.split()) / len(words.split())) ** 0.5 - 0.02 * rank
@@ -95,10 +96,13 @@ def file_score(table: str, file: str) -> float:
 
     Examples
     --------
-    >>> file_score("deals", "Trattative_2024.csv"), file_score("spend", "deals.csv")
-    (1.0, 0.0)
+    >>> file_score("deals", "Trattative_2024.csv"), file_score("deals", "crm.xlsx#Deals 2024")
+    (1.0, 1.0)
+    >>> file_score("spend", "deals.csv")
+    0.0
     """
-    words = plain(re.sub(r"\d+", " ", Path(file).name.partition(".")[0]))
+    name = Path(file).name
+    words = plain(re.sub(r"\d+", " ", name.partition("#")[2] or name.partition(".")[0]))
     hits = [name for name in _file_words()[table] if f" {name} " in f" {words} "]
     if not hits:
         return 0.0

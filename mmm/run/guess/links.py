@@ -31,8 +31,19 @@ def linked(tables: Sequence[TableGuess]) -> list[TableGuess]:
     for name in ("touches", "leads"):
         if name in found:
             found["deals"], found[name] = _joined(found["deals"], found[name])
+    if "contacts" in found:
+        found["contacts"] = _in_touch(found["contacts"], found.get("touches") or found["deals"])
     found["deals"] = _with_key(found["deals"])
     return [found[guess.table] for guess in tables]
+
+
+def _in_touch(contacts: TableGuess, other: TableGuess) -> TableGuess:
+    """Give the contacts the ids by which the touches, or the deals, name people and companies."""
+    for ours in ("person_id", "account_id"):
+        theirs, share = _counterpart(ours, other, contacts)
+        if theirs is not None and theirs != contacts.column(ours):
+            contacts = contacts.with_column(_link(ours, theirs, share, other.sheet))
+    return contacts
 
 
 def _with_key(deals: TableGuess) -> TableGuess:
@@ -77,10 +88,20 @@ def _counterpart(ours: str, deals: TableGuess, other: TableGuess) -> tuple[str |
     share = 0.0 if right is None else shared(deals.sheet, left, other.sheet, right)
     if share >= LEAST_SHARED:
         return right, share
-    ids = [look.name for look in other.sheet.looks if _is_id(look)]
+    event = other.column("touch_id")
+    ids = [
+        look.name
+        for look in other.sheet.looks
+        if _is_id(look) and look.name != event and not _is_deal(look.name)
+    ]
     found = [(shared(deals.sheet, left, other.sheet, name), name) for name in ids]
     share, name = max(found, default=(0.0, ""))
     return (name, share) if share >= SURELY_SHARED else (None, 0.0)
+
+
+def _is_deal(heading: str) -> bool:
+    """Tell whether a heading names a deal; numbers of deals and of people may well agree."""
+    return plain(heading) in {"deal id", "opportunity id"}
 
 
 def _link(ours: str, theirs: str, share: float, other: Sheet) -> ColumnGuess:
@@ -92,7 +113,7 @@ def _best_pair(deals: TableGuess, other: TableGuess) -> tuple[float, str, str] |
     pairs = []
     for left in filter(_is_id, deals.sheet.looks):
         for right in filter(_is_id, other.sheet.looks):
-            if left.kind != right.kind:
+            if left.kind != right.kind or right.name == other.column("touch_id"):
                 continue
             share = shared(deals.sheet, left.name, other.sheet, right.name)
             alike = plain(left.name) == plain(right.name)
@@ -135,23 +156,18 @@ def own_leads(tables: Sequence[TableGuess]) -> list[TableGuess]:
     deals = found.get("deals")
     if deals is None or "touches" in found or "leads" in found:
         return list(tables)
-    leads = guess_table("leads", deals.sheet)
     key, created = deals.column("deal_id"), deals.column("created_at")
-    if leads is None or key is None or created is None:
+    if key is None or created is None:
+        return list(tables)
+    known = {"lead_id": key, "created_at": created}
+    given = [ColumnGuess(ours, theirs, "values", 0.5) for ours, theirs in known.items()]
+    leads = guess_table("leads", deals.sheet, given)
+    if leads is None:
         return list(tables)
     if not any(leads.column(name) for name in ("channel", "source", "medium", "campaign")):
         return list(tables)
-    who = deals.column("person_id") or deals.column("account_id")
-    for table in ("deals", "leads"):
-        guess = deals if table == "deals" else leads
-        ours = "account_id" if deals.column("account_id") and not deals.column("person_id") else ""
-        if who is None or table == "leads":
-            guess = guess.with_column(ColumnGuess(ours or "person_id", who or key, "values", 0.5))
-        if table == "deals":
-            deals = guess
-        else:
-            leads = guess.with_column(ColumnGuess("lead_id", key, "values", 0.5))
-            leads = leads.with_column(ColumnGuess("created_at", created, "values", 0.5))
+    link = ColumnGuess("person_id", key, "values", 0.5)  # a deal has the origin of its own row
+    deals, leads = deals.with_column(link), leads.with_column(link)
     leads = _only_known(leads, deals)
     position = list(found).index("deals")
     chosen = [deals if guess.table == "deals" else guess for guess in tables]

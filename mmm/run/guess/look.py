@@ -191,12 +191,10 @@ def _joined(tables: Sequence[TableGuess]) -> Joined:
     other = found.get("touches") or found.get("leads")
     if deals is None or other is None:
         return Joined(None)
+    if other.sheet is deals.sheet:
+        return Joined("person")  # each deal is its own lead
     ways = {ours: bool(deals.column(ours) and other.column(ours)) for ours in _WAYS}
-    linked_by = {
-        one.ours: one.by == "link" or other.sheet is deals.sheet
-        for one in deals.columns
-        if one.ours in _WAYS
-    }
+    linked_by = {one.ours: one.by == "link" for one in deals.columns if one.ours in _WAYS}
     person, account = (ways[ours] and linked_by.get(ours, False) for ours in _WAYS)
     if not (person or account):
         return Joined(None)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mmm.tables.instants import numbered_months
 from mmm.tables.parse import FLAG_WORDS, MISSING_WORDS, flat, is_text
 from mmm.tables.sources import load
 
@@ -33,6 +34,13 @@ LOST = re.compile(
     r"\b(lost|lose|pers[oaie]|perdut[oaie]|rifiutat[oaie]|annullat[oaie]|closedlost)\b", re.I
 )
 _NOT = re.compile(r"\b(not|non)\W+(won|vint[oaie])\b", re.I)
+_OPEN = re.compile(
+    r"\b(open|new|negotiat\w*|propos\w*|qualif\w*|prospect\w*|contact\w*|discovery|demo|meeting|"
+    r"appointment\w*|presentation|quot\w*|contract sent|decision\w*|pending|on hold|in progress|"
+    r"pipeline|apert[oaie]|nuov[oaie]|trattativa|negoziazione|offerta|preventivo|in corso|"
+    r"contattat[oaie]|incontro|appuntamento|presentazione|valutazione|attesa)\b",
+    re.I,
+)
 _OVER = re.compile(r"^(\d{1,2})[-/.](\d{1,2})[-/.]\d{4}")
 
 
@@ -170,7 +178,7 @@ def look_at(name: str, column: Any) -> Look:
     words = pc.utf8_trim_whitespace(array)
     words = words.filter(pc.invert(pc.is_in(words, pa.array(MISSING_WORDS)))).drop_null()
     counted = words.value_counts()
-    unique = counted.field("values")
+    unique = numbered_months(counted.field("values"))
     facts: dict[str, Any] = {
         "n": len(array),
         "filled": len(words),
@@ -277,3 +285,14 @@ def outcomes(words: tuple[str, ...]) -> dict[str, bool]:
         elif known is not None:
             found[word] = known
     return found
+
+
+def is_open(word: str) -> bool:
+    """Tell whether a word that is neither won nor lost names a step on the way.
+
+    Examples
+    --------
+    >>> is_open("In trattativa"), is_open("appointmentscheduled"), is_open("Gewonnen")
+    (True, True, False)
+    """
+    return _OPEN.search(word.replace("_", " ")) is not None

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from mmm.run.guess.headings import ENOUGH, file_score, heading_score
-from mmm.run.guess.looks import Look, Sheet, outcomes
+from mmm.run.guess.headings import ENOUGH, file_score, heading_score, plain
+from mmm.run.guess.looks import WON, Look, Sheet, outcomes
 from mmm.tables import SPECS
 from mmm.tables.readers import KINDS
 from mmm.tables.schema import Column
@@ -13,6 +13,10 @@ from mmm.tables.schema import Column
 TABLES = ("touches", "deals", "leads", "spend", "costs", "contacts", "roles")
 By = Literal["heading", "values", "link"]
 _KIND_WORDS = {word for words in KINDS.values() for word in words}
+_MOST_WORDS = 20  # of a column that tells won from lost
+_STAND_INS = {"leads": ("lead_id", "person_id"), "contacts": ("person_id", "email")}
+_ACROSS = ("instant", "amount", "flag", "empty")
+_MONEY = ("spend", "costs")
 _KEYS = {"deals": "deal_id", "leads": "lead_id", "contacts": "person_id", "touches": "touch_id"}
 
 
@@ -104,7 +108,7 @@ def fits(table: str, column: Column, look: Look) -> float:
         return 1.0 if look.kind == "amount" else 0.0
     if column.kind == "flag":
         return 1.0 if look.tells_won else 0.0
-    if look.kind == "instant":
+    if look.kind == "instant" or _is_status(column, look):
         return 0.0
     if column.name == "kind" and table == "deals":
         return float(any(word.lower().strip() in _KIND_WORDS for word in look.words))
@@ -118,8 +122,20 @@ def fits(table: str, column: Column, look: Look) -> float:
     return 1.0
 
 
-def guess_table(table: str, sheet: Sheet) -> TableGuess | None:
+def _is_status(column: Column, look: Look) -> bool:
+    """Tell whether a column has too few words for people or companies, whatever its heading."""
+    return column.name in {"person_id", "account_id"} and look.distinct < min(10, look.filled / 20)
+
+
+def guess_table(table: str, sheet: Sheet, given: Sequence[ColumnGuess] = ()) -> TableGuess | None:
     """Take a file for a table, if anything speaks for it.
+
+    Parameters
+    ----------
+    table : str
+    sheet : Sheet
+    given : sequence of ColumnGuess
+        Columns that are known already.
 
     Returns
     -------
@@ -137,25 +153,29 @@ def guess_table(table: str, sheet: Sheet) -> TableGuess | None:
             if score >= ENOUGH:
                 pairs.append((score, column.name, look.name))
                 tongue[column.name, look.name] = lang
-    chosen = _assigned(pairs, table)
+    known = {one.ours for one in given}
+    chosen = [*given, *(one for one in _assigned(pairs, table) if one.ours not in known)]
     chosen += _by_values(table, sheet, chosen)
     named = file_score(table, sheet.title)
+    if table in _MONEY and not named and any(file_score(one, sheet.title) for one in TABLES):
+        return None  # amounts and dates stand in deals as well, and the file says that it is such
     if table == "deals":
-        chosen = _all_won(chosen, sheet)
+        chosen = _all_won(_unknown_words(chosen, sheet), sheet)
+    chosen = _with_key(table, chosen, sheet)
     missing = _missing(table, chosen)
     needed = {c.name for c in spec.columns if c.required} | {n for g in spec.one_of for n in g}
     if not chosen or (missing and (not named or len(missing) > 2)):
         return None
     weight = sum(min(one.score, 1.1) * (2 if one.ours in needed else 1) for one in chosen)
     tongues = [tongue.get((one.ours, str(one.theirs)), "") for one in chosen]
-    known = [lang for lang in tongues if lang]
+    spoken = [lang for lang in tongues if lang]
     return TableGuess(
         table,
         sheet,
         tuple(chosen),
         score=weight / (len(spec.columns) + 4) ** 0.5 + 1.5 * named - 2.0 * len(missing),
         missing=missing,
-        italian=known.count("it") / len(known) if known else 0.0,
+        italian=spoken.count("it") / len(spoken) if spoken else 0.0,
     )
 
 
@@ -192,15 +212,53 @@ def _by_values(table: str, sheet: Sheet, chosen: list[ColumnGuess]) -> list[Colu
     for column in SPECS[table].columns:
         if not column.required or column.name in have or column.kind == "text":
             continue
-        free = [look for look in sheet.looks if look.name not in used]
+        free = [look for look in sheet.looks if look.name not in used and not _is_id(look.name)]
         if column.kind == "flag":
-            fitting = [look for look in free if len(set(_outcomes(look))) == 2]
+            fitting = [look for look in free if _names_both(look)]
         else:
             fitting = [look for look in free if fits(table, column, look) == 1.0]
         if len(fitting) == 1:
             found.append(ColumnGuess(column.name, fitting[0].name, "values", 0.5))
             used.add(fitting[0].name)
     return found
+
+
+def _unknown_words(chosen: list[ColumnGuess], sheet: Sheet) -> list[ColumnGuess]:
+    """Take a column called like one that tells won from lost, though its words are not known."""
+    names = {one.ours: one.theirs for one in chosen}
+    if "won" in names or "closed_at" not in names:
+        return chosen
+    used = {theirs for ours, theirs in names.items() if ours != "stage"}
+    scores = {
+        look.name: heading_score("deals", "won", look.name)[0]
+        for look in sheet.looks
+        if look.kind == "text" and 1 < look.distinct <= _MOST_WORDS and look.name not in used
+    }
+    best = max(scores, key=lambda name: scores[name], default="")
+    if not best or scores[best] < ENOUGH:
+        return chosen
+    return [*chosen, ColumnGuess("won", best, "heading", 0.5)]
+
+
+def _names_both(look: Look) -> bool:
+    """Tell whether values name won and lost; a yes or no alone may answer any question."""
+    return len(set(_outcomes(look))) == 2 and any(map(WON.search, look.words))
+
+
+def _is_id(heading: str) -> bool:
+    return heading.endswith("ID") or plain(heading).split(" ")[-1] == "id"
+
+
+def _with_key(table: str, chosen: list[ColumnGuess], sheet: Sheet) -> list[ColumnGuess]:
+    """Take the person for the id of a lead, the address for that of a person, where all differ."""
+    key, own = _STAND_INS.get(table, ("", ""))
+    names = {one.ours: one.theirs for one in chosen}
+    theirs = names.get(own)
+    if key in names or not isinstance(theirs, str):
+        return chosen
+    look = sheet.look(theirs)
+    whole = look.is_key and look.filled == look.n
+    return [ColumnGuess(key, theirs, "values", 0.5), *chosen] if whole else chosen
 
 
 def _all_won(chosen: list[ColumnGuess], sheet: Sheet) -> list[ColumnGuess]:
@@ -210,7 +268,7 @@ def _all_won(chosen: list[ColumnGuess], sheet: Sheet) -> list[ColumnGuess]:
     if "won" in names or not isinstance(closed, str):
         return chosen
     look = sheet.look(closed)
-    if look.filled < look.n:
+    if look.filled < look.n or any(one.tells_won for one in sheet.looks if one.kind == "text"):
         return chosen
     return [*chosen, ColumnGuess("won", True, "values", 0.5)]
 
@@ -256,6 +314,17 @@ def guess_tables(sheets: Sequence[Sheet]) -> tuple[list[TableGuess], list[Sheet]
         [chosen[table] for table in TABLES if table in chosen],
         [sheet for sheet in sheets if id(sheet) not in taken],
     )
+
+
+def channels_across(sheet: Sheet) -> list[str]:
+    """Return the date and the amounts of a file that has nothing else: a wide table; [] of others.
+
+    Its amounts may be the spend of a channel each, with an outcome among them.
+    """
+    kinds = {kind: [one.name for one in sheet.looks if one.kind == kind] for kind in _ACROSS}
+    named = sum(map(len, kinds.values()))
+    wide = len(kinds["instant"]) == 1 and len(kinds["amount"]) > 1 and named == len(sheet.looks)
+    return [*kinds["instant"], *kinds["amount"]] if wide else []
 
 
 def _people_as_leads(chosen: dict[str, TableGuess]) -> None:

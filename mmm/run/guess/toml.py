@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from mmm.run.guess.look import Guess
-from mmm.run.guess.looks import Sheet, outcomes
-from mmm.run.guess.tables import ColumnGuess, TableGuess
+from mmm.run.guess.looks import Sheet, is_open, outcomes
+from mmm.run.guess.tables import ColumnGuess, TableGuess, channels_across
 from mmm.run.guess.writing import Writing
 from mmm.tables import SPECS
 from mmm.tables.parse import FLAG_WORDS
@@ -63,6 +63,9 @@ def to_toml(
         lines += _comment(words("guess.not_read", file=_shown(name), problem=_shown(problem, 300)))
     for sheet in guess.unused:
         lines += _comment(words("guess.not_taken", file=_shown(sheet.title), columns=_names(sheet)))
+        if wide := channels_across(sheet):
+            date, *amounts = map(quoted_toml, wide)
+            lines += _comment(words("guess.wide", date=date, channels=", ".join(amounts)))
     if lines[-1]:
         lines.append("")
     lines += _company(guess, lang)
@@ -256,12 +259,19 @@ def _won_values(table: TableGuess, lang: str) -> list[str]:
     plain = {re.sub(r"[\s/_-]+", "-", word.lower()) for word in look.words}
     if look.kind == "flag" or plain <= set(FLAG_WORDS):
         return lines
-    lines += ["[deals.won_values]"]
-    lines += _comment(words("guess.won_words", column=_shown(look.name)))
-    lines += [f"{_key(word)} = {str(won).lower()}" for word, won in said.items()]
-    others = [_shown(word, 30) for word in look.words if word not in said]
-    if others:
-        lines += _comment(words("guess.open_words", words=others[:MOST_SHOWN]))
+    others = [word for word in look.words if word not in said]
+    unknown = [word for word in others if not is_open(word)]
+    if said:
+        lines += ["[deals.won_values]"]
+        lines += _comment(words("guess.won_words", column=_shown(look.name)))
+        lines += [f"{_key(word)} = {str(won).lower()}" for word, won in said.items()]
+        if shown := [_shown(word, 30) for word in others if word not in unknown]:
+            lines += _comment(words("guess.open_words", words=shown[:MOST_SHOWN]))
+    if unknown:
+        key = "won_unknown" if said else "won_none_known"
+        lines += _comment(words(f"guess.{key}", column=_shown(look.name)))
+        lines += [] if said else ["# [deals.won_values]"]
+        lines += [f'# {_key(_shown(word))} = "?"' for word in unknown[:MOST_SHOWN]]
     return lines
 
 
