@@ -48,6 +48,39 @@ def test_an_extra_that_is_absent_is_a_note(monkeypatch):
     assert "sqlalchemy" in checks["extra sql"].cure
 
 
+def test_an_extra_that_is_too_old_is_a_note(monkeypatch):
+    real = doctor._version
+    monkeypatch.setattr(doctor, "_version", lambda n: "0.1" if n == "sqlalchemy" else real(n))
+    checks = {check.name: check for check in doctor.examine()}
+    assert checks["extra sql"].state == "note"
+    assert checks["extra sql"].found == "sqlalchemy not in the range"
+
+
+def test_a_computer_without_zones_or_with_too_many_threads_is_told(monkeypatch):
+    import zoneinfo
+
+    import threadpoolctl
+
+    def unknown(name):
+        raise zoneinfo.ZoneInfoNotFoundError(name)
+
+    monkeypatch.setattr(zoneinfo, "ZoneInfo", unknown)
+    monkeypatch.setattr(doctor.os, "cpu_count", lambda: 2)
+    pools = [{"user_api": "blas", "num_threads": 8}, {"user_api": "openmp", "num_threads": 64}]
+    monkeypatch.setattr(threadpoolctl, "threadpool_info", lambda: pools)
+    (zones,), (threads,) = doctor._tried(doctor._zones), doctor._tried(doctor._threads)
+    assert (zones.state, zones.cure) == ("fault", "pip install tzdata")
+    assert (threads.state, threads.found) == ("note", "8 of 2 cores")
+    assert "OMP_NUM_THREADS=2" in threads.cure
+
+
+def test_a_folder_of_figures_that_cannot_be_written_is_a_fault(monkeypatch, tmp_path):
+    monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path / "nowhere"))
+    temporary, figures = doctor._tried(doctor._folders)
+    assert (temporary.state, figures.state) == ("ok", "fault")
+    assert figures.cure.startswith("Set MPLCONFIGDIR to a folder")
+
+
 def test_wrong_numbers_are_a_fault(monkeypatch):
     import mmm.attribution
 

@@ -56,8 +56,39 @@ def test_a_person_in_a_model_is_said(folder, quick):
     path = folder / "model" / "card.json"
     path.write_text(path.read_text().replace('"', '"anna@example.com, ', 1))
     said = refused(quick, "forget", "L0004", "--also", "anna@example.com")
-    assert "1 files of models hold the person, such as model/card.json" in said
+    assert "1 file of models with the person, such as model/card.json" in said
     assert "Train again" in said
+
+
+def test_files_that_are_not_touched_are_said(folder, quick):
+    (folder / "exports" / "old").mkdir(parents=True)
+    held = ["Anna Rossi", "L0004", "L00041"]
+    pd.DataFrame({"lead_id": held}).to_csv(folder / "exports" / "leads.csv.gz", index=False)
+    pd.DataFrame({"lead_id": held}).to_parquet(folder / "exports" / "old" / "leads.parquet")
+    pd.DataFrame({"lead_id": held}).to_excel(folder / "exports" / "leads.xlsx", index=False)
+    noted = pd.DataFrame({"note": ["call L0004, please", "nothing"]})
+    noted.to_parquet(folder / "exports" / "old" / "notes.parquet", index=False)
+    (folder / "exports" / "other.csv").write_text("lead_id\nL00041\n")
+    (folder / "exports" / "cut.csv.gz").write_bytes(b"\x1f\x8b\x08")
+    (folder / ".hidden").mkdir()
+    (folder / ".hidden" / "leads.csv").write_text("L0004")
+    said = quick("forget", "L0004", "--model", "model")
+    told = {line for line in said.out.splitlines() if "not touched" in line}
+    assert told == {
+        "exports/cut.csv.gz: not touched; it cannot be read, look into it by hand",
+        "exports/leads.csv.gz: not touched; found in 1 place",
+        "exports/leads.xlsx: not touched; found in 1 place",
+        "exports/old/leads.parquet: not touched; found in 1 place",
+        "exports/old/notes.parquet: not touched; found in 1 place",
+        "leads.csv: not touched; found in 1 place",
+        "new.csv: not touched; found in 1 place",
+    }
+    assert "note: not touched: 7 files below this folder with one of these words" in said.err
+    said = json.loads(quick("forget", "L0004", "--also", "Anna Rossi", "--json").out)
+    found = {one["file"]: one["found"] for one in said["not_touched"]}
+    assert found["exports/leads.csv.gz"] == 2
+    assert found["exports/cut.csv.gz"] is None
+    assert len(found) == 7
 
 
 def test_words_are_found_in_arrays_and_parts_of_words_are_not(tmp_path):

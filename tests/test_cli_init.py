@@ -6,8 +6,12 @@ import shutil
 import tomllib
 
 import pandas as pd
+import pytest
 
 from mmm import datasets
+from mmm.cli import app
+from mmm.errors import ConfigError
+from mmm.wording import say
 from tests.test_cli import mmm, one_line_of_error
 
 
@@ -94,3 +98,26 @@ def test_init_and_check_speak_italian(tmp_path):
     assert "touches: 4.191 righe, colonne person_id" in check.stdout
     english = "rows|columns|no time zone|fields are|encoding:|to mend|Correct|pass "
     assert not re.search(english, check.stdout + check.stderr + done.stdout + done.stderr)
+
+
+@pytest.mark.parametrize("lang", ["en", "it"])
+def test_files_that_are_not_read_or_not_used_are_named(tmp_path, monkeypatch, capsys, lang):
+    copied(tmp_path, "leads")
+    (tmp_path / "broken.csv").write_bytes(b"\x00")
+    (tmp_path / "menu.csv").write_text("dish,price\nsoup,3\nfish,9\n")
+    monkeypatch.chdir(tmp_path)
+    app(["init", "--lang", lang], standalone_mode=False)
+    said = capsys.readouterr().err
+    for name in ("broken.csv", "menu.csv"):
+        assert len([line for line in said.splitlines() if name in line]) == 1
+    assert said.splitlines()[-1] == say("guessed.no_deals", lang)
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path, monkeypatch):
+    copied(tmp_path, "deals", "leads")
+    (tmp_path / "taken.toml").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"cannot write taken\.toml \(.*Choose another file"):
+        app(["init", "--out", "taken.toml", "--force"], standalone_mode=False)
+    with pytest.raises(ConfigError, match="--lang 'fr' is unknown"):
+        app(["init", "--lang", "fr"], standalone_mode=False)

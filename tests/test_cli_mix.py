@@ -1,12 +1,16 @@
 """`mmm mix` as a user meets it: real processes, files, exit codes, one line an error."""
 
 import json
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pandas as pd
 import pytest
+
+from mmm.errors import InputError
+from mmm.mix.table.inputs import start_clock
 
 TABLES = {"contributions.csv", "response_curves.csv", "budget.csv", "diagnostics.json"}
 FIGURES = ["budget", "contributions", "fit", "frontier", "prior_posterior", "residuals"]
@@ -64,6 +68,7 @@ def test_it_writes_tables_and_figures_and_prints_findings(folder, done):
     for channel in ("search", "fairs"):
         assert f"{channel} brought " in done.stdout
     assert done.stderr.startswith("… reading\n… fitting 2 channels to 80 periods\n")
+    assert "of profit" not in done.stderr
 
 
 def test_the_tables_agree_with_each_other(folder, done):
@@ -108,6 +113,7 @@ def test_a_free_total_from_parquet_with_figures_as_svg(folder):
         "--out", "free", "--json", cwd=folder,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    assert "counts as 1 EUR of profit; pass --margin if it leaves less" in done.stderr
     budget = pd.DataFrame(json.loads(done.stdout)["budget"]).set_index("channel")
     # A euro of search returns three: with a free total it goes up as far as it may.
     assert budget.loc["search", "proposed"] == pytest.approx(1.5 * budget.loc["search", "current"])
@@ -237,3 +243,17 @@ def test_help_teaches_by_example():
     assert done.returncode == 0
     words = " ".join(done.stdout.split())
     assert "mmm mix --data weeks.csv --date week --outcome revenue --channels" in words
+
+
+@pytest.mark.parametrize(
+    ("weeks", "cure"),
+    [
+        (["2025-01-06", "2025-01-13", "2025-01-27"], "with 0 where nothing was spent."),
+        (["2025-01-06", "2025-01-06", "2025-01-13"], "name the column of the panel (panel)."),
+    ],
+)
+def test_periods_that_cannot_be_fitted_have_a_cure_for_everybody(weeks, cure):
+    with pytest.raises(InputError) as caught:
+        start_clock(np.array(weeks, dtype="datetime64[D]"), None, 3)
+    assert str(caught.value).endswith(cure)
+    assert not re.search(r"mix_table|groupby|\w=", str(caught.value))

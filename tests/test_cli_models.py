@@ -135,6 +135,26 @@ def test_compare_promote_and_roll_back(quick):
     assert "L2-" not in json.dumps(log)
 
 
+def test_a_comparison_is_printed_with_its_figures_and_a_promotion_as_json(quick):
+    champion, challenger = versions(quick)
+    quick(*RUN)
+    one = json.loads(quick("score", "compare", *LATER, "--json").out)["comparison"]
+    first, second, won, *sides = quick("score", "compare", *LATER).out.splitlines()
+    assert first == f"Champion {champion}, challenger {challenger}."
+    assert f"log loss is {one['difference']:+.4f} ({one['lower']:+.4f} to" in second
+    assert second.startswith("The challenger is better")
+    rate = (pd.read_csv(quick.folder / "later.csv")["converted"] == "yes").mean()
+    assert won.startswith(f"Won: {rate:.1%} (")
+    shadow = pd.read_csv(quick.folder / "models" / "shadow.csv")
+    for line, name in zip(sides, ("champion", "challenger"), strict=True):
+        promised = shadow[f"by_{name}"].mean()
+        assert line.startswith(f"  {name}: promised {promised:.1%}, log loss 0.")
+    said = json.loads(quick("score", "promote", *LATER, "--by", "sales", "--json").out)
+    assert (said["champion"], said["challenger"]) == (challenger, None)
+    assert said["past"] == [champion]
+    assert (said["last"]["did"], said["last"]["by"]) == ("promoted", "sales")
+
+
 def test_leads_that_a_training_may_have_seen_do_not_count(quick):
     quick(*RUN, "--as-of", "2025-03-01")
     said = refused(quick, "score", "compare", *LATER)

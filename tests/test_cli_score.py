@@ -253,7 +253,7 @@ def test_rows_that_cannot_be_read_lie_beside_the_scores(folder, quick):
     new = pd.read_csv(folder / "new.csv").astype({"pages": "float64"})
     new.loc[5, "pages"] = np.inf
     new.to_parquet(folder / "new.parquet")
-    assert "1 leads are not scored" in quick(*to_run(leads="new.parquet")).err
+    assert "1 lead not scored" in quick(*to_run(leads="new.parquet")).err
     beside = pd.read_csv(folder / "scores.quarantine.csv")
     assert beside[["lead_id", "column"]].values.tolist() == [["L0005", "pages"]]
     assert "L0005" not in set(pd.read_csv(folder / "scores.csv")["lead_id"])

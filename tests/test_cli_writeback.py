@@ -2,12 +2,14 @@
 
 import json
 import sqlite3
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 import typer
 
 from mmm import datasets
+from mmm.cli import score_change, shell, telling
 from mmm.crm.source import Extract
 from mmm.crm.target import FIELDS
 from mmm.errors import MmmError
@@ -93,6 +95,26 @@ def test_a_dry_run_shows_the_difference(system, quick):
     assert rows(system).empty
 
 
+def test_what_was_written_is_said_in_italian_too(system, quick):
+    italian = ("--lang", "it", "--log", "text")
+    early = quick(*to_run("--dry-run", *italian, to=SYSTEM))
+    assert "nota: non ci sono ancora: mmm_probability, mmm_grade, " in early.err
+    assert "Su 60 lead, 60 sarebbero scritti in sqlite:///" in early.out
+    assert "niente -> " in early.out
+    assert "e altri 50\n" in early.out
+    assert early.out.endswith("Non è stato scritto nulla (--dry-run).\n")
+    quick("score", "prepare", "--to", SYSTEM)
+    done = quick(*to_run(*italian, to=SYSTEM))
+    assert "Scritti in sqlite:///" in done.out
+    assert "60 lead (60 nuovi, 0 svuotati), lotto " in done.out
+    assert "Niente da scrivere in sqlite:///" in quick(*to_run(*italian, to=SYSTEM)).out
+    back = quick("score", "run", "--to", SYSTEM, "--undo", "last", *italian)
+    assert "Ripristinati in sqlite:///" in back.out
+    replaced = quick(*to_run("--dry-run", "--lang", "it")).out
+    assert "scores.csv non c’è ancora: vi sarebbero scritti 60 lead." in replaced
+    assert "Taken back" not in quick("score", "run", "--to", SYSTEM, "--resume", "--lang", "en").out
+
+
 def test_a_dry_run_shows_the_difference_to_a_file_that_is_replaced_whole(folder, quick):
     said = quick(*to_run("--dry-run")).out
     assert "scores.csv is not there; 60 leads would be written" in said
@@ -111,7 +133,7 @@ def test_a_dry_run_shows_the_difference_to_a_file_that_is_replaced_whole(folder,
     before = (folder / "scores.csv").read_bytes()
     said = quick(*to_run("--dry-run")).out
     assert "3 would be new in scores.csv, 2 get another grade or probability" in said
-    assert "1 leads would no longer stand there" in said
+    assert "1 would no longer stand there" in said
     assert "  =1+1:" in said
     assert " 0.0% (" in said
     assert (folder / "scores.csv").read_bytes() == before
@@ -283,3 +305,40 @@ def test_leads_touches_and_deals_come_from_one_system(folder, quick, monkeypatch
     assert json.loads(quick("score", "run", *given, "--json").out)["writing"]["n_written"] > 20
     with pytest.raises(MmmError, match="Leave them out"):
         quick("score", "run", *given, "--deals", "deals.csv", "--log", "text")
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"did": "nothing"}, "Nothing to write to crm.\n"),
+        ({"did": "nothing", "batch": "b"}, "Batch b was taken back before.\n"),
+        ({"did": "undid", "n_kept": 2}, "1 lead; 2 left as they are, changed since.\n"),
+        ({"did": "undid"}, "Taken back in crm: 1 lead.\n"),
+        ({"did": "resumed", "batch": "b"}, "Written to crm: 1 lead, batch b.\n"),
+        ({"did": "wrote", "batch": "b", "n_written": 1200},
+         "1,200 leads (1 new, 0 emptied), batch b.\nTo take it back: --undo b\n"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("lang", ["en", "it"])
+def test_every_end_of_a_batch_is_said(capsys, tmp_path, lang, facts, said):
+    none = {"batch": None, "system": "crm", "n_written": 1, "n_kept": 0, "n_new": 1, "n_emptied": 0,
+            "n_missing": 3, "not_written": tmp_path / "letters.csv"}  # fmt: skip
+    shell.speak(lang)
+    try:
+        score_change.say_written(SimpleNamespace(**none | facts))
+    finally:
+        shell.speak("en")
+    out, err = capsys.readouterr()
+    assert "letters.csv" in out
+    assert said in out if lang == "en" else said not in out
+    assert err.endswith("written: 3\n" if lang == "en" else "non scritti: 3\n")
+
+
+def test_chunks_are_counted_from_one(capsys):
+    with telling.as_text() as tell:
+        tell("chunk", done=1, of=3)
+        tell("waiting", seconds=1.25, reason="429")
+        tell("failed", chunk=0, reason="a field is gone.")
+    told = capsys.readouterr().err
+    assert "… waiting 1.2 s: 429\n" in told
+    assert "warning: chunk 1 is not written: a field is gone.\n" in told

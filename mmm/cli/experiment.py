@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from mmm.cli.options import Json
-from mmm.cli.shell import print_json, records
+from mmm.cli.shell import notes, print_json, records
+from mmm.errors import ConfigError, InputError, SourceError, quoted
 
 experiment = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -17,12 +18,12 @@ On = Annotated[str | None, typer.Option(help="Day of the entry, YYYY-MM-DD; toda
 Change = Annotated[
     float, typer.Option(help="Change of spend over all of it; below 0 where it is taken away.")
 ]
-LOG = Path("experiments.jsonl")
+LOG, CONFIG = Path("experiments.jsonl"), Path("mmm.toml")
 
 
 @experiment.command(
     help="Write down a pilot before it starts.\n\nExample: mmm experiment register fairs-1 "
-    "--channel Events --start 2025-03-03 --end 2025-04-27 --spend-change=-8000 --expected=-9000"
+    "--channel Events --start 2030-03-04 --end 2030-04-28 --spend-change=-8000 --expected=-9000"
 )
 def register(
     name: Name,
@@ -34,10 +35,18 @@ def register(
     note: Annotated[str, typer.Option(help="Such as where, and how it will be read.")] = "",
     on: On = None,
     log: Log = LOG,
+    config: Annotated[
+        Path, typer.Option(help="The configuration whose spend names the channels.")
+    ] = CONFIG,
+    new_channel: Annotated[
+        bool, typer.Option("--new-channel", help="Nothing was ever spent on the channel.")
+    ] = False,
 ) -> None:
     """Register a pilot."""
     from mmm.signal import ExperimentLog
 
+    if not new_channel:
+        _check_channel(channel, config)
     ExperimentLog(log).register(
         name,
         channel=channel,
@@ -45,7 +54,7 @@ def register(
         end=end,
         spend_change=spend_change,
         expected=expected,
-        on=on or date.today(),
+        on=_today(on),
         note=note,
     )
     print(f"Registered: {name} ({channel}, {start} to {end}).")
@@ -83,7 +92,7 @@ def read(
         standard_error,
         part,
     )
-    book.read(name, test, on=on or date.today())
+    book.read(name, test, on=_today(on))
     print(f"Read: {name}, {_returns(test.roas, test.roas_error)}.")
 
 
@@ -103,6 +112,36 @@ def list_pilots(log: Log = LOG, as_json: Json = False) -> None:
         if row["state"] == "read":
             told += f", {_returns(row['roas'], row['roas_error'])}"
         print(told)
+
+
+def _check_channel(channel: str, file: Path) -> None:
+    """Refuse a channel without spend: its result would count nowhere, and an entry stays."""
+    from mmm.run import load_config
+    from mmm.run.reading import paid_channels
+
+    if file == CONFIG and not file.is_file():
+        notes.print(
+            f"note: there is no {file} here, so that the name of the channel is not checked"
+        )
+        return
+    try:
+        known = paid_channels(load_config(file, logs=False))
+    except (InputError, SourceError) as error:
+        notes.print(f"note: the name of the channel is not checked: {error}")
+        return
+    if known and channel not in known:
+        raise ConfigError(
+            f"nothing is spent on {channel!r} in the tables of {file}; channels with spend are "
+            f"{quoted(known, 20)}. Correct --channel; for one that is new, add --new-channel."
+        )
+
+
+def _today(on: str | None) -> str:
+    """Return the day of an entry, which has come."""
+    today = date.today().isoformat()
+    if on is not None and on[:1].isdigit() and on > today:  # the log says what is no day
+        raise ConfigError(f"--on {on} lies in the future. Leave it out: today is {today}.")
+    return on or today
 
 
 def _returns(roas: float, error: float) -> str:

@@ -1,5 +1,6 @@
 """`mmm forget`: a person taken out of what lies here."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,7 +9,7 @@ import typer
 from mmm.cli.options import Json
 from mmm.cli.score_run import LEDGER, open_system
 from mmm.cli.shell import notes, print_json
-from mmm.errors import ConfigError
+from mmm.errors import ConfigError, counted
 
 _MODEL, _REGISTRY = "model.json", "registry.json"
 
@@ -30,7 +31,7 @@ def forget(
     as_json: Json = False,
 ) -> None:
     """Forget a lead."""
-    from mmm.run.forgetting import empty_lead, forget_lead
+    from mmm.run.forgetting import empty_lead, forget_lead, left_alone
 
     here = Path()
     ledgers = ledger or [path for path in [here / LEDGER] if _there(path)]
@@ -47,39 +48,62 @@ def forget(
         target = open_system(text)
         emptied[target.name] = empty_lead(target, lead)
     looks = forget_lead(lead, ledgers, folders, also or [])
+    others = left_alone(here, looks, [lead, *(also or [])])
     kept = [look for look in looks if not look.removed]
     if as_json:
-        print_json(
-            {
-                "looked_at": [
-                    {"file": look.file, "found": look.found, "removed": look.removed}
-                    | ({"systems": look.systems} if look.systems else {})
-                    for look in looks
-                ],
-                "emptied": emptied,
-            }
-        )
+        print_json(_content(emptied, looks, others))
     else:
-        for name, had in emptied.items():
-            print(f"{name}: {'emptied' if had else 'had no scores'}")
-        for look in looks:
-            print(f"{look.file}: {_told(look)}")
+        _say(emptied, looks, others)
+    if others:
+        notes.print(
+            f"note: not touched: {counted(len(others), 'file')} below this folder with one of "
+            f"these words, or that cannot be read, such as {others[0].file}. Take the person out "
+            "where the table comes from, and make again, or delete, what was made of it"
+        )
     for name in sorted({name for look in looks for name in look.systems} - emptied.keys()):
         notes.print(f"note: {name} was given scores of the lead; empty them there, or pass --to")
     if kept:
         raise ConfigError(
-            f"{len(kept)} files of models hold the person, such as {kept[0].file}: a value that "
-            "several leads share is a category. Train again without that lead or that column, "
-            "and delete the old folder."
+            f"{counted(len(kept), 'file')} of models with the person, such as {kept[0].file}: a "
+            "value that several leads share is a category. Train again without that lead or that "
+            "column, and delete the old folder."
         )
+
+
+def _content(emptied: dict[str, bool], looks: Sequence[Any], others: Sequence[Any]) -> Any:
+    return {
+        "looked_at": [
+            {"file": look.file, "found": look.found, "removed": look.removed}
+            | ({"systems": look.systems} if look.systems else {})
+            for look in looks
+        ],
+        "emptied": emptied,
+        "not_touched": [{"file": look.file, "found": look.found or None} for look in others],
+    }
+
+
+def _say(emptied: dict[str, bool], looks: Sequence[Any], others: Sequence[Any]) -> None:
+    for name, had in emptied.items():
+        print(f"{name}: {'emptied' if had else 'had no scores'}")
+    for look in looks:
+        print(f"{look.file}: {_told(look)}")
+    for look in others:
+        print(f"{look.file}: {_untouched(look)}")
 
 
 def _told(look: Any) -> str:
     """Say what was taken out of a file, or is still in it."""
     if not look.removed:
-        return f"found in {look.found} places, still there"
+        return f"found in {counted(look.found, 'place')}, still there"
     stays = "; a keyed hash of the id stays" if look.what == "entries" else ""
     return (f"{look.found} {look.what} taken out" if look.found else "nothing found") + stays
+
+
+def _untouched(look: Any) -> str:
+    """Say where a person still stands."""
+    if not look.found:
+        return "not touched; it cannot be read, look into it by hand"
+    return f"not touched; found in {counted(look.found, 'place')}"
 
 
 def _there(ledger: Path) -> bool:

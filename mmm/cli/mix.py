@@ -97,7 +97,7 @@ def mix(
     ] = 1.0,
     level: Annotated[float, typer.Option(help="Coverage of the intervals.")] = 0.9,
     seed: Annotated[int, typer.Option(help="Same seed, same result.")] = 0,
-    draws: Annotated[int, typer.Option(help="Draws a chain; more where chains disagree.")] = 1000,
+    draws: Annotated[int, typer.Option(help="Draws a chain; more where chains disagree.")] = 600,
     locale: Locale = None,
     currency: Annotated[str, typer.Option(help="Currency of spend and profit.")] = "EUR",
     lang: Annotated[str, typer.Option(help="Language of what is printed: en or it.")] = "en",
@@ -122,6 +122,7 @@ def mix(
         model = _fitted(frame, columns, likelihood, seed=seed, draws=draws)
         progress("choosing the budget")
         from mmm.mix import mix_findings, optimize_budget
+        from mmm.wording import say
 
         plan = optimize_budget(model, budget, margin=margin, level=level)
         files = _write_tables(model, plan, out)
@@ -129,14 +130,23 @@ def mix(
             progress("drawing")
             files |= _write_figures(model, plan, out, look)
         findings = mix_findings(model, plan, outcome=outcome, currency=currency)
-    print_notes([*frame.attrs["notes"], *plan.notes])
+    print_notes([*frame.attrs["notes"], *_worth(outcome, margin, currency), *plan.notes])
     said = [finding.sentence(lang) for finding in findings]
     if as_json:
         print_json({"files": files, **_content(model, plan), "findings": said})
         return
     for sentence in said:
         print(sentence)
-    print(f"Written: {len(files)} files in {out.resolve()}")
+    print(say("written.files", lang, n=len(files), folder=out.resolve()))
+
+
+def _worth(outcome: str, margin: float, currency: str) -> list[str]:
+    """Say what the money rests on where no margin is given."""
+    if margin != 1.0:
+        return []
+    return [
+        f"a unit of {outcome!r} counts as 1 {currency} of profit; pass --margin if it leaves less"
+    ]
 
 
 def _content(model: Any, plan: Any) -> dict[str, Any]:

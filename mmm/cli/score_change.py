@@ -1,37 +1,70 @@
-"""What a dry run shows: who would be written, and what stands there before."""
+"""What a run wrote, and what a dry run shows: who would be written, what stands there before."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mmm.cli.shell import print_notes, spoken
+from mmm.wording import format_share, say
+
 _LISTED = 10
 
 
-def say_changes(changes: Sequence[Any]) -> None:
-    """Print a line a lead, for the first few."""
-    told = [(one.lead_id, _shown(one.before), _shown(one.after)) for one in changes[:_LISTED]]
-    widths = [max((len(row[place]) for row in told), default=0) for place in range(2)]
-    for lead, before, after in told:
-        print(f"  {lead + ':':<{widths[0] + 1}} {before:>{widths[1]}} -> {after}")
-    if len(changes) > _LISTED:
-        print(f"  and {len(changes) - _LISTED:,} more")
+def say_written(done: Any) -> None:
+    """Print what became of a batch, or what a dry run would write."""
+    facts = {"batch": done.batch, "system": done.system, "n": done.n_written}
+    if done.did == "nothing":
+        _print("undone_before" if done.batch is not None else "nothing", **facts)
+    elif done.did == "dry run":
+        _say_difference(done)
+    elif done.did == "undid":
+        _print("undid_all_but" if done.n_kept else "undid", **facts, kept=done.n_kept)
+    else:
+        key = "wrote" if done.did == "wrote" else "resumed"
+        _print(key, **facts, new=done.n_new, emptied=done.n_emptied)
+        _print("undo", **facts)
+    if done.n_missing:
+        print_notes([f"leads not known there, and not written: {done.n_missing}"])
+    if done.not_written is not None:
+        _print("refused", path=done.not_written.resolve())
+
+
+def _say_difference(done: Any) -> None:
+    _print(
+        "would_write", n=done.n_changes, of=done.n_leads, system=done.system, new=done.n_new,
+        emptied=done.n_emptied,
+    )  # fmt: skip
+    _say_changes(done.changes)
+    if done.fields_missing:
+        told = ", ".join(done.fields_missing)
+        print_notes([f"not there yet: {told}. Create them first: mmm score prepare"])
+    _print("dry_run")
 
 
 def say_replacement(found: Any, target: Path) -> None:
     """Print what becomes of a file that would be replaced whole."""
     plan, there = found.plan, target.exists()
     if found.foreign:
-        print(f"{target} is no file of scores; it would be lost.")
+        _print("foreign", file=target)
     elif not there:
-        print(f"{target} is not there; {plan.n_leads:,} leads would be written.")
+        _print("new_file", file=target, n=plan.n_leads)
     else:
-        n_other = len(plan.changes) - plan.n_new
-        print(
-            f"Of {plan.n_leads:,} leads {plan.n_new:,} would be new in {target}, {n_other:,} get "
-            f"another grade or probability, {plan.n_moved:,} of them move by more than a grade; "
-            f"{found.n_gone:,} leads would no longer stand there."
-        )
-    say_changes(plan.changes)
+        _print(
+            "would_replace", file=target, of=plan.n_leads, n=plan.n_new,
+            other=len(plan.changes) - plan.n_new, moved=plan.n_moved, gone=found.n_gone,
+        )  # fmt: skip
+    _say_changes(plan.changes)
+    _print("dry_run")
+
+
+def _say_changes(changes: Sequence[Any]) -> None:
+    """Print a line a lead, for the first few."""
+    told = [(one.lead_id, _shown(one.before), _shown(one.after)) for one in changes[:_LISTED]]
+    widths = [max((len(row[place]) for row in told), default=0) for place in range(2)]
+    for lead, before, after in told:
+        print(f"  {lead + ':':<{widths[0] + 1}} {before:>{widths[1]}} -> {after}")
+    if len(changes) > _LISTED:
+        print("  " + say("written.more", spoken(), n=len(changes) - _LISTED))
 
 
 def replacement_counts(found: Any) -> dict[str, int | bool]:
@@ -50,5 +83,12 @@ def _shown(fields: Mapping[str, Any]) -> str:
     from mmm.crm.target import GRADE, PROBABILITY
 
     p, grade = fields.get(PROBABILITY), fields.get(GRADE)
-    told = [f"{p:.1%}" if p is not None else "", f"({grade})" if grade is not None else ""]
-    return " ".join(filter(None, told)) or "nothing"
+    told = [
+        format_share(p, spoken(), 1) if p is not None else "",
+        f"({grade})" if grade is not None else "",
+    ]
+    return " ".join(filter(None, told)) or say("written.empty", spoken())
+
+
+def _print(key: str, **facts: Any) -> None:
+    print(say(f"written.{key}", spoken(), **facts))

@@ -17,9 +17,9 @@ from mmm.cli.leads import (
     told_options,
 )
 from mmm.cli.options import Json, Locale, Map, Touches
-from mmm.cli.score_change import replacement_counts, say_changes, say_replacement
+from mmm.cli.score_change import replacement_counts, say_replacement, say_written
 from mmm.cli.settings import FromFile, OwnTz, settle
-from mmm.cli.shell import notes, print_json, print_notes, records, speak
+from mmm.cli.shell import print_json, print_notes, records, speak
 from mmm.cli.telling import as_json_lines, as_text, wants_json
 from mmm.errors import ConfigError
 
@@ -87,6 +87,7 @@ def run(
     from mmm.tables.target import find_target
 
     asked = None
+    speak(known_language(lang or "en"))
     if not resume and undo is None:  # else a batch is only ended, or taken back
         options = settle(
             config, {"leads": leads, "touches": touches, "deals": deals}, locale, tz, column
@@ -221,7 +222,6 @@ def _to_file(asked: Asked, target: Path, book: Path, dry_run: bool, as_json: boo
     _say_scored(scored, files, as_json, asked.lang, more)
     if would is not None and not as_json:
         say_replacement(would, target)
-        print("Nothing is written (--dry-run).")
 
 
 def _to_system(
@@ -254,7 +254,7 @@ def _to_system(
     if as_json:
         print_json(_summary(scored, done, files))
         return
-    _say_written(done)
+    say_written(done)
 
 
 def _beside(asked: Asked, scored: Scored, book: Path) -> tuple[str, ...]:
@@ -272,15 +272,15 @@ def _end(target: Any, undo: str | None, job: Any, tell: Callable[..., None], as_
     if as_json:
         print_json({"writing": done.to_dict()})
         return
-    _say_written(done)
+    say_written(done)
 
 
 def _noted(scored: Scored) -> list[str]:
     said = list(scored.notes)
     if scored.opted_out:
-        said.append(f"{len(scored.opted_out)} leads are not scored: they have opted out")
+        said.append(f"leads not scored, since they opted out: {len(scored.opted_out)}")
     if scored.n_forgotten:
-        said.append(f"{scored.n_forgotten} leads are not scored: they are forgotten")
+        said.append(f"leads not scored, since they are forgotten: {scored.n_forgotten}")
     return said
 
 
@@ -305,36 +305,6 @@ def _summary(scored: Scored, done: Any, files: dict[str, Path]) -> dict[str, Any
         "notes": scored.notes,
         "writing": done.to_dict(),
     }
-
-
-def _say_written(done: Any) -> None:
-    if done.did == "nothing" and done.batch is not None:
-        print(f"Batch {done.batch} was taken back before.")
-    elif done.did == "nothing":
-        print(f"Nothing to write to {done.system}.")
-    elif done.did == "dry run":
-        _say_difference(done)
-    elif done.did == "undid":
-        left = f"; {done.n_kept:,} left as they are, changed since" if done.n_kept else ""
-        print(f"Taken back in {done.system}: {done.n_written:,} leads{left}.")
-    else:
-        new = f" ({done.n_new:,} new, {done.n_emptied:,} emptied)" if done.did == "wrote" else ""
-        print(f"Written to {done.system}: {done.n_written:,} leads{new}, batch {done.batch}.")
-        print(f"To take it back: --undo {done.batch}")
-    if done.n_missing:
-        notes.print(f"note: {done.n_missing} leads are not known there, and not written")
-    if done.not_written is not None:
-        print(f"Not written, with reasons: {done.not_written.resolve()}")
-
-
-def _say_difference(done: Any) -> None:
-    print(f"Of {done.n_leads:,} leads {done.n_changes:,} would be written to {done.system}: "
-          f"{done.n_new:,} new, {done.n_emptied:,} emptied.")  # fmt: skip
-    say_changes(done.changes)
-    if done.fields_missing:
-        told = ", ".join(done.fields_missing)
-        notes.print(f"note: not there yet: {told}. Create them first: mmm score prepare")
-    print("Nothing is written (--dry-run).")
 
 
 def _of_past(card: Any, lang: str) -> str:

@@ -24,11 +24,16 @@ def speak(lang: str) -> None:
     _said["lang"] = lang
 
 
+def spoken() -> str:
+    """Return that language."""
+    return _said["lang"]
+
+
 notes = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 # Options of the command line; every other setting of a table stands in mmm.toml.
 _OPTIONS = frozenset({"locale", "tz"})
-_VALUE = r"(?:\{[^{}]*\}|'[^']*'|True|False)"
+_VALUE = r"(?:\{[^{}]*\}|\[[^\[\]]*\]|'[^']*'|True|False)"
 _ASIDE = r"(?: \([^()]*\))?"
 _CHOICE = rf"{_VALUE}{_ASIDE}(?:,? or {_VALUE}{_ASIDE})*"
 _SETTING = re.compile(rf"(\w+)=({_CHOICE}|)")

@@ -103,6 +103,8 @@ def as_text() -> Iterator[Callable[..., None]]:
             elif event == "waiting":
                 notes.print(f"… waiting {facts['seconds']:.1f} s: {facts['reason']}")
             elif event == "failed":
-                notes.print(f"warning: chunk {facts['chunk']} is not written: {facts['reason']}")
+                notes.print(
+                    f"warning: chunk {facts['chunk'] + 1} is not written: {facts['reason']}"
+                )
 
         yield tell

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mmm.errors import DataWarning
+from mmm.errors import DataWarning, counted
 from mmm.prediction.columns.contract import admit
 from mmm.prediction.columns.types import to_frame
 from mmm.prediction.learning.encoding import BLOCK, encode
@@ -134,7 +134,7 @@ def warn_of(quarantine: pd.DataFrame, stacklevel: int) -> None:
     """Say how many leads are left out, where some are."""
     if len(quarantine):
         warnings.warn(
-            f"{quarantine['row'].nunique()} leads are not scored, since their values cannot be "
+            f"{counted(quarantine['row'].nunique(), 'lead')} not scored, since values cannot be "
             "read; `quarantine` of the result names them.",
             DataWarning,
             stacklevel=stacklevel + 1,

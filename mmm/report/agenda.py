@@ -1,5 +1,6 @@
 """The agenda of the monthly meeting of marketing and sales: leads, promises, rules, records."""
 
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -140,10 +141,16 @@ def records_to_mend(result: RunResult, lang: str) -> list[dict[str, Any]]:
             "check": check,
             "table": table,
             "n": count(len(ids)),
-            "ids": ids[:FIRST_IDS],
+            "ids": [_named(one, lang) for one in ids[:FIRST_IDS]],
         }
         for (owner, check, table), ids in ordered
     ]
+
+
+def _named(record: str, lang: str) -> str:
+    """Say the row of a record that has no id."""
+    row = re.fullmatch(r"row (\d+)", record)
+    return wording.say("agenda.row", lang, n=int(row[1])) if row else record
 
 
 def _owners(result: RunResult) -> dict[tuple[str, str], str]:

@@ -57,8 +57,8 @@ def render_brief(brief: Brief, lang: str = "en", edition: str = "monthly") -> st
     >>> "webinar</bdi> è il canale con la quota più alta" in page
     True
     """
-    title = wording.say(f"edition.{edition}", lang) if sections_of(edition) else ""
     content = gather(brief, sections_of(edition), lang)
+    title = wording.say(f"edition.{edition}", lang, as_of=brief.as_of)
     return fill("brief.html", {"title": title, "company": brief.company, **content}, lang)
 
 

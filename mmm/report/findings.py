@@ -1,6 +1,7 @@
 """What a run found, as findings: the sentences that answer, and what the data cannot say."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -34,11 +35,16 @@ def leader(result: RunResult, headline: str, currency: str) -> tuple[Finding, ..
     tuple of Finding
         One, or none where nothing was won.
     """
-    _, channels, total = _headline(result, headline)
+    main, channels, total = _headline(result, headline)
     if total <= 0 or channels.empty or not channels["credit"].iloc[0] > 0:
         return ()
     level = (result.value or result.deals).results[0].level
-    return (_leader(channels, total, headline, currency, level, result.value is not None),)
+    found = _leader(channels, total, headline, currency, level, result.value is not None)
+    unnamed = float(main.loc[main["channel"] == UNMATCHED, "share"].sum())
+    if unnamed <= channels["share"].iloc[0]:
+        return (found,)
+    more = Finding("attribution.unnamed_more", None, facts={"share": unnamed})
+    return (replace(found, because=(more, *found.because)),)
 
 
 def reasons(result: RunResult, headline: str, currency: str) -> tuple[Finding, ...]:
@@ -67,11 +73,15 @@ def reasons(result: RunResult, headline: str, currency: str) -> tuple[Finding, .
 
 
 def _headline(result: RunResult, model: str) -> tuple[pd.DataFrame, pd.DataFrame, float]:
-    """Return the rows of a model, those of channels (largest first), and the total."""
+    """Return the rows of a model, those of channels (largest first), and the total.
+
+    What no rule names counts as a channel only where there is no other.
+    """
     credit = (result.value or result.deals).to_frame()
     main = credit[credit["model"] == model]
     channels = main[main["channel"] != UNATTRIBUTED].sort_values("credit", ascending=False)
-    return main, channels, float(main["credit"].sum())
+    named = channels[channels["channel"] != UNMATCHED]
+    return main, channels if named.empty else named, float(main["credit"].sum())
 
 
 def _leader(

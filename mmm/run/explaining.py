@@ -1,14 +1,18 @@
 """All that is said of one lead, for the person who asks."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from mmm.errors import ConfigError
+from mmm.errors import ConfigError, DataWarning, quoted
 from mmm.prediction.writeback import open_ledger
 from mmm.run.scoring import as_trained, score
 from mmm.run.training import ScoringModel
+
+_BESIDE = 100  # other leads
 
 
 def explain_lead(
@@ -47,15 +51,26 @@ def explain_lead(
         If the lead is not among those that can be scored.
     """
     recipe, scorer = trained.recipe, trained.scorer
-    one = frame[frame[recipe.lead_id].astype("str") == lead_id]
+    mine = frame[recipe.lead_id].astype("str") == lead_id
+    one = frame[mine]
     if not len(one):
         raise ConfigError(
             f"there is no lead {lead_id!r} to score: it is not in the leads, or has ended. Check "
             "the id."
         )
-    scores = score(trained, one, as_of=as_of, lang=lang).scores
+    # Others come first and speak for the table: one bad value is no other type of its column.
+    beside = frame[~mine].head(_BESIDE)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # of what is wrong with the others
+        pieces = [beside, one] if len(beside) else [one]
+        batch = score(trained, pieces, as_of=as_of, lang=lang)
+    scores = batch.scores.take(np.flatnonzero(batch.scores.lead_id.astype("str") == lead_id))
     if not len(scores):
-        raise ConfigError(f"values of lead {lead_id!r} cannot be read. Mend its row.")
+        bad = batch.quarantine
+        columns = bad.loc[bad["lead_id"].astype("str").eq(lead_id), "column"]
+        raise ConfigError(
+            f"lead {lead_id!r} cannot be scored: {quoted(columns)} of it cannot be read. Mend it."
+        )
     features = as_trained(one, recipe).drop(columns=[recipe.lead_id])
     parts = scorer.contributions(features)
     rows = [

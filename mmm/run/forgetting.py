@@ -1,14 +1,19 @@
-"""A person taken out of everything that lies here: ledgers, the files beside them, models."""
+"""A person taken out of what lies here: ledgers, the files beside them; models are looked at."""
 
+import gzip
 import json
+import os
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from mmm.crm.target import FIELDS, Record, Target
 from mmm.errors import (
@@ -97,6 +102,50 @@ def forget_lead(
     return tuple(looks)
 
 
+def left_alone(
+    folder: Path, looks: Sequence[Look], words: Sequence[str], *, deepest: int = 3
+) -> tuple[Look, ...]:
+    """Look for a person in the files of a folder that `forget_lead` does not touch.
+
+    Such as exports, the results of earlier runs, models elsewhere. Hidden folders and environments
+    of Python are passed over.
+
+    Parameters
+    ----------
+    folder : Path
+    looks : sequence of Look
+        What was looked at already.
+    words : sequence of str
+        Id of the lead, and other words that name the person.
+    deepest : int, default 3
+        Folders below each other that are looked into.
+
+    Returns
+    -------
+    tuple of Look
+        The files that hold the person, by name; a file that cannot be read has no place found.
+    """
+    seen = {look.file.resolve() for look in looks}
+    found = []
+    for place, folders, names in os.walk(folder):
+        inner = len(Path(place).relative_to(folder).parts) < deepest
+        folders[:] = [name for name in folders if inner and _looked_into(Path(place, name))]
+        for file in (Path(place, name) for name in names):
+            if file.resolve() in seen or not file.is_file():
+                continue
+            try:
+                n = sum(_counted(file, word.strip()) for word in words)
+            except SourceError:
+                n = None
+            if n != 0:
+                found.append(Look(file, n or 0, False))
+    return tuple(sorted(found, key=lambda look: look.file))
+
+
+def _looked_into(folder: Path) -> bool:
+    return not folder.name.startswith(".") and not (folder / "pyvenv.cfg").exists()
+
+
 def empty_lead(target: Target, lead_id: str, pace: Pace | None = None) -> bool:
     """Take the values of a lead away in a customer system; whether it had any.
 
@@ -176,12 +225,16 @@ def _counted(file: Path, word: str) -> int:
     try:
         if file.suffix == ".npz":
             return _in_arrays(file, word)
+        if file.suffix == ".parquet":
+            return sum(_in_parquet(file, one) for one in spelled)
+        if file.suffix == ".gz":
+            return sum(_in_stream(_unpacked(file), one) for one in spelled)
         if not zipfile.is_zipfile(file):
             return sum(_in_stream(file.open("rb"), one) for one in spelled)
         with zipfile.ZipFile(file) as parts:
             names = parts.namelist()
             return sum(_in_stream(parts.open(name), one) for name in names for one in spelled)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile) as error:
         raise SourceError(f"cannot read {file} ({error}). Look into it by hand.") from error
 
 
@@ -189,6 +242,16 @@ def _in_arrays(file: Path, word: str) -> int:
     with np.load(file, allow_pickle=False) as arrays:
         texts = (array for array in arrays.values() if array.dtype.kind in "US")
         return sum(int((array.astype("str") == word).sum()) for array in texts)
+
+
+def _in_parquet(file: Path, word: bytes) -> int:
+    with pq.ParquetFile(file) as table:
+        texts = (part.to_pandas().to_csv().encode() for part in table.iter_batches())
+        return sum(_in_stream(BytesIO(text), word) for text in texts)
+
+
+def _unpacked(file: Path) -> IO[bytes]:
+    return cast("IO[bytes]", gzip.open(file))
 
 
 def _in_stream(stream: IO[bytes], word: bytes) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 
 from mmm import tables as readers
-from mmm.channels import ChannelMap
+from mmm.channels import UNMATCHED, ChannelMap
 from mmm.errors import DataWarning, InputError, MmmError
 from mmm.run.config import Config
 from mmm.wording import say
@@ -55,6 +55,23 @@ def read_tables(config: Config, progress: Progress = silent) -> dict[str, pd.Dat
         raise InputError("\n".join(map(str, mistakes)))
     warn_unwon(found)
     return found
+
+
+def paid_channels(config: Config) -> tuple[str, ...]:
+    """Return the channels with spend, in the tables of a configuration; none where it has no spend.
+
+    Raises
+    ------
+    MmmError
+        Where the table cannot be read.
+    """
+    if config.mix.source is not None:
+        return config.mix.channels
+    if config.spend is None:
+        return ()
+    spend = readers.read_spend(config.spend.source, **config.spend.options())
+    names = config.channels.to_map().assign(spend).dropna().unique()
+    return tuple(sorted(name for name in names if name != UNMATCHED))
 
 
 def warn_unwon(tables: Mapping[str, pd.DataFrame]) -> None:

@@ -98,7 +98,7 @@ def open_leads(
     is_open = lead_ends(leads, tables.get("deals")).seen(look).outcome == "open"
     kept = is_open[leads.index.get_indexer(X.index)]
     if not kept.all():
-        notes.append(f"{int((~kept).sum())} leads left out: they have ended")
+        notes.append(f"leads left out, since they have ended: {int((~kept).sum())}")
     if not kept.any():
         raise InputError(f"no lead is open on {pd.Timestamp(look).date()}. Check as_of.")
     n_worked = int((kept & _in_pipeline(leads.loc[X.index], tables.get("deals"), look)).sum())

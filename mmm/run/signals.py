@@ -322,7 +322,12 @@ def _of_cohorts(given: Given, worth: ExpectedValue, closed: _Mix, progress: Prog
     said: tuple[Finding, ...] = ()
     if closed.outcome == "won_value":
         said = mix_disagreements(
-            frame, closed.contributions, level=worth.level, currency=config.company.currency
+            frame,
+            closed.contributions,
+            level=worth.level,
+            currency=config.company.currency,
+            steps=moved_by(given.budget),
+            pays=pay_off(given.budget) | dict.fromkeys(closed.tested, False),
         )
     days = cohorts.table["date"]
     last = _last_day(days.max(), "month" if monthly else "week")

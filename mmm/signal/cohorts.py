@@ -1,7 +1,7 @@
 """Mix on cohorts: the outcome of a week is what the leads that came in it are worth."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -322,7 +322,13 @@ def pool_contributions(frames: Sequence[pd.DataFrame], level: float = 0.9) -> pd
 
 
 def mix_disagreements(
-    cohort: pd.DataFrame, closed: pd.DataFrame, *, level: float = 0.9, currency: str = "EUR"
+    cohort: pd.DataFrame,
+    closed: pd.DataFrame,
+    *,
+    level: float = 0.9,
+    currency: str = "EUR",
+    steps: Mapping[str, str] | None = None,
+    pays: Mapping[str, bool] | None = None,
 ) -> tuple[Finding, ...]:
     """Say where the mix on cohorts and the mix on closed revenue differ beyond their errors.
 
@@ -334,6 +340,9 @@ def mix_disagreements(
     level : float
         Of these intervals.
     currency : str
+    steps, pays : mapping, optional
+        What is advised of a channel, as `Triangulation.findings` takes them: the plan is said
+        where it moves the budget, a test where it does not and one may pay for itself.
 
     Returns
     -------
@@ -358,9 +367,13 @@ def mix_disagreements(
                 "channel": row["channel"],
                 "cohort": row["roas_cohort"],
                 "closed": row["roas_closed"],
+                "one": 1,
                 "currency": currency,
             }
-            found.append(Finding("signal.mixes_disagree", gap, facts=facts))
+            test = "test" if (pays or {}).get(row["channel"], True) else ""
+            advice = (steps or {}).get(row["channel"], test)
+            because = (f"mixes.{advice}",) if advice else ()
+            found.append(Finding("signal.mixes_disagree", gap, because=because, facts=facts))
     if not found:
         found.append(Finding("signal.mixes_agree", len(both), facts={}))
     return tuple(found)

@@ -33,14 +33,12 @@ def test_budgets_by_credit_keep_total_and_bounds(loop, now, seed):
 
 @pytest.mark.filterwarnings("ignore::mmm.errors.MmmWarning")
 def test_policies_meet_the_same_market_and_the_optimum_earns_most(loop):
-    bounded = "optimum in the same bounds"
-    names = ("nothing", "last touch", "linear", "attribution", bounded, "optimum")
+    names = ("nothing", "last touch", "linear", "attribution", "optimum")
     chosen = {name: loop.POLICIES[name] for name in names}
     row = loop.play_company(1, True, 3, None, chosen)
     assert row == loop.play_company(1, True, 3, None, chosen) | {"cpu_seconds": row["cpu_seconds"]}
     assert set(row["earned"]) == set(names)
     assert max(row["earned"], key=row["earned"].get) == "optimum"
-    assert row["earned"]["nothing"] < row["earned"][bounded] < row["earned"]["optimum"]
     play = begin(draw_firm(1, n_quarters=3))
     for _ in range(3):
         play = play.after(play.now)
@@ -101,19 +99,15 @@ def test_a_second_step_wants_a_test_or_a_plan_that_is_surely_better(loop):
     assert not followed("move half, then test", n_tests=1)
 
 
-def test_no_channel_leaves_half_of_where_it_began(loop):
+def test_a_channel_moves_by_half_of_what_it_has_now_and_one_that_is_kept_gets_no_more(loop):
     play = begin(draw_firm(1, n_quarters=3))
-    first = play.now
-    step = 0.4 * min(first[0], first[1])
-    change = np.zeros(first.size)
-    change[:2] = step, -step
-    desk = loop.Desk(play.after(first + change), None)
+    step = 0.4 * play.now[:2].min()
+    now = play.now + step * np.array([1, -1, *[0] * (play.now.size - 2)])
+    desk = loop.Desk(play.after(now), None)
     low, high = np.array(list(loop.room(desk, [desk.channels[0]]).values())).T
-    assert (low >= 0.5 * first * (1 - 1e-9)).all()
-    assert (low <= desk.now).all()
+    np.testing.assert_allclose(low, 0.5 * now)
     assert high[0] == desk.now[0]
-    assert (high[1:] <= 1.5 * first[1:] * (1 + 1e-9)).all()
-    assert high[1] == pytest.approx(1.5 * desk.now[1])
+    np.testing.assert_allclose(high[1:], 1.5 * now[1:])
 
 
 @pytest.mark.slow

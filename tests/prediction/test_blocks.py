@@ -34,7 +34,7 @@ def new():
 def test_scores_of_pieces_are_those_of_the_whole(scorer, new, size):
     new.loc[[60, 119], "pages"] = np.inf  # the last piece may hold nothing else
     pieces = [new[start : start + size] for start in range(0, len(new), size)]
-    with pytest.warns(DataWarning, match="2 leads are not scored"):
+    with pytest.warns(DataWarning, match="2 leads not scored"):
         whole = scorer.score_leads(new, as_of="2025-03-01")
     found = [block.scores for block in scorer.score_blocks(pieces, as_of="2025-03-01")]
     joined = pd.concat([part.to_frame() for part in found], ignore_index=True)

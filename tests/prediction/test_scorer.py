@@ -175,7 +175,7 @@ def test_rows_that_cannot_be_read_are_left_out_by_name(fitted):
     new = frame.head(40).assign(lead_id=range(40))
     new["pages"] = new["pages"].astype(object)
     new.loc[5, "pages"] = "many"
-    with pytest.warns(DataWarning, match="1 leads are not scored"):
+    with pytest.warns(DataWarning, match="1 lead not scored"):
         scores = scorer.score_leads(new)
     assert 5 not in scores.lead_id
     assert scores.quarantine[["row", "column"]].values.tolist() == [[5, "pages"]]

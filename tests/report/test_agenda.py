@@ -5,7 +5,9 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
+from mmm import datasets
 from mmm.errors import ConfigError
+from mmm.funnel.hygiene import hygiene
 from mmm.report.agenda import handed_over, records_to_mend, render_agenda, rules_to_revise
 from mmm.report.revision import QUARTER, last_quarter, revision_findings, written_rules
 from mmm.run import run
@@ -214,6 +216,16 @@ def test_ids_of_records_come_with_their_table(demo, lang, names):
         assert cell.startswith(f"{names[row['table']]}:{row['ids'][0]}")
         if row["table"] in ("leads", "deals"):
             assert set(row["ids"]) <= set(known[f"{row['table'][:-1]}_id"].astype("str"))
+
+
+def test_a_record_without_an_id_is_named_by_its_row():
+    touches = pd.DataFrame({"source": ["Fairs"] * 9 + ["fairs"], "touched_at": "2025-01-10"})
+    touches["touched_at"] = pd.to_datetime(touches["touched_at"], utc=True)
+    state = hygiene(datasets.load("deals").iloc[:3], None, touches)
+    result = SimpleNamespace(health=SimpleNamespace(hygiene=state), tables={})
+    for lang, row in (("en", "row 10"), ("it", "riga 10")):
+        (mend,) = [one for one in records_to_mend(result, lang) if one["table"] == "touches"]
+        assert mend["ids"] == [row]
 
 
 def test_hostile_names_are_text(demo):

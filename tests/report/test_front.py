@@ -491,3 +491,13 @@ def test_editions_differ_and_no_other_is_known():
     assert all(one <= set(SECTIONS) for one in EDITIONS.values())
     with pytest.raises(Exception, match="edition is 'daily'; choose one of"):
         render_brief(a_brief(), "en", "daily")
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_the_title_names_the_day_of_the_data_in_every_edition(edition):
+    brief = replace(a_brief(), as_of=date(2025, 3, 8))
+    english, italian = (
+        re.search("<h1>(.*)</h1>", render_brief(brief, lang, edition))[1] for lang in LANGUAGES
+    )
+    assert english.startswith("8 March 2025: ")
+    assert italian.startswith("8 marzo 2025: ")

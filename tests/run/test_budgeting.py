@@ -238,6 +238,35 @@ def test_without_spend_it_says_so_in_both_languages():
     )
 
 
+def test_spend_that_is_zero_or_of_later_days_says_so():
+    tables = company(n_weeks=40)
+    nothing = tables["spend"].assign(spend=0)
+    nothing.attrs = tables["spend"].attrs
+    assert refused(tables | {"spend": nothing}).reason.metric == "missing.nothing_spent"
+    with pytest.raises(NoAnswer) as caught:
+        weeks_of(tables, ChannelMap(), config_of().mix, pd.Timestamp("2001-01-01", tz="UTC"))
+    assert caught.value.gap.reason.metric == "missing.nothing_spent"
+
+
+def test_deals_that_are_all_open_give_nothing_to_explain():
+    tables = company(n_weeks=40)
+    still = tables["deals"].drop(columns="created_at", errors="ignore")
+    still = still.assign(won=pd.array([None] * len(still), dtype="boolean"), closed_at=pd.NaT)
+    still["closed_at"] = pd.to_datetime(still["closed_at"], utc=True)
+    gap = refused(tables | {"deals": still})
+    assert gap.reason.metric == "missing.no_outcome"
+    assert gap.sentence("en") != gap.sentence("it")
+
+
+def test_leads_that_never_brought_a_deal_cannot_be_weighed():
+    leads, deals = lead_tables(np.random.default_rng(7))
+    strangers = deals.assign(**{name: "nobody" for name in ("person_id", "account_id", "lead_id")
+                                if name in deals.columns})  # fmt: skip
+    with pytest.raises(NoAnswer) as caught:
+        unit_value({"leads": leads, "deals": strangers}, "leads", AS_OF)
+    assert caught.value.gap.reason.metric == "missing.no_value"
+
+
 def test_bad_input_ten_weeks_of_spend_are_too_few():
     gap = refused(company(n_weeks=10))
     missing = LEAST["week"] - gap.reason.facts["n"]

@@ -5,6 +5,7 @@ import pytest
 
 from mmm import datasets
 from mmm.channels import ChannelMap
+from mmm.errors import MmmError
 from mmm.run.agreement import Agreement, kept
 from mmm.run.changes import Compared, explanations, two_periods
 from mmm.run.health import funnel_health
@@ -45,6 +46,12 @@ def test_every_indicator_has_its_because_and_its_action(explained):
         # Noise or not, the terms are exact.
         scale = abs(why.before) + abs(why.after) + abs(why.amount).sum()
         assert abs(why.amount.sum() - why.change) <= 1e-9 * scale
+
+
+def test_tables_of_different_years_share_no_day(tables):
+    later = tables["spend"].assign(date=tables["spend"]["date"] + pd.DateOffset(years=9))
+    with pytest.raises(MmmError, match="the tables share 0 days"):
+        two_periods({**tables, "spend": later}, AS_OF)
 
 
 def test_the_page_says_the_same_figures_as_the_explanations(tables, explained):

@@ -27,6 +27,21 @@ def loaded(tmp_path, text):
     return load_config(path)
 
 
+def test_a_file_that_is_no_configuration_says_what_to_do(tmp_path):
+    with pytest.raises(ConfigError, match=r"no configuration .*gone\.toml\. .*`mmm init`"):
+        load_config(tmp_path / "gone.toml")
+    path = tmp_path / "mmm.toml"
+    path.write_bytes('[company]\nname = "Società"\n'.encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"mmm\.toml is not UTF-8 .*Save it as UTF-8"):
+        load_config(path)
+    path.write_text("[company]\nname = Prova\n")
+    with pytest.raises(ConfigError, match=r"not valid TOML.*Put text in quotes"):
+        load_config(path)
+    path.write_text("[company\n")
+    with pytest.raises(ConfigError, match=r"not valid TOML.*Correct that line"):
+        load_config(path)
+
+
 def test_sources_are_relative_to_the_file(tmp_path):
     config = loaded(tmp_path, GOOD)
     assert config.touches.source == str(tmp_path / "touches.csv")
@@ -123,3 +138,17 @@ def test_a_setting_of_several_kinds_is_named_as_it_is_written(tmp_path):
     with pytest.raises(ConfigError, match=r"mix\.total = 'more': .*'current' or 'free'") as told:
         loaded(tmp_path, GOOD + '[mix]\ntotal = "more"\n')
     assert "literal[" not in str(told.value)
+
+
+def test_a_section_that_has_to_be_there_is_named_as_such(tmp_path):
+    with pytest.raises(ConfigError, match=r"the section \[deals\] is missing\. Add it"):
+        loaded(tmp_path, GOOD.replace("[deals]", "[contacts]"))
+
+
+def test_a_sheet_in_a_path_is_that_of_a_workbook(tmp_path):
+    config = loaded(tmp_path, GOOD.replace("deals.csv", "crm.xlsx#Deals"))
+    assert config.deals.source == str(tmp_path / "crm.xlsx")
+    assert config.deals.options()["table"] == "Deals"
+    mix = '[mix]\nsource = "crm.xlsx#Weeks"\noutcome = "y"\nchannels = ["a"]\n'
+    config = loaded(tmp_path, GOOD + mix)
+    assert str(tmp_path / "crm.xlsx") in sources(config)

@@ -114,5 +114,24 @@ def test_mixes_that_disagree_are_named():
     assert [one.facts["channel"] for one in said] == ["Ads"]
     assert "disagree" in said[0].sentence("en")
     assert "non concordano" in said[0].sentence("it")
+    assert said[0].sentence("en").startswith("On Ads the two mixes disagree: for €1 spent, 2.0 by")
     alike = mix_disagreements(frame([2.0, 1.0]), frame([2.1, 1.05]))
     assert [one.metric for one in alike] == ["signal.mixes_agree"]
+
+
+@pytest.mark.parametrize(
+    ("advised", "said"),
+    [
+        ({}, "Test before moving its budget."),
+        ({"pays": {"Ads": True}}, "Test before moving its budget."),
+        ({"pays": {"Ads": False}}, "by the contracts closed."),
+        ({"steps": {"Ads": "move"}}, "The plan goes by the contracts closed."),
+        ({"steps": {"Ads": "half"}, "pays": {"Ads": False}}, "only half of it is advised now."),
+        ({"steps": {"Fairs": "half"}}, "Test before moving its budget."),
+    ],
+)
+def test_a_test_is_asked_for_only_where_the_plan_does_not_move_and_one_may_pay(advised, said):
+    (found,) = mix_disagreements(frame([2.0, 1.0]), frame([0.5, 1.05]), **advised)
+    assert found.sentence().endswith(said)
+    assert ("Test" in found.sentence()) == ("Test" in said)
+    assert ("test" in found.sentence("it")) == ("Test" in said)

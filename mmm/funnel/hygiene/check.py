@@ -95,7 +95,7 @@ def failed_to_run(name: str, missing: str) -> HygieneCheck:
 
 def counted(
     name: str,
-    table: str,
+    table: "str | pd.Series[Any]",
     frame: pd.DataFrame,
     id_column: str,
     at: "pd.Series[Any] | None",
@@ -111,12 +111,14 @@ def counted(
 
     Parameters
     ----------
-    name, table : str
-        Name of the check, and of the table of its rows.
+    name : str
+        Name of the check.
+    table : str or Series of str, shape (n_of,)
+        Name of the table of its rows, or of each row.
     frame : pandas.DataFrame
         The rows looked at.
     id_column : str
-        Its id; the position stands in where it is absent.
+        Its id, as `ids_of` takes it.
     at : Series of instants, shape (n_of,), or None
         The month in which a row counts.
     bad : ndarray of bool, shape (n_of,)
@@ -133,12 +135,12 @@ def counted(
     n, n_of = int(bad.sum()), len(frame)
     if value is not None:
         euros = total(value[bad]), total(value)
-    ids = frame[id_column] if id_column in frame.columns else pd.Series(frame.index)
+    ids = ids_of(frame, id_column)
     where = np.flatnonzero(bad).tolist()
     names = ids.to_numpy(dtype=object)
     rows = pd.DataFrame(
         {
-            "table": pd.Series([table] * n, dtype="str"),
+            "table": pd.Series(np.broadcast_to(table, n_of)[bad], dtype="str"),
             "id": pd.Series([str(names[i]) for i in where], dtype="str"),
             "found": _at(found, where),
             "suggested": _at(suggested, where),
@@ -151,6 +153,19 @@ def counted(
     kpi = Kpi(name, share, "share", n_of, lower, upper, LEVEL, cohort)
     failing, all_of = euros or (None, None)
     return HygieneCheck(name, n, n_of, failing, all_of, rows, months, kpi, None, facts or {})
+
+
+def ids_of(frame: pd.DataFrame, column: str) -> "pd.Series[Any]":
+    """Return the ids of rows; the row of the table, the first being 1, where it has none.
+
+    Examples
+    --------
+    >>> ids_of(pd.DataFrame({"channel": ["Fairs", "fairs"]}), "touch_id").tolist()
+    ['row 1', 'row 2']
+    """
+    if column in frame.columns:
+        return frame[column]
+    return "row " + pd.Series(frame.index + 1, frame.index).astype("str")
 
 
 def _at(values: Sequence[object] | Amounts | None, where: list[int]) -> "pd.Series[Any]":

@@ -8,7 +8,14 @@ import numpy as np
 import pandas as pd
 
 from mmm.errors import InputError, quoted
-from mmm.funnel.hygiene.check import CrmTables, Euros, HygieneCheck, counted, failed_to_run
+from mmm.funnel.hygiene.check import (
+    CrmTables,
+    Euros,
+    HygieneCheck,
+    counted,
+    failed_to_run,
+    ids_of,
+)
 from mmm.funnel.hygiene.duplicates import Entity, find_duplicates
 from mmm.funnel.hygiene.names import is_free_mail, mail_key, unify
 from mmm.funnel.records.columns import Amounts, Flags, amounts, filled, total
@@ -350,12 +357,11 @@ def _spellings(tables: CrmTables) -> Iterator[HygieneCheck]:
             frame = getattr(tables, table)
             if frame is None or column not in frame.columns:
                 continue
-            ids = frame[id_column] if id_column in frame.columns else pd.Series(frame.index)
             parts.append(
                 pd.DataFrame(
                     {
                         "table": table,
-                        "id": ids.astype("str"),
+                        "id": ids_of(frame, id_column).astype("str"),
                         "at": frame[at],
                         "name": frame[column],
                         "row": frame.index,
@@ -378,9 +384,9 @@ def _spelling(tables: CrmTables, column: str, written: pd.DataFrame) -> HygieneC
     found, suggested = np.full((2, len(written)), None, dtype=object)
     found[bad] = names[bad].tolist()  # a touch log is long, and few of its rows are listed
     suggested[bad] = [better[name] for name in found[bad]]
-    check = counted(
+    return counted(
         f"spelling_{column}",
-        "",
+        written["table"],
         written,
         "id",
         written["at"],
@@ -395,8 +401,6 @@ def _spelling(tables: CrmTables, column: str, written: pd.DataFrame) -> HygieneC
             "suggested": next(iter(better.values()), ""),
         },
     )
-    check.rows["table"] = written["table"][bad].to_numpy()
-    return check
 
 
 def _invoiced(tables: CrmTables) -> Iterator[HygieneCheck]:

@@ -7,7 +7,7 @@ AISTATS 130), the step by dual averaging (Hoffman and Gelman 2014, JMLR 15, 1593
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.optimize
@@ -23,6 +23,8 @@ _MOST_STEPS = 64  # leapfrog steps of one trajectory
 _LONGEST = 6.0  # trajectory, where the density is standard normal after whitening
 _DIVERGED = 1000.0  # error in energy
 _RENEWED = 3  # trajectories between two renewals
+_STUCK = 0.05  # of the trajectories lost: a chain stands still
+_CAREFUL = 0.95  # acceptance to aim at from then on
 
 
 @dataclass(frozen=True)
@@ -297,6 +299,8 @@ def sample(
 ) -> Draws:
     """Draw from a log density, longer where the chains do not agree yet.
 
+    Where a chain stands still, all start anew, with smaller steps.
+
     Parameters
     ----------
     density : callable
@@ -328,6 +332,11 @@ def sample(
     moves: list[Move] = []
     run.renewed.clear()
     kept = run.keep(chains, sampling.n_draws, moves)
+    lost = sum(moved.diverged for moved in moves) / kept[..., 0].size
+    if lost > _STUCK and sampling.acceptance < _CAREFUL and not converged(kept):
+        watch.close()
+        careful = replace(sampling, acceptance=_CAREFUL)
+        return sample(density, n_parameters, careful, rng, converged, renew, mode)
     most = sampling.max_rounds * sampling.n_draws
     while kept.shape[1] < most and not converged(kept):
         more = min((kept.shape[1] + 1) // 2, most - kept.shape[1])

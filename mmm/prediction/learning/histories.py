@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mmm.errors import DataWarning, InputError, name_rows, quoted
+from mmm.prediction.columns.types import instants_of
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -163,14 +164,7 @@ def days_of(values: Any, n: int, name: str) -> Floats:
     InputError
         If they are no instants, or not `n` of them.
     """
-    column = pd.Series(values).reset_index(drop=True)
-    if len(column) != n:
-        raise InputError(f"{name} has {len(column)} rows, the table {n}. Give one instant a row.")
-    try:
-        instants = pd.to_datetime(column, utc=True)
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{name} is not all dates: {error}. Write YYYY-MM-DD.") from error
-    stamps = instants.dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
+    stamps = instants_of(values, n, name).to_numpy(dtype="datetime64[us]")
     return np.where(np.isnat(stamps), np.nan, stamps.astype(np.int64) / 86_400e6)
 
 

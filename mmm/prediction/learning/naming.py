@@ -10,8 +10,9 @@ _RECENT = re.compile(r"n_touches_(\d+)d")
 def column_name(name: str, lang: str = "en", *, numeric: bool = True) -> str:
     """Return the name of a column in words, as it stands within a sentence.
 
-    A feature made by `mmm.build_features` has its own words. Any other name is one of the company:
-    its underscores become blanks, and a sign at its end, as of a question, goes.
+    A feature made by `mmm.build_features` has its own words, and columns that most tables of leads
+    have are translated. Any other name is one of the company: its underscores become blanks, and a
+    sign at its end, as of a question, goes.
 
     Parameters
     ----------
@@ -25,6 +26,8 @@ def column_name(name: str, lang: str = "en", *, numeric: bool = True) -> str:
     --------
     >>> column_name("job_level"), column_name("Settore"), column_name("n_webinar", "it")
     ('job level', 'Settore', 'webinar seguiti')
+    >>> column_name("industry", "it", numeric=False)
+    'settore'
     >>> column_name("Ha chiesto una demo?")
     'Ha chiesto una demo'
     >>> column_name("share_Organic Search"), column_name("activity", numeric=False)
@@ -33,6 +36,8 @@ def column_name(name: str, lang: str = "en", *, numeric: bool = True) -> str:
     own = _own_name(name, lang, numeric)
     if own is not None:
         return own
+    if (key := f"lead_column.{name}") in entries():
+        return say(key, lang)
     plain = re.sub(r"_+", " ", name).strip().rstrip("?: ")
     return plain or name
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mmm.errors import InputError
+from mmm.errors import InputError, counted
 from mmm.prediction.learning.encoding import Encoded
 from mmm.prediction.learning.histories import Histories, days_of, still_to_come
 from mmm.prediction.learning.learners import Sample
@@ -80,8 +80,8 @@ def known_rows(
     created = None if created_at is None else days_of(created_at, n, "created_at")
     if created is not None and np.isnan(created).any():
         raise InputError(
-            f"{int(np.isnan(created).sum())} leads have no created_at. Give the day each came in, "
-            "or leave created_at out."
+            f"{counted(int(np.isnan(created).sum()), 'lead')} without created_at. Give the day "
+            "each came in, or leave created_at out."
         )
     labels = None
     if groups is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from mmm.crm.target import Fields, Refusal
-from mmm.errors import TargetBusy, TargetError, TargetUnsure
+from mmm.errors import TargetBusy, TargetError, TargetUnsure, counted
 from mmm.prediction.writeback.calls import Caller
 from mmm.prediction.writeback.entries import (
     DONE,
@@ -60,8 +60,8 @@ def send(ledger: Ledger, batch: Batch, caller: Caller) -> None:
         caller.tell("chunk", done=place + 1, of=n_chunks)
     if failed:
         raise TargetError(
-            f"{len(failed)} chunks of batch {batch.id} are not written: {failed[-1]} Mend that, "
-            "then go on with resume=True."
+            f"{counted(len(failed), 'chunk')} of batch {batch.id} not written: {failed[-1]} Mend "
+            "that, then go on with resume=True."
         )
 
 

@@ -39,8 +39,9 @@ def to_markdown(brief: Brief, lang: str = "en", edition: str = "monthly") -> str
         "code": brief.currency,
         "level": brief.level,
     }
+    title = say(f"edition.{edition}", lang, as_of=brief.as_of)
     blocks = [
-        f"# {inert(clean(brief.company, lang))} – {say(f'edition.{edition}', lang)}",
+        f"# {inert(clean(brief.company, lang))} – {title}",
         inert(say("formats.period", lang, **facts)),
     ]
     for part in parts_of(brief, lang, edition):

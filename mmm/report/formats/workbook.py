@@ -40,7 +40,7 @@ def to_workbook(brief: Brief, lang: str = "en", edition: str = "monthly") -> byt
     book = Workbook()
     book.properties.created = book.properties.modified = _MADE
     book.properties.creator = "mmm"
-    book.properties.title = say(f"edition.{edition}", lang)
+    book.properties.title = say(f"edition.{edition}", lang, as_of=brief.as_of)
     parts = parts_of(brief, lang, edition)
     _write_sentences(book.active, brief, parts, lang)
     for part in parts:

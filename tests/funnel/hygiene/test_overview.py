@@ -233,6 +233,20 @@ def test_names_written_in_several_ways():
         found["spelling_medium"]
 
 
+def test_a_list_of_several_tables_names_each_row_s_own_and_touches_without_ids_by_their_row():
+    table = deals(*(deal(n) for n in range(1, 4))).assign(source=["Fairs", "Fairs", "FAIRS"])
+    came = leads(lead(1), lead(2)).assign(source=["fairs", "Fairs"], lead_id=["a1", "z9"])
+    seen = pd.DataFrame(
+        {"source": ["Fairs"] * 9 + ["fairs"], "touched_at": instants(*[AS_OF] * 10)}
+    )
+    mend = hygiene(table, came, seen, as_of=AS_OF).mend("spelling_source")
+    assert mend[["table", "id", "found"]].to_numpy().tolist() == [
+        ["deals", "d3", "FAIRS"],
+        ["leads", "a1", "fairs"],
+        ["touches", "row 10", "fairs"],
+    ]
+
+
 @pytest.mark.parametrize(
     ("counts", "expected"),
     [

@@ -8,8 +8,8 @@ import pytest
 
 from mmm.errors import ConfigError
 from mmm.mix import MixModel, mix_findings, optimize_budget
-from mmm.mix.budget.limits import Limits
-from mmm.mix.budget.optimize import Target, gain_draws, verdicts
+from mmm.mix.budget.limits import Limits, find_room
+from mmm.mix.budget.optimize import Target, gain_draws, mean_curves, verdicts
 from mmm.mix.effects.curves import marginal_response, steady_response
 from mmm.mix.inference.sampler import Sampling
 
@@ -232,3 +232,59 @@ def test_bad_input_08_a_constant_channel_moves_by_a_pilot_and_is_to_be_tested():
     assert plan.verdict[1] == "test"
     assert abs(plan.proposed[1] - 100.0) <= 20.0 + 1e-6
     assert any("A test would tell" in note for note in plan.notes)
+
+
+def test_a_plan_is_judged_on_the_draws_that_did_not_choose_it(model, plan):
+    gain = gain_draws(model, plan.current, plan.proposed, plan.horizon)[1::2]
+    assert plan.profit_draws == pytest.approx(gain - (plan.proposed - plan.current).sum())
+    assert plan.expected_gain == pytest.approx(gain.mean())
+
+
+def test_the_interval_of_the_last_euro_is_that_of_each_channel(model, plan):
+    for spend, lower, upper in (
+        (plan.current, plan.marginal_romi_lower, plan.marginal_romi_upper),
+        (plan.proposed, plan.marginal_romi_after_lower, plan.marginal_romi_after_upper),
+    ):
+        draws = marginal_response(model, spend) - 1.0
+        assert lower == pytest.approx([np.quantile(one, 0.05) for one in draws.T])
+        assert upper == pytest.approx([np.quantile(one, 0.95) for one in draws.T])
+
+
+def test_returns_without_hidden_bias_are_as_sure_as_their_draws(model, plan):
+    sure = optimize_budget(model, tau=0.0)
+    assert sure.hidden_spread == 0.0
+    assert sure.probability_better == pytest.approx((plan.profit_draws > 0).mean())
+
+
+def test_a_plan_for_one_period_is_judged_over_it(model, plan):
+    one = optimize_budget(model, horizon=1)
+    assert one.horizon == 1
+    assert one.proposed.tolist() == plan.proposed.tolist()
+    assert one.profit_draws == pytest.approx(
+        gain_draws(model, plan.current, plan.proposed, 1)[1::2], abs=1e-6
+    )
+
+
+def test_a_narrow_channel_is_tabulated_as_finely_beside_a_wide_one(model, plan):
+    bounds = {"Search": (0.0, 100.0), "Social": (0.0, 1e6), "Events": (5.0, 5.0)}
+    room = find_room(CHANNELS, plan.current, None, bounds, Limits())
+    value, slope = mean_curves(model, room.rules, 0.5)
+    spend = np.array([33.3, 1e6, 5.0])
+    response = 0.5 * steady_response(model, spend)[::2].mean(axis=0)
+    marginal = 0.5 * marginal_response(model, spend)[::2].mean(axis=0)
+    assert value(spend[:, None])[:, 0] == pytest.approx(response, rel=1e-4)
+    assert slope(spend[:, None])[0, 0] == pytest.approx(marginal[0], rel=1e-2)
+
+
+def test_a_channel_that_was_never_paid_for_does_not_lie_beyond_what_was_seen():
+    rng = np.random.default_rng(0)
+    spend = np.column_stack([rng.gamma(3.0, 40.0, 60), np.zeros(60)])
+    outcome = 1000 + 3 * spend[:, 0] + rng.normal(0, 50, 60)
+    sampling = Sampling(n_warmup=60, n_draws=60)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = MixModel(sampler=sampling, on_nonconvergence="warn").fit(spend, outcome)
+    plan = optimize_budget(model)
+    assert plan.proposed[1] == 0.0
+    assert not [note for note in plan.notes if "beyond any spend seen" in note]
+    assert [note for note in plan.notes if "'x1': no spend in the last quarter" in note]

@@ -82,6 +82,24 @@ def test_chains_run_on_until_they_converge():
     assert draws.z.shape == (4, 200, 3)
 
 
+def test_chains_that_stand_still_start_anew_once():
+    def cliff(z):  # trajectories that cross it are lost
+        density, slope = gaussian(z)
+        return np.where(z[:, 0] > 0.5, -np.inf, density), slope
+
+    asked = []
+
+    def converged(z):
+        asked.append(z.shape[1])
+        return False
+
+    short = Sampling(n_warmup=50, n_draws=50, max_rounds=2)
+    draws = sample(cliff, 3, short, np.random.default_rng(3), converged)
+    assert asked == [50, 50, 75]
+    assert draws.z.shape == (4, 100, 3)
+    assert (draws.z[..., 0] <= 0.5).all()
+
+
 def test_same_seed_same_draws():
     once, again = (
         sample(gaussian, 3, Sampling(n_draws=50), np.random.default_rng(4), lambda z: True).z

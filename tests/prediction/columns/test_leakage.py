@@ -265,3 +265,14 @@ def test_a_count_that_says_nothing_is_not_refused_for_leaving_out_its_own_win():
     won = np.arange(len(counts)) % 25 < 9
     frame = pd.DataFrame({"n_touches": counts})
     assert find_leakage(frame, won).empty
+
+
+def test_categories_that_say_how_leads_ended_are_warned_of():
+    won = np.arange(400) % 3 == 0
+    tags = np.where(won, "Closed by Rossi", "Ringing").astype(object)
+    tags[::7] = "Lost to a rival"
+    tags[1::5] = "Busy"
+    with pytest.warns(DataWarning, match=r"'Tags' holds words .* \('Closed by Rossi', 'Lost to a"):
+        find_leakage(pd.DataFrame({"Tags": tags}), won)
+    for name, other in (("Last campaign", tags), ("Tags", np.where(won, "Busy", tags))):
+        find_leakage(pd.DataFrame({name: other}), won)  # of before; and one word alone

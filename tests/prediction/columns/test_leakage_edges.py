@@ -7,6 +7,7 @@ import pytest
 from mmm.prediction.columns.leakage import (
     CLOSED,
     LATER,
+    MISSING,
     SEPARATES,
     find_leakage,
     honest_limit,
@@ -80,3 +81,36 @@ def test_the_rates_of_others_leave_out_the_own_win():
     # Two wins of three, the own one replaced by the mean of all, 1/2.
     expected = [(2 - 1 + 0.5) / 3, (2 - 1 + 0.5) / 3, (2 + 0.5) / 3, 0.5]
     np.testing.assert_allclose(rates_of_others(codes, won), expected)
+
+
+@pytest.mark.parametrize(("n", "n_late", "expected"), [(60, 2, []), (60, 3, [LATER]), (61, 3, [])])
+def test_three_late_dates_are_enough_where_they_are_one_in_twenty(n, n_late, expected):
+    created = pd.Series(DAY + pd.to_timedelta(np.arange(n), unit="D"))
+    written = created + pd.to_timedelta(np.where(np.arange(n) < n_late, 9, 0), unit="D")
+    table = {"size": np.arange(n) % 7}
+    won = np.arange(n) % 3 == 0
+    assert reasons(table, won, created_at=created, dates={"size": written}) == expected
+
+
+@pytest.mark.parametrize(("n_others", "expected"), [(999, []), (1000, [MISSING])])
+def test_one_filled_row_in_a_thousand_of_the_other_class_is_none(n_others, expected):
+    won = np.arange(200 + n_others) < 200
+    filled = (np.arange(len(won)) < 99) | (np.arange(len(won)) == 200)
+    assert reasons({"note": pd.Series(np.where(filled, "x", None), dtype="str")}, won) == expected
+
+
+@pytest.mark.parametrize(("n_values", "expected"), [(30, [SEPARATES]), (31, [])])
+def test_a_number_of_thirty_values_is_judged_value_by_value(n_values, expected):
+    visits = np.repeat(np.arange(n_values), 40)
+    # Of more values each twentieth of the rows is one, and many hold two neighbours.
+    won = visits % 2 == 1
+    assert reasons({"visits": visits}, won) == expected
+
+
+def test_the_last_twentieth_of_a_number_is_judged_by_itself():
+    size = np.arange(1000)
+    won = (size < 50) | (size >= 950)
+    found = find_leakage(pd.DataFrame({"size": size / 7}), won)
+    assert found["evidence"].tolist() == [
+        "its best cut is right for 100 of 100 leads won and 900 of 900 not won"
+    ]

@@ -60,6 +60,13 @@ def test_a_name_alone_makes_an_identifier_only_of_our_own_ids():
     assert kind(np.random.default_rng(0).lognormal(4, 1, 50), "time_on_site") == "number"
 
 
+@pytest.mark.parametrize("name", ["Last Name", "nome", "Mobile Phone", "work_email"])
+def test_names_and_addresses_of_people_are_no_feature_however_often_they_repeat(name):
+    assert kind([f"word{i}" for i in range(30)] * 10, name) == "identifier"
+    assert kind([f"word{i}" for i in range(30)] * 10, "industry") == "category"
+    assert kind(["valid", "bounced", "unknown to us"] * 10, name) == "category"
+
+
 def test_honest_whole_numbers_are_no_identifier():
     rng = np.random.default_rng(3)
     for n in (20, 200, 2000):

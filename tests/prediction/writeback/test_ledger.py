@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from mmm.errors import SourceError
 from mmm.prediction.writeback import Change, Draft, Key, counts, finish, forget, open_ledger, prune
 from mmm.prediction.writeback import last as last_module
-from mmm.prediction.writeback.entries import PLANNED, REFUSED, WRITTEN, Chunk, Outcome
-from mmm.prediction.writeback.ledger import answered, reasons_of
+from mmm.prediction.writeback.entries import PLANNED, REFUSED, SENT, WRITTEN, Chunk, Outcome
+from mmm.prediction.writeback.ledger import answered, reasons_of, reopen
 
 SYSTEM = "fake:crm"
 KEY = Key(b"0123456789abcdef")
@@ -164,3 +164,62 @@ def test_looking_at_a_ledger_that_is_not_there_makes_none(tmp_path):
     with pytest.raises(SourceError, match="cannot be written"):
         again.plan(draft(), [], 5)
     again.connection.close()
+
+
+def grades(n):
+    return [Change(f"L{k}", {"mmm_grade": None}, {"mmm_grade": "A"}) for k in range(n)]
+
+
+def test_batches_of_one_name_are_numbered_behind_it(tmp_path):
+    ledger = open_ledger(tmp_path / "ledger.sqlite")
+    assert [ledger.plan(draft("b"), grades(1), 5).id for _ in range(3)] == ["b", "b-2", "b-3"]
+    assert [one.id for one in ledger.batches(SYSTEM)] == ["b", "b-2", "b-3"]
+    ledger.connection.close()
+
+
+def test_another_process_finds_which_chunk_may_have_been_sent(tmp_path):
+    ledger = open_ledger(tmp_path / "ledger.sqlite")
+    batch = ledger.plan(draft(), grades(4), 2)
+    ledger.mark(batch, Chunk(1, "pending"), SENT)
+    ledger.connection.close()
+    again = open_ledger(tmp_path / "ledger.sqlite")
+    assert again.chunks(batch) == [Chunk(0, "pending"), Chunk(1, "sent")]
+    again.connection.close()
+
+
+def test_a_change_that_breaks_off_leaves_nothing_and_the_next_one_works(tmp_path):
+    ledger = open_ledger(tmp_path / "ledger.sqlite")
+    night(ledger, {"L1": {"mmm_grade": "A"}})
+
+    def break_off():
+        with ledger.change() as connection:
+            connection.execute("DELETE FROM written")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        break_off()
+    assert told(ledger.written(SYSTEM)) == {"L1": {"mmm_grade": "A"}}
+    night(ledger, {"L2": {"mmm_grade": "B"}}, "next")
+    assert list(ledger.written(SYSTEM)) == ["L1", "L2"]
+    ledger.connection.close()
+
+
+def test_a_batch_in_doubt_asks_again_for_what_was_written_and_for_nothing_else(tmp_path):
+    ledger = open_ledger(tmp_path / "ledger.sqlite")
+    batch = ledger.plan(draft(), grades(5), 2, missing=["X1"])
+    first, _, last = ledger.chunks(batch)
+    ledger.answer(batch, first, [Outcome(1, REFUSED, "locked")], others=WRITTEN)
+    ledger.answer(batch, last, [], others=WRITTEN)
+    reopen(ledger, batch)
+    assert ledger.chunks(batch) == [Chunk(0, "sent"), Chunk(1, "pending"), Chunk(2, "sent")]
+    asked = [[one.lead_id for one in left(ledger, batch, each)] for each in ledger.chunks(batch)]
+    assert asked == [["L0"], ["L2", "L3"], ["L4"]]
+    assert [lead for lead, _ in reasons_of(ledger, batch, REFUSED)] == ["X1", "L1"]
+    ledger.connection.close()
+
+
+def test_a_ledger_is_made_in_a_new_folder_and_bears_its_mark(tmp_path):
+    path = tmp_path / "of" / "mine" / "ledger.sqlite"
+    open_ledger(path).connection.close()
+    # The application id of a file of SQLite stands at byte 68; that of a ledger may never change.
+    assert path.read_bytes()[68:72] == b"mmml"
