@@ -328,9 +328,13 @@ def open_ledger(path: Path, *, now: str | None = None, read_only: bool = False) 
             path.parent.mkdir(parents=True, exist_ok=True)
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))  # ids are its owner's alone
             connection = sqlite3.connect(path, isolation_level=None, timeout=10)
-        _prepare(connection, path)
-        if read_only:  # a connection that may write, so that it clears its own files away
-            connection.execute("PRAGMA query_only = ON")
+        try:
+            _prepare(connection, path)
+            if read_only:  # a connection that may write, so that it clears its own files away
+                connection.execute("PRAGMA query_only = ON")
+        except BaseException:
+            connection.close()
+            raise
     except (sqlite3.Error, OSError) as error:
         raise SourceError(
             f"{path} is no ledger of mmm, or cannot be used ({error}). Name another with "
