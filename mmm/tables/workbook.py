@@ -139,14 +139,15 @@ def _letters(position: int) -> str:
 def _opened(path: Path) -> Iterator[Any]:
     import openpyxl
 
-    with _damage_told(path), warnings.catch_warnings():
+    # The file is opened here: what fails to read a damaged one leaves it open.
+    with _damage_told(path), path.open("rb") as stream, warnings.catch_warnings():
         # Missing styles and the like; a date out of range comes as the text #VALUE!.
         warnings.filterwarnings("ignore", category=UserWarning, module="openpyxl")
-        with zipfile.ZipFile(path) as parts:
+        with zipfile.ZipFile(stream) as parts:
             size = sum(part.file_size for part in parts.infolist())
         if size > MAX_UNPACKED_BYTES:
             raise SourceError(f"{path} unpacks to {size >> 30} GiB. Save it as CSV or Parquet.")
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
         try:
             yield book
         finally:
