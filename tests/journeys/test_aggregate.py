@@ -245,8 +245,10 @@ def test_frames_and_other_engines_are_sent_elsewhere():
         aggregate_paths(pd.DataFrame(small_log()), small_deals())
     with pytest.raises(ConfigError, match="not an Ibis connection"):
         aggregate_paths("log", small_deals(), engine="duckdb")
+    other = ibis.sqlite.connect()
     with pytest.raises(ConfigError, match="aggregated on duckdb, pyspark"):
-        aggregate_paths(in_memory(small_log()), small_deals(), engine=ibis.sqlite.connect())
+        aggregate_paths(in_memory(small_log()), small_deals(), engine=other)
+    other.disconnect()
 
 
 def test_as_of_cuts_the_log(log):
