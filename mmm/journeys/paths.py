@@ -87,8 +87,6 @@ def code_paths(
     counts: list[npt.NDArray[Any]] = [np.zeros(1, dtype=np.int64)]
     for piece in pieces:
         names, index, count = _coded_piece(piece, sep)
-        if not _is_lists(piece):
-            names, index, count = _written_out(names, index, count)
         plain = (unicodedata.normalize("NFC", name).strip() for name in names)
         tables.append([number.setdefault(name, len(number)) for name in plain])
         indices.append(index)
@@ -158,38 +156,40 @@ def _pieces(
 
 def _coded_piece(piece: Any, sep: str) -> tuple[list[str], npt.NDArray[Any], npt.NDArray[Any]]:
     """Return the distinct names of texts or lists, the name of each touch, and touches a path."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    lists = piece if _is_lists(piece) else pc.split_pattern(piece, sep)
+    are_lists = pa.types.is_list(piece.type)
+    lists = piece if are_lists else pc.split_pattern(piece, sep)
     names = lists.flatten().dictionary_encode()
-    return (
+    coded = (
         names.dictionary.to_pylist(),
         numbers(names.indices),
         numbers(pc.list_value_length(lists)),
     )
+    return coded if are_lists else _written_out(*coded)
 
 
-def _is_lists(piece: Any) -> bool:
-    import pyarrow as pa
-
-    return bool(pa.types.is_list(piece.type))
+def _repeated(name: str) -> tuple[str, int]:
+    """Return a channel and how often it comes in a row: "Email × 2" is Email twice."""
+    found = _TIMES.fullmatch(name)
+    return (name, 1) if found is None else (found[1], int(found[2]))
 
 
 def _written_out(
     names: list[str], index: npt.NDArray[Any], count: npt.NDArray[Any]
 ) -> tuple[list[str], npt.NDArray[Any], npt.NDArray[Any]]:
-    """Write out what Google Analytics shortens: "Email × 2" is Email twice.
+    """Write out what Google Analytics shortens.
 
     Examples
     --------
     >>> _written_out(["a", "b × 2"], np.array([1, 0, 0]), np.array([2, 1]))
     (['a', 'b'], array([1, 1, 0, 0]), array([3, 1]))
     """
-    found = [_TIMES.fullmatch(name) for name in names]
-    if not any(found):
+    if not any("×" in name for name in names):
         return names, index, count
-    plain = [name if one is None else one[1] for name, one in zip(names, found, strict=True)]
-    times = np.array([1 if one is None else int(one[2]) for one in found])[index]
+    plain, often = map(list, zip(*map(_repeated, names), strict=True))
+    times = np.array(often)[index]
     path = np.repeat(np.arange(len(count)), count)
     added = np.bincount(path, times, len(count)).astype(np.int64)
     return plain, np.repeat(index, times), added
@@ -207,11 +207,7 @@ def _lists(rows: list[tuple[str, ...]]) -> Any:
 
 
 def _split(path: str, sep: str) -> list[str]:
-    names = path.split(sep)
-    found = [(name, _TIMES.fullmatch(name)) for name in names] if "×" in path else []
-    if not any(one for _, one in found):
-        return names
-    return [word for name, one in found for word in ([one[1]] * int(one[2]) if one else [name])]
+    return [name for part in path.split(sep) for name, n in [_repeated(part)] for _ in range(n)]
 
 
 def _sequences(paths: list[str | Sequence[str]], sep: str) -> list[tuple[str, ...]]:

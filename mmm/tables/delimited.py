@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from mmm.errors import SourceError, quoted
-from mmm.tables.header import header_position
+from mmm.tables.header import header_position, note_of
 from mmm.tables.locales import Locale
 from mmm.tables.raw import (
     INDEX_NOTE,
@@ -55,7 +55,7 @@ class _Header:
         """Return what has to be said of it."""
         said = []
         if self.above:
-            said.append(f"the lines above the header are left out: {quoted(self.above)}")
+            said.append(note_of(self.above))
         if self.delimiter != (locale.delimiter if locale else ","):
             said.append(f"fields are separated by {self.delimiter!r}, as in the header")
         return said

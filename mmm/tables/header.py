@@ -4,8 +4,15 @@ import re
 from collections.abc import Sequence
 from itertools import islice
 
+from mmm.errors import quoted
+
 _MOST_ABOVE = 20  # records that may stand above a header
 _NO_HEADING = re.compile(r"[\d\s.,:/+-]*")
+
+
+def note_of(titles: Sequence[str]) -> str:
+    """Say what stands above the header and is no part of the table."""
+    return f"the lines above the header are left out: {quoted(titles)}"
 
 
 def header_position(records: Sequence[Sequence[str]]) -> int:

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from mmm.errors import MmmError, SourceError, quoted
 from mmm.tables.cells import FLOAT_WHOLE, Kinds, to_array
-from mmm.tables.header import header_position
+from mmm.tables.header import header_position, note_of
 from mmm.tables.raw import (
     INDEX_NOTE,
     MAX_UNPACKED_BYTES,
@@ -70,8 +70,7 @@ def load_workbook(path: Path, sheet: str | None) -> Raw:
     top = header_position(words)
     raw = _raw(path, words[top], padded[top + 1 :])
     if top:
-        titles = [next(filter(None, row)) for row in words[:top]]
-        raw.notes.append(f"the lines above the header are left out: {quoted(titles)}")
+        raw.notes.append(note_of([next(filter(None, row)) for row in words[:top]]))
     if sheet is None and others:
         raw.notes.append(
             f"the first sheet is read, {chosen.title!r}, not {quoted(others)}; the setting table "
