@@ -21,8 +21,9 @@ import scipy.stats
 from mmm.mix import MixModel, Sampling
 from mmm.mix.inference.counts import draw_counts, expected_count
 from mmm.mix.inference.joint import Joint, join_panels
-from mmm.mix.inference.media import draw_prior, mean_contribution, respond
+from mmm.mix.inference.media import mean_contribution, respond
 from mmm.mix.inference.posterior import Problem, noise_correlation, trend_size
+from mmm.mix.inference.prior import draw_prior
 from mmm.mix.inference.problem import Scaled
 from mmm.mix.inference.sampling import sample_mix
 

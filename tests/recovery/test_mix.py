@@ -10,8 +10,9 @@ import scipy.stats
 
 from mmm.errors import DataWarning
 from mmm.mix.families import DelayedAdstock, GeometricAdstock, LogisticSaturation
-from mmm.mix.inference.media import Media, draw_prior, group_channels, mean_contribution, respond
+from mmm.mix.inference.media import Media, group_channels, mean_contribution, respond
 from mmm.mix.inference.posterior import RHO_MOST, Linear, build_problem, log_posterior
+from mmm.mix.inference.prior import draw_prior
 from mmm.mix.inference.sampler import Sampling, sample
 from mmm.mix.model import MixModel
 

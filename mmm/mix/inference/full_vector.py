@@ -120,7 +120,7 @@ def _spread(root: Floats, pulled: Floats) -> Floats:
 def log_density_counts(problem: Problem, z: Floats) -> tuple[Floats, Floats]:
     """Return the log density of counts, and of tests, given z, and its gradient.
 
-    Apart from `mmm.mix.inference.media.log_prior`, which takes q as standard normal.
+    Apart from `mmm.mix.inference.prior.log_prior`, which takes q as standard normal.
 
     Parameters
     ----------

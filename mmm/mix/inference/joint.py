@@ -19,8 +19,9 @@ import scipy.special
 
 from mmm.mix.inference.full_vector import log_density_counts
 from mmm.mix.inference.lifts import LiftTerm, lift_density, predicted_lifts
-from mmm.mix.inference.media import Media, Response, log_prior, pull_back, respond
+from mmm.mix.inference.media import Media, Response, pull_back, respond
 from mmm.mix.inference.posterior import Problem, log_density
+from mmm.mix.inference.prior import log_prior
 from mmm.mix.transforms import Floats
 
 _POOLING = (-0.85, 1.0)  # of logit w: a median of 0.3

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -10,10 +9,8 @@ import scipy.special
 
 from mmm.mix.families import Adstock, Parameter, Saturation, link_all
 from mmm.mix.inference.beliefs import Attributed, Own, elasticity, hint_density
+from mmm.mix.inference.prior import Positions
 from mmm.mix.transforms import Floats
-
-Positions = slice | npt.NDArray[np.intp]
-_NODES = 9  # of the scale of shares
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +51,8 @@ class Media:
     One common total is shared out: contribution_c = total x share_c, log total ~
     N(total_loc, total_scale), share = softmax(log_share + spread z), all per period and in units
     of the scaled outcome. The deviations z are N(0, k^2) with one k for all channels, log k ~
-    N(0, spread_scale), integrated out (`log_prior`). Channels of `own` stand outside the total.
+    N(0, spread_scale), integrated out (`mmm.mix.inference.prior`). Channels of `own` stand outside
+    the total.
 
     Attributes
     ----------
@@ -149,71 +147,6 @@ class Response:
     media: Floats
     contribution: Floats
     groups: tuple[GroupResponse, ...]
-
-
-def log_prior(z: Floats, deviations: Positions, spread_scale: float) -> tuple[Floats, Floats]:
-    """Return the log prior density of parameters, up to a constant, and its gradient.
-
-    All are standard normal but the deviations of shares, whose common scale k is unknown. It is
-    integrated out over the nodes of Gauss-Hermite quadrature, so that no funnel is left to sample.
-
-    Parameters
-    ----------
-    z : ndarray, shape (n_draws, n_parameters)
-    deviations : slice or ndarray of intp
-        Where the deviations stand.
-    spread_scale : float
-        Standard deviation of log k.
-
-    Returns
-    -------
-    density : ndarray, shape (n_draws,)
-    gradient : ndarray, shape (n_draws, n_parameters)
-
-    Examples
-    --------
-    >>> density, gradient = log_prior(np.array([[1.0, 2.0]]), slice(1, 2), 0.0)
-    >>> density.round(3).tolist(), gradient.round(3).tolist()
-    ([-2.5], [[-1.0, -2.0]])
-    """
-    nodes, own = _scales(spread_scale), z[:, deviations]
-    square = (own * own).sum(axis=1)
-    each = nodes.log_weight - own.shape[1] * nodes.log_scale
-    each = each - 0.5 * square[:, None] * nodes.precision
-    top = each.max(axis=1)
-    part = np.exp(each - top[:, None])
-    whole = part.sum(axis=1)
-    density = top + np.log(whole) - 0.5 * ((z * z).sum(axis=1) - square)
-    gradient = -z
-    gradient[:, deviations] *= (part @ nodes.precision / whole)[:, None]
-    return density, gradient
-
-
-def draw_prior(
-    shape: tuple[int, int], deviations: Positions, spread_scale: float, rng: np.random.Generator
-) -> Floats:
-    """Draw parameters from the prior, shape (n_draws, n_parameters)."""
-    nodes, z = _scales(spread_scale), rng.standard_normal(shape)
-    scale, weight = np.exp(nodes.log_scale), np.exp(nodes.log_weight)
-    z[:, deviations] *= rng.choice(scale, (shape[0], 1), p=weight)
-    return z
-
-
-@dataclass(frozen=True, eq=False)
-class _Scales:
-    """Nodes of the common scale, shapes (n_nodes,)."""
-
-    log_scale: Floats
-    log_weight: Floats
-    precision: Floats
-
-
-@cache
-def _scales(spread_scale: float) -> _Scales:
-    """Return the nodes of quadrature; they are asked for at every gradient."""
-    node, weight = np.polynomial.hermite_e.hermegauss(_NODES)
-    log_scale = spread_scale * node
-    return _Scales(log_scale, np.log(weight / weight.sum()), np.exp(-2.0 * log_scale))
 
 
 def lagged(spend: Floats, n_lags: int, before: Floats) -> Floats:

@@ -17,7 +17,8 @@ import numpy as np
 
 from mmm.mix.inference.counts import Counts
 from mmm.mix.inference.lifts import LiftTerm, stated_density
-from mmm.mix.inference.media import Media, Response, log_prior, pull_back, respond
+from mmm.mix.inference.media import Media, Response, pull_back, respond
+from mmm.mix.inference.prior import log_prior
 from mmm.mix.transforms import Floats
 
 RHO_MOST = 0.99  # beyond it, the noise would be a second trend

@@ -18,6 +18,7 @@ from mmm.mix.inference.whitening import Density, Whitening, rescale, whiten, whi
 from mmm.mix.transforms import Floats
 
 Renew = Callable[[Floats, np.random.Generator], tuple[Density, Floats]]
+Stir = Callable[[Floats, np.random.Generator], Floats]
 
 _MOST_STEPS = 64  # leapfrog steps of one trajectory
 _LONGEST = 6.0  # trajectory, where the density is standard normal after whitening
@@ -295,6 +296,7 @@ def sample(
     rng: np.random.Generator,
     converged: Callable[[Floats], bool],
     renew: Renew | None = None,
+    stir: Stir | None = None,
     mode: Floats | None = None,
 ) -> Draws:
     """Draw from a log density, longer where the chains do not agree yet.
@@ -313,6 +315,8 @@ def sample(
     renew : callable, optional
         Draws what the density is conditioned on, given z of all chains, and returns the density
         given that, and a record of what was drawn: a Gibbs step between trajectories.
+    stir : callable, optional
+        Moves z of all chains after each trajectory, and leaves the density as it is.
     mode : ndarray, shape (n_parameters,), optional
         Where it was found already.
 
@@ -323,7 +327,7 @@ def sample(
     if mode is None:
         mode = find_mode(density, n_parameters, sampling.n_starts, rng)
     watch = Watch(sampling.n_warmup + sampling.n_draws, sampling.progress)
-    run = _Run(density, whiten(density, mode), renew, rng, watch)
+    run = _Run(density, whiten(density, mode), renew, stir, rng, watch)
     chains = start_chains(run.current, sampling.n_chains, n_parameters, rng)
     first = max(2 * sampling.n_warmup // 5, 1)
     path = _warm_up(run, chains, sampling.acceptance, first)
@@ -336,7 +340,7 @@ def sample(
     if lost > _STUCK and sampling.acceptance < _CAREFUL and not converged(kept):
         watch.close()
         careful = replace(sampling, acceptance=_CAREFUL)
-        return sample(density, n_parameters, careful, rng, converged, renew, mode)
+        return sample(density, n_parameters, careful, rng, converged, renew, stir, mode)
     most = sampling.max_rounds * sampling.n_draws
     while kept.shape[1] < most and not converged(kept):
         more = min((kept.shape[1] + 1) // 2, most - kept.shape[1])
@@ -362,11 +366,13 @@ class _Run:
         density: Density,
         whitening: Whitening,
         renew: Renew | None,
+        stir: Stir | None,
         rng: np.random.Generator,
         watch: Watch,
     ) -> None:
         self.watch = watch
-        self.density, self.whitening, self.renew, self.rng = density, whitening, renew, rng
+        self.density, self.whitening, self.rng = density, whitening, rng
+        self.renew, self.stir = renew, stir
         self.current = whitened(density, whitening)
         self.renewed: list[tuple[Floats, Floats]] = []
 
@@ -376,16 +382,20 @@ class _Run:
     def rewhiten(self, chains: Chains, path: Floats) -> None:
         z = self.position(chains.q)
         self.whitening = rescale(self.whitening, path)
-        chains.q = np.asarray(np.linalg.solve(self.whitening.root, (z - self.whitening.centre).T)).T
-        self._refresh(chains)
+        self._refresh(chains, z)
 
     def advance(self, chains: Chains) -> None:
         self.watch.step()
-        if self.renew is not None and chains.iteration % _RENEWED == 0:
-            z = self.position(chains.q)
+        renewed = self.renew is not None and chains.iteration % _RENEWED == 0
+        if not renewed and self.stir is None:
+            return
+        z = self.position(chains.q)
+        if self.stir is not None:
+            z = self.stir(z, self.rng)
+        if renewed and self.renew is not None:
             self.density, record = self.renew(z, self.rng)
             self.renewed.append((z, record))
-            self._refresh(chains)
+        self._refresh(chains, z)
 
     def recorded(self) -> tuple[Floats, Floats]:
         if not self.renewed:
@@ -393,8 +403,9 @@ class _Run:
         positions, records = zip(*self.renewed, strict=True)
         return np.concatenate(positions), np.concatenate(records)
 
-    def _refresh(self, chains: Chains) -> None:
+    def _refresh(self, chains: Chains, z: Floats) -> None:
         self.current = whitened(self.density, self.whitening)
+        chains.q = np.asarray(np.linalg.solve(self.whitening.root, (z - self.whitening.centre).T)).T
         chains.energy, chains.gradient = self.current(chains.q)
 
     def keep(self, chains: Chains, n_draws: int, moves: list[Move]) -> Floats:

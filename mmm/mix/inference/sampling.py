@@ -7,6 +7,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from mmm.mix.inference.diagnostics import has_converged
 from mmm.mix.inference.draws import Posterior, draw_posterior, restore_units
+from mmm.mix.inference.interweaving import interweave
 from mmm.mix.inference.joint import Joint, log_joint
 from mmm.mix.inference.noise import (
     START,
@@ -17,7 +18,7 @@ from mmm.mix.inference.noise import (
 )
 from mmm.mix.inference.posterior import Problem
 from mmm.mix.inference.problem import Scaled
-from mmm.mix.inference.sampler import Draws, Renew, Sampling, find_mode, sample
+from mmm.mix.inference.sampler import Draws, Renew, Sampling, Stir, find_mode, sample
 from mmm.mix.inference.whitening import Density
 from mmm.mix.transforms import Floats
 
@@ -64,7 +65,10 @@ def sample_mix(
         if heavy:
             start = [downweighted(problem, z) for problem, z in zip(problems, at, strict=True)]
             return _sample_heavy(panels, start, joint, sampling, rng)
-        draws = sample(density, joint.n_parameters, sampling, rng, has_converged, mode=mode)
+        draws = sample(
+            density, joint.n_parameters, sampling, rng, has_converged,
+            stir=_stirring(joint, problems), mode=mode,
+        )  # fmt: skip
         flat = draws.z.reshape(-1, joint.n_parameters)
         kept = flat[:: max(len(flat) // _KEPT, 1)]
         return draws, tuple(
@@ -77,6 +81,12 @@ def _density(joint: Joint, problems: Sequence[Problem]) -> Density:
     return lambda z: log_joint(joint, problems, z)
 
 
+def _stirring(joint: Joint, problems: Sequence[Problem]) -> Stir | None:
+    """Return what moves the parts that panels have in common; None for one panel."""
+    scale = problems[0].media.spread_scale
+    return None if joint.pooling is None else lambda z, rng: interweave(joint, scale, z, rng)
+
+
 def _sample_heavy(
     panels: Sequence[Scaled],
     start: Sequence[Problem],
@@ -86,7 +96,7 @@ def _sample_heavy(
 ) -> tuple[Draws, tuple[Posterior, ...]]:
     draws = sample(
         _density(joint, start), joint.n_parameters, sampling, rng, has_converged,
-        _renewing(joint, start),
+        _renewing(joint, start), _stirring(joint, start),
     )  # fmt: skip
     kept = slice(None, None, max(len(draws.records) // _KEPT, 1))
     z, record = draws.renewed_z[kept], draws.records[kept]

@@ -12,7 +12,8 @@ import scipy.special
 
 from mmm.errors import ConfigError, quoted
 from mmm.mix.inference.beliefs import Attributed, Own, hint_density
-from mmm.mix.inference.media import Media, draw_prior, mean_contribution
+from mmm.mix.inference.media import Media, mean_contribution
+from mmm.mix.inference.prior import draw_prior
 from mmm.mix.priors import Interval, Priors
 from mmm.mix.transforms import Floats
 

@@ -10,8 +10,9 @@ from scipy.special import logsumexp
 from mmm.errors import ConfigError, DataWarning
 from mmm.mix.effects.effect import EffectEvidence, average, effect_evidence, log_without
 from mmm.mix.inference.convergence import ess_bulk
-from mmm.mix.inference.media import channel_media, draw_prior, respond
+from mmm.mix.inference.media import channel_media, respond
 from mmm.mix.inference.posterior import collapse, log_posterior
+from mmm.mix.inference.prior import draw_prior
 from mmm.mix.inference.sampler import Sampling, sample
 from mmm.mix.model import MixModel
 from tests.mix.problems import small_problem

@@ -25,8 +25,9 @@ from mmm.mix.inference.counts import (
 )
 from mmm.mix.inference.full_vector import as_counts, counts_change, log_density_counts, place
 from mmm.mix.inference.joint import join_panels, log_joint
-from mmm.mix.inference.media import channel_media, draw_prior, respond
+from mmm.mix.inference.media import channel_media, respond
 from mmm.mix.inference.noise import with_weights
+from mmm.mix.inference.prior import draw_prior
 from mmm.mix.inference.sampler import Sampling, sample
 from tests.mix.problems import small_problem
 from tests.mix.test_transforms import ADSTOCKS, SATURATIONS

@@ -8,8 +8,8 @@ from scipy import stats
 
 from mmm.mix.inference.beliefs import Own
 from mmm.mix.inference.joint import join_panels, log_joint
-from mmm.mix.inference.media import draw_prior
 from mmm.mix.inference.posterior import log_posterior
+from mmm.mix.inference.prior import draw_prior
 from tests.mix.problems import small_problem
 
 

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.special
 import scipy.stats
 
 from mmm.mix.inference.media import respond
 from mmm.mix.inference.posterior import RHO_MOST, collapse, draw_linear, log_posterior
+from mmm.mix.inference.prior import log_prior
 from tests.mix.problems import small_problem
 from tests.mix.test_transforms import ADSTOCKS, SATURATIONS
 
@@ -101,3 +103,21 @@ def test_wild_positions_are_rejected_without_a_sound(far):
     problem = small_problem()
     density, _ = log_posterior(problem, np.full((1, problem.n_parameters), far))
     assert not density[0] > -1e3
+
+
+@pytest.mark.parametrize("n_deviations", [1, 10, 20, 100])
+@pytest.mark.parametrize("spread_scale", [0.5, 1.0])
+@pytest.mark.parametrize("size", [0.6, 1.6, 4.0])
+def test_scale_of_shares_is_integrated_out(n_deviations, spread_scale, size):
+    z = size * np.random.default_rng(0).standard_normal((2, n_deviations))
+    found, slope = log_prior(z, slice(0, n_deviations), spread_scale)
+    log_k = np.linspace(-8 * spread_scale, 8 * spread_scale, 40_001)
+    each = scipy.stats.norm.logpdf(z[:, :, None], scale=np.exp(log_k)).sum(axis=1)
+    each += scipy.stats.norm.logpdf(log_k, scale=spread_scale)
+    exact = scipy.special.logsumexp(each, axis=1) + np.log(log_k[1] - log_k[0])
+    constant = 0.5 * n_deviations * np.log(2 * np.pi)
+    np.testing.assert_allclose(found, exact + constant, atol=1e-4)
+    precision = (
+        np.exp(each - scipy.special.logsumexp(each, axis=1)[:, None]) * np.exp(-2 * log_k)
+    ).sum(axis=1)
+    np.testing.assert_allclose(slope, -z * precision[:, None], rtol=1e-3, atol=1e-4)
