@@ -98,6 +98,7 @@ def test_the_same_seed_writes_the_same_bytes_and_json_holds_it_all(folder, done)
     assert {path.name for path in (folder / "again").iterdir()} == TABLES
     for name in TABLES:
         assert (folder / "again" / name).read_bytes() == (folder / "out" / name).read_bytes()
+    assert again.stderr.startswith("… lettura dei dati\n… stima di 2 canali su 80 periodi\n")
     said = json.loads(again.stdout)
     assert set(said) == {
         "files", "diagnostics", "contributions", "budget", "plan", "findings"

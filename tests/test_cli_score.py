@@ -422,15 +422,20 @@ def test_a_configuration_says_where_leads_lie_and_options_win(folder, quick):
     how = ("--config", "mmm.toml", "--outcome", "converted", "--created-at", "created_on")
     said = quick("score", "train", *how, "--model", "one")
     assert "Rifiutata" not in said.out  # as [scoring] allows
+    assert said.err.startswith("… lettura dei lead\n… addestramento\n")
     scorer = LeadScorer.load(folder / "one")
     assert (scorer.seed, scorer.allow) == (7, ["signed_by"])
     said = quick("score", "train", *how, "--model", "two", "--seed", "8", "--allow", "pages")
     assert "Rifiutata: signed_by: manca o c’è secondo l’esito" in said.out
     assert LeadScorer.load(folder / "two").seed == 8
     to = ("--config", "mmm.toml", "--model", "two", "--to", "a.csv", "--dry-run")
-    assert "400 lead con un punteggio" in quick("score", "run", *to).out
+    said = quick("score", "run", *to)
+    assert "400 lead con un punteggio" in said.out
+    assert "… calcolo dei punteggi\n" in said.err
     options = ("--leads", "new.csv", "--locale", "en", "--lang", "en")
-    assert "Scored 60 leads" in quick("score", "run", *to, *options).out
+    said = quick("score", "run", *to, *options)
+    assert "Scored 60 leads" in said.out
+    assert "… scoring\n" in said.err
     error = refused(quick, "score", "run", *to[:-3], "--to", "elenco.csv")
     assert "would replace a table that was read" in error
     (folder / "mmm.toml").write_text('[deals]\nsource = "d.csv"\n[touches]\nsource = "t.csv"\n')

@@ -1,5 +1,6 @@
 """`mmm score run` into customer systems, as a user meets it."""
 
+import io
 import json
 import sqlite3
 from types import SimpleNamespace
@@ -337,8 +338,26 @@ def test_every_end_of_a_batch_is_said(capsys, tmp_path, lang, facts, said):
 def test_chunks_are_counted_from_one(capsys):
     with telling.as_text() as tell:
         tell("chunk", done=1, of=3)
-        tell("waiting", seconds=1.25, reason="429")
+        tell("waiting", seconds=1.2, reason="429")
         tell("failed", chunk=0, reason="a field is gone.")
     told = capsys.readouterr().err
     assert "… waiting 1.2 s: 429\n" in told
     assert "warning: chunk 1 is not written: a field is gone.\n" in told
+
+
+def test_waits_and_failures_follow_the_language(capsys):
+    lines = io.StringIO()
+    shell.speak("it")
+    try:
+        with telling.as_text() as tell:
+            tell("waiting", seconds=3.0, reason="429")
+            tell("failed", chunk=0, reason="manca un campo.")
+    finally:
+        shell.speak("en")
+    told = capsys.readouterr().err
+    assert "… attesa di 3,0 s: 429\n" in told
+    assert "avviso: il blocco 1 non è stato scritto: manca un campo.\n" in told
+    telling.JsonLines(lines, str).write(told)
+    assert [json.loads(line)["level"] for line in lines.getvalue().splitlines()] == [
+        "info", "warning",
+    ]  # fmt: skip

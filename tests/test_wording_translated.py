@@ -10,15 +10,20 @@ import pytest
 from mmm import datasets
 from mmm.cli.shell import for_shell
 from mmm.errors import MmmError
-from mmm.run.config import make_config
+from mmm.run.config import absolute, make_config
 from mmm.run.guess import look_at_files, to_toml
-from mmm.run.reading import READERS
+from mmm.run.reading import READERS, read_table
 from mmm.wording import entries
 from mmm.wording.translated import translated
 
 FORMS = sorted(key for key in entries() if key.startswith("reading."))
 ROWS = "rows 1, 5 and 2 more of a.csv, lines 2, 6 and 2 more"
-PARTS = {"rows": ROWS, "problem": "is missing", "cure": "Correct it."}
+PARTS = {
+    "rows": ROWS,
+    "problem": "is missing",
+    "cure": "Correct it.",
+    "note": "leads: 3 have no source",
+}
 
 
 @pytest.mark.parametrize("key", FORMS)
@@ -86,15 +91,12 @@ def test_a_message_is_in_one_language():
 def test_what_the_dirty_export_makes_readers_say_is_known(tmp_path):
     datasets.copy("dirty_italian", tmp_path / "export")
     guess = look_at_files([tmp_path / "export"])
-    config = make_config(tomllib.loads(to_toml(guess, tmp_path)))
+    config = absolute(make_config(tomllib.loads(to_toml(guess, tmp_path))), tmp_path)
     said = []
-    for name, reader in READERS.items():
-        section = getattr(config, name)
-        if section is None:
-            continue
+    for name in READERS:
         try:
-            read = reader(str(tmp_path / section.source), **section.options())
-            said += read.attrs["notes"]
+            if config.files(name):
+                said += read_table(config, name).attrs["notes"]
         except MmmError as error:
             said.append(for_shell(str(error), with_file=True))
     assert len(said) > 8

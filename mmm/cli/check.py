@@ -90,23 +90,21 @@ def _read_each(settings: Any) -> tuple[dict[str, Any], list[str]]:
     Rows that repeat an id are a mistake, and no reason to look no further: one of each is looked
     at, which is no note, for the next run will not keep it.
     """
-    from mmm.run.reading import READERS, warn_unwon
+    from mmm.run.reading import READERS, read_table, warn_unwon
 
     tables, mistakes = {}, []
-    for name, reader in READERS.items():
-        section = getattr(settings, name)
-        if section is None:
+    for name in READERS:
+        if not settings.files(name):
             continue
-        options = section.options()
         try:
-            tables[name] = reader(section.source, **options)
+            tables[name] = read_table(settings, name)
         except MmmError as error:
             mistakes += str(error).splitlines()
             keep = {"spend": "sum"}.get(name, "first")
             if "on_duplicate" not in str(error):
                 continue
             try:
-                table = reader(section.source, **(options | {"on_duplicate": keep}))
+                table = read_table(settings, name, on_duplicate=keep)
             except MmmError as second:
                 mistakes += str(second).splitlines()
                 continue

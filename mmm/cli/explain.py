@@ -10,7 +10,7 @@ from mmm.cli.leads import Asked, read_asked, told_options
 from mmm.cli.options import Locale, Map, Touches
 from mmm.cli.score_run import Ledger, known_language, ledger_of
 from mmm.cli.settings import FromFile, OwnTz, settle
-from mmm.cli.shell import print_notes
+from mmm.cli.shell import print_notes, speak
 
 
 def explain(
@@ -41,6 +41,7 @@ def explain(
         config, {"leads": leads, "touches": touches, "deals": deals}, locale, tz, column
     )
     said = known_language(lang or options.lang)
+    speak(said)
     asked = Asked(
         options.leads, model, touches, deals, as_of, None, lead_id, said, options.locale,
         options.tz, column, opt_out, options,

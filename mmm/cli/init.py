@@ -35,7 +35,9 @@ def init(
     guess = look_at_files(files or [])
     progress(say("guessed.trying", lang))
     problems = {
-        table: in_language(for_shell(problem, with_file=True))
+        table: "\n".join(
+            in_language(for_shell(line, with_file=True)) for line in problem.splitlines()
+        )
         for table, problem in trial(guess, out.parent).items()
     }
     text = to_toml(guess, out.parent, lang, problems)
@@ -55,6 +57,16 @@ def _refuse(out: Path, force: bool) -> None:
         raise ConfigError(f"{out} is there already. Pass --force to replace it, or another --out.")
 
 
+def _facts(table: Any, problem: str | None) -> dict[str, Any]:
+    return {
+        "file": table.sheet.title,
+        "rows": table.sheet.n_rows,
+        "columns": {column.ours: column.theirs for column in table.columns},
+        "missing": list(table.missing),
+        "problem": problem,
+    }
+
+
 def _say(
     guess: Any, problems: dict[str, str], text: str, out: Path, lang: str, as_json: bool
 ) -> None:
@@ -62,16 +74,10 @@ def _say(
 
     questions = text.count("# question: ") + text.count("# domanda: ")
     if as_json:
-        tables = {
-            one.table: {
-                "file": one.sheet.title,
-                "rows": one.sheet.n_rows,
-                "columns": {column.ours: column.theirs for column in one.columns},
-                "missing": list(one.missing),
-                "problem": problems.get(one.table),
-            }
-            for one in guess.tables
-        }
+        tables: dict[str, Any] = {}
+        for one in guess.tables:
+            tables.setdefault(one.table, []).append(_facts(one, problems.get(one.table)))
+        tables = {name: one[0] if len(one) == 1 else one for name, one in tables.items()}
         unread = [{"file": name, "problem": problem} for name, problem in guess.unread]
         unused = [sheet.title for sheet in guess.unused]
         print_json(
@@ -80,7 +86,7 @@ def _say(
         )
         return
     for one in guess.tables:
-        file, n = one.sheet.title, len(one.columns)
+        file, n = one.sheet.title, len(one.columns) + len(one.months)
         print(say("guessed.table", lang, table=one.table, file=file, n=n))
     for name, problem in guess.unread:
         notes.print(say("guessed.not_read", lang, file=name, problem=in_language(problem)))

@@ -10,7 +10,7 @@ from typing import Any
 
 from mmm.cli.options import config_of
 from mmm.cli.settings import Settings
-from mmm.cli.shell import print_notes, progress, told
+from mmm.cli.shell import begin, in_language, print_notes, progress, spoken, told
 from mmm.errors import ConfigError, MmmError, MmmWarning
 
 _ARGUMENT = re.compile(
@@ -104,7 +104,7 @@ def read_asked(asked: Asked) -> tuple[Any, Any, frozenset[str], tuple[str, ...]]
 
     from mmm.run import training
 
-    progress("reading the model")
+    begin("reading_model")
     trained = training.load(asked.model)
     reading = read_for(asked, trained, tables_for(asked, trained))
     frame = pd.concat([reading.asked(piece) for piece in reading.pieces])
@@ -179,7 +179,7 @@ def read_for(asked: Asked, trained: Any, tables: dict[str, Any] | None) -> Readi
             "--created-at and --ended-at."
         )
     if tables is None:
-        progress("reading leads")
+        begin("reading_leads")
         pieces, notes = read_new(asked.leads, trained, asked.lead_id, asked.locale, asked.tz)
         return Reading(pieces, trained, asked.opt_out, notes)
     leads = tables["leads"]
@@ -202,13 +202,13 @@ def score_asked(asked: Asked, ledger: Path, each: Callable[[Any], object] | None
     """
     from mmm.run import handed, scoring, training
 
-    progress("reading the model")
+    begin("reading_model")
     trained = training.load(asked.model)
     shown = handed.shown_before(handed.handed_file(ledger)) if asked.hold_out else frozenset()
     tables = tables_for(asked, trained)
     reading = read_for(asked, trained, tables)
     reading.ledger = ledger
-    progress("scoring")
+    begin("scoring")
     batch = scoring.score(
         trained, reading.wanted(), as_of=asked.as_of, within_days=asked.within_days,
         lang=asked.lang, each=each, held_out=asked.hold_out, shown=shown,
@@ -250,7 +250,7 @@ def shadow_asked(asked: Asked, scored: Scored) -> tuple[str, ...]:
         tables = scored.tables
         if bool(challenger.recipe.tables) != (tables is not None):
             return ("the challenger did not score: it was not trained as the champion was",)
-        progress("scoring with the challenger")
+        begin("scoring_beside")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", MmmWarning)
             reading = read_for(asked, challenger, tables)
@@ -285,7 +285,7 @@ def _read_system(text: str, touches: str | None, deals: str | None) -> dict[str,
     found: dict[str, Any] = {}
     try:
         for name in ("leads", "touches", "deals"):
-            progress(f"reading {name} of {source.name}")
+            begin("reading_from", table=name, system=source.name)
             frame = getattr(source, f"read_{name}")().frame
             if len(frame) or name == "leads":  # not every system keeps touches
                 found[name] = getattr(tables, f"read_{name}")(frame)
@@ -348,7 +348,7 @@ def read_outcomes(
         )
     if touches or deals:
         raise ConfigError("the models were trained on leads alone. Pass --leads alone.")
-    progress("reading leads")
+    begin("reading_leads")
     return training.read_ended(options.leads, recipe, outcome, lead_id, options.locale, options.tz)
 
 
@@ -374,7 +374,7 @@ def read_new(
 def told_options() -> Iterator[None]:
     """Say errors and warnings with the options of the command line for the arguments of Python."""
     try:
-        with told(_options):
+        with told(lambda text: _options(in_language(text)), spoken()):
             yield
     except MmmError as error:
         raise type(error)(_options(str(error))) from error

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from mmm.cli.options import Json, Locale
-from mmm.cli.shell import print_json, print_notes, progress, records, told
+from mmm.cli.shell import begin, in_language, print_json, print_notes, records, speak, told
 from mmm.errors import ConfigError, ConvergenceError, check_level, quoted
 
 _TABLES = ("contributions.csv", "response_curves.csv", "budget.csv", "diagnostics.json")
@@ -107,7 +107,7 @@ def mix(
     """Fit a marketing mix."""
     os.environ.setdefault("MPLBACKEND", "Agg")  # figures are written, never shown
     look = Look(outcome, currency, lang, _choice("--figures", figures, ("png", "svg", "none")))
-    _choice("--lang", lang, ("en", "it"))
+    speak(_choice("--lang", lang, ("en", "it")))
     _choice("--likelihood", likelihood, _LIKELIHOODS)
     budget = _total(total)
     _check_figures(margin, level, currency)
@@ -115,19 +115,19 @@ def mix(
     if not columns.channels:
         raise ConfigError("--channels names no channel. Write the columns of spend, as in a,b,c.")
     _refuse_to_replace(data, out)
-    with told():
+    with told(in_language, lang):
         frame = _read(data, locale, columns)
         _check_room(frame, columns, budget)
         _check_worth(frame, columns, likelihood, margin)
         model = _fitted(frame, columns, likelihood, seed=seed, draws=draws)
-        progress("choosing the budget")
+        begin("choosing_budget")
         from mmm.mix import mix_findings, optimize_budget
         from mmm.wording import say
 
         plan = optimize_budget(model, budget, margin=margin, level=level)
         files = _write_tables(model, plan, out)
         if look.figures != "none":
-            progress("drawing")
+            begin("drawing")
             files |= _write_figures(model, plan, out, look)
         findings = mix_findings(model, plan, outcome=outcome, currency=currency)
     print_notes([*frame.attrs["notes"], *_worth(outcome, margin, currency), *plan.notes])
@@ -207,7 +207,7 @@ def _refuse_to_replace(data: str, out: Path) -> None:
 def _read(data: str, locale: str | None, columns: Columns) -> Any:
     from mmm.mix import read_mix
 
-    progress("reading")
+    begin("reading_data")
     place, _, table = data.partition("#") if "://" in data else (data, "", "")
     return read_mix(place, **asdict(columns), locale=locale, table=table or None)
 
@@ -241,8 +241,11 @@ def _fitted(frame: Any, columns: Columns, likelihood: str, *, seed: int, draws: 
     from mmm.mix.inference.sampler import Sampling
 
     n_periods = frame[columns.date].nunique() if columns.panel else len(frame)
-    in_panels = f" in {frame[columns.panel].nunique()} panels" if columns.panel else ""
-    progress(f"fitting {len(columns.channels)} channels to {n_periods} periods{in_panels}")
+    facts: dict[str, Any] = {"n": len(columns.channels), "periods": n_periods}
+    if columns.panel:
+        begin("fitting_panels", **facts, panels=frame[columns.panel].nunique())
+    else:
+        begin("fitting_mix", **facts)
     model = MixModel(
         columns.channels,
         columns.controls,
@@ -259,7 +262,7 @@ def _fitted(frame: Any, columns: Columns, likelihood: str, *, seed: int, draws: 
         raise ConvergenceError(
             f"{cause} Nothing was written. Mend the data, or sample longer: --draws {4 * draws}."
         ) from error
-    progress(f"fitted in {model.diagnostics_.seconds:.1f} s")
+    begin("fitted", seconds=model.diagnostics_.seconds)
     return model
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mmm.cli.shell import spoken
 from mmm.errors import ConfigError, quoted
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
@@ -35,7 +36,7 @@ def config_of(
     from mmm.run.config import make_config
 
     columns = columns_of(mapping, [name for name, source in given.items() if source])
-    sections: dict[str, dict[str, Any]] = {}
+    sections: dict[str, dict[str, Any]] = {"company": {"language": spoken()}}
     for name, source in given.items():
         if source is None:
             continue

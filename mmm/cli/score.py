@@ -13,7 +13,7 @@ from mmm.cli.score_feedback import feedback
 from mmm.cli.score_life import By, Why, compare, promote, rollback
 from mmm.cli.score_run import prepare, run
 from mmm.cli.settings import FromFile, OwnTz, settle
-from mmm.cli.shell import print_json, print_notes, progress, records
+from mmm.cli.shell import begin, print_json, print_notes, records
 from mmm.errors import ConfigError
 
 score = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -136,14 +136,14 @@ def train(
             tables = read_crm(
                 options.leads, touches, deals, options.locale, options.tz, column, options.config
             )
-            progress("training")
+            begin("training")
             horizon = said.horizon_days if horizon_days is None else horizon_days
             trained = training.train_tables(tables, horizon_days=horizon, **how)
         else:
             recipe = Recipe("", lead_id, created_at, ended_at, outcome, groups)
-            progress("reading leads")
+            begin("reading_leads")
             frame = training.read_ready(options.leads, recipe, options.locale, options.tz)
-            progress("training")
+            begin("training")
             trained = training.train_ready(frame, recipe, **how)
         files = (
             training.enter(trained, model, role, note) if role else training.save(trained, model)

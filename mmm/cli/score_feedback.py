@@ -11,7 +11,7 @@ from mmm.cli.options import Json, Locale, Map, Touches
 from mmm.cli.score_life import AsOf, Deals, LeadId, Leads, Outcome
 from mmm.cli.score_run import Ledger, known_language, ledger_of
 from mmm.cli.settings import FromFile, OwnTz, settle
-from mmm.cli.shell import print_json, progress, records
+from mmm.cli.shell import begin, print_json, records, speak
 
 
 def feedback(
@@ -47,11 +47,12 @@ def feedback(
     given = {"leads": leads, "touches": touches, "deals": deals}
     options = settle(config, given, locale, tz, column)
     said = known_language(lang or options.lang)
+    speak(said)
     file = handed.handed_file(ledger_of(ledger, model))
     with told_options():
         handed.read_handed(file)  # what is missing is told before the leads are read
         found = read_outcomes(options, model, touches, deals, outcome, lead_id, column)
-        progress("comparing")
+        begin("comparing")
         loop = handed.judge_loop(
             file, found, training.load(model).recipe, outcome=outcome, worked=worked, as_of=as_of
         )

@@ -8,7 +8,7 @@ import typer
 from mmm.cli.leads import read_outcomes, told_options
 from mmm.cli.options import Json, Locale, Map, Touches
 from mmm.cli.settings import FromFile, OwnTz, Settings, settle
-from mmm.cli.shell import print_json, print_notes, progress
+from mmm.cli.shell import begin, print_json, print_notes
 from mmm.errors import ConfigError
 
 Registry = Annotated[Path, typer.Option("--model", help="Folder of the registry of models.")]
@@ -138,7 +138,7 @@ def _judged(
 
     read_registry(model)
     found = read_outcomes(options, model, touches, deals, outcome, lead_id, column)
-    progress("comparing")
+    begin("comparing")
     return life.judge(model, found, outcome=outcome, as_of=as_of, tolerance=tolerance)
 
 

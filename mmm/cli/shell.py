@@ -38,6 +38,7 @@ _ASIDE = r"(?: \([^()]*\))?"
 _CHOICE = rf"{_VALUE}{_ASIDE}(?:,? or {_VALUE}{_ASIDE})*"
 _SETTING = re.compile(rf"(\w+)=({_CHOICE}|)")
 _SETTINGS = rf"\w+=(?:{_CHOICE}|)(?:(?:, | and | or )\w+=(?:{_CHOICE}|))*"
+_IN_FILE = re.compile(r"in .+?: ")
 _CURE = re.compile(rf"\b(p)ass ({_SETTINGS})(?: to read_\w+)?", re.IGNORECASE)
 
 
@@ -87,6 +88,13 @@ def progress(step: str) -> None:
     notes.print(f"… {step}")
 
 
+def begin(key: str, **facts: Any) -> None:
+    """Say in the language of the command what is done now, by a key of ``progress``."""
+    from mmm.wording import say
+
+    progress(say(f"progress.{key}", spoken(), **facts))
+
+
 def print_notes(said: Any, *others: Any) -> None:
     """Say on stderr what the readers found and decided."""
     more = [note for table in others if table is not None for note in table.attrs["notes"]]
@@ -111,7 +119,8 @@ def for_shell(message: str, *, with_file: bool) -> str:
     Parameters
     ----------
     message : str
-        What an error says; it begins with the name of the table.
+        What an error says; it begins with the name of the table, or with "in" and that of one of
+        its files.
     with_file : bool
         Whether the command reads a configuration file.
 
@@ -124,8 +133,12 @@ def for_shell(message: str, *, with_file: bool) -> str:
     'deals: d1 twice. Write on_duplicate = "first" or "last" under [deals] in mmm.toml.'
     >>> for_shell("spend column 'date' is no date. Correct it, or pass locale=.", with_file=True)
     "spend column 'date' is no date. Correct it, or write locale under [spend] in mmm.toml."
+    >>> for_shell("in ads.csv: spend: d1 twice. Pass on_duplicate='sum'.", with_file=True)
+    'in ads.csv: spend: d1 twice. Write on_duplicate = "sum" under [[spend]] in mmm.toml.'
     """
-    table = message.partition(" ")[0].rstrip(":")
+    file = _IN_FILE.match(message)
+    table = message[file.end() if file else 0 :].partition(" ")[0].rstrip(":")
+    section = f"[[{table}]]" if file else f"[{table}]"  # of several files, that of the one named
 
     def cure(found: re.Match[str]) -> str:
         names = [name for name, _ in _SETTING.findall(found[2])]
@@ -133,7 +146,7 @@ def for_shell(message: str, *, with_file: bool) -> str:
             options = _SETTING.sub(lambda one: _option(table, one[1], one[2]), found[2])
             return f"{found[1]}ass {options}"
         verb = "Write" if found[1] == "P" else "write"
-        return f"{verb} {_SETTING.sub(_line, found[2])} under [{table}] in mmm.toml"
+        return f"{verb} {_SETTING.sub(_line, found[2])} under {section} in mmm.toml"
 
     return _CURE.sub(cure, message)
 

@@ -10,12 +10,12 @@ from typing import Any, TextIO
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mmm.cli.shell import for_shell, notes
+from mmm.cli.shell import begin, for_shell, notes, spoken
 from mmm.errors import ConfigError, MmmError
 
 CHOICES = ("auto", "text", "json")
-_LEVELS = {"warning: ": "warning", "mmm: ": "error", "note: ": "info", "nota: ": "info",
-           "… ": "info"}  # fmt: skip
+_LEVELS = {"warning: ": "warning", "avviso: ": "warning", "mmm: ": "error", "note: ": "info",
+           "nota: ": "info", "… ": "info"}  # fmt: skip
 _OF_EVENTS = {"waiting": "warning", "failed": "error"}
 
 
@@ -92,7 +92,11 @@ def as_json_lines(scrub: Callable[[str], str]) -> Iterator[Callable[..., None]]:
 @contextmanager
 def as_text() -> Iterator[Callable[..., None]]:
     """Say waits and failures as lines, and show a bar where a person watches."""
-    columns = (TextColumn("… writing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    from mmm.wording import say
+
+    lang = spoken()
+    now = TextColumn(f"… {say('progress.writing', lang)}")
+    columns = (now, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=notes, transient=True, disable=not notes.is_terminal) as bar:
         tasks: list[Any] = []
 
@@ -101,10 +105,10 @@ def as_text() -> Iterator[Callable[..., None]]:
                 tasks[:] = tasks or [bar.add_task("", total=facts["of"])]
                 bar.update(tasks[0], completed=facts["done"])
             elif event == "waiting":
-                notes.print(f"… waiting {facts['seconds']:.1f} s: {facts['reason']}")
+                begin("waiting", seconds=facts["seconds"], reason=facts["reason"])
             elif event == "failed":
-                notes.print(
-                    f"warning: chunk {facts['chunk'] + 1} is not written: {facts['reason']}"
-                )
+                told = {"n": str(facts["chunk"] + 1), "reason": facts["reason"]}
+                text = say("progress.chunk_failed", lang, **told)
+                notes.print(say("printed.warning", lang, text=text))
 
         yield tell

@@ -14,11 +14,13 @@ import pandas as pd
 from mmm.errors import InputError
 from mmm.prediction.columns.contract import DataContract
 from mmm.prediction.handover.grades import Grades, grade_table
+from mmm.prediction.learning.encoding import encode
 from mmm.prediction.learning.hazard import Hazards, open_before
 from mmm.prediction.learning.model import Model
 from mmm.prediction.learning.rows import Known
 from mmm.prediction.learning.stacking import Choice
 from mmm.prediction.metrics import design_effect, gains, measure, reliability
+from mmm.prediction.suspects import suspects, suspicion
 from mmm.showing import Shown, as_text
 from mmm.wording import LANGUAGES, entries, format_count, format_share, say
 
@@ -45,7 +47,8 @@ class Card(Shown):
         rows held out) and design (so many of these rows count as one in intervals of rates) where
         training was given groups, rate, signal, timed, memory, level, kept;
         predicts ("ever" where the model knows when leads end, else "outcome": the one it was given)
-        and follow_up_days, within which "ever" is.
+        and follow_up_days, within which "ever" is;
+        too_good, the columns behind an order too good to be honest (`suspects`), else None.
     features : pandas.DataFrame
         column, kind, spread (standard deviation of what it adds, log-odds), n_missing.
     refused : pandas.DataFrame
@@ -142,6 +145,7 @@ class Card(Shown):
             "kept": choice.kept,
             "predicts": "outcome" if model.hazards is None else "ever",
             "follow_up_days": None if model.hazards is None else model.hazards.follow_up,
+            "too_good": _too_good(model, frame[settled], y, p),
         }
         return cls(
             facts,
@@ -246,7 +250,12 @@ def write_card(card: Card, lang: str = "en", opening: Opening | None = None) -> 
         lang=lang,
         said=said,
         signal=signal,
-        meaning=[*_meaning(card, lang), *_alike(card, lang), *out_of_order(card, lang)],
+        meaning=[
+            *too_good(card, lang),
+            *_meaning(card, lang),
+            *_alike(card, lang),
+            *out_of_order(card, lang),
+        ],
         facts=facts,
         headings=headings,
         tables=shown,
@@ -260,6 +269,12 @@ def _meaning(card: Card, lang: str) -> list[str]:
     if days is None:
         return [say("card.predicts_outcome", lang)] if card.hazard.empty else []
     return [say("card.predicts_ever", lang, days=float(days))]
+
+
+def too_good(card: Card, lang: str) -> list[str]:
+    """Say that the model does better than honest columns can, and which columns to look at."""
+    said = suspicion(card.facts.get("too_good"), lang)  # cards of earlier models do not tell
+    return [] if said is None else [said]
 
 
 def _alike(card: Card, lang: str) -> list[str]:
@@ -324,6 +339,12 @@ def _cell(name: str, value: Any, lang: str) -> str:
     if name in _SHARES:
         return format_share(float(value), lang, digits=1)
     return format_count(float(value), lang, digits=3)
+
+
+def _too_good(model: Model, frame: pd.DataFrame, y: Floats, p: Floats) -> dict[str, Any] | None:
+    if not len(y) or not model.features:
+        return None
+    return suspects(y, p, model.features, encode(model.features, frame, with_values=False).codes)
 
 
 def _features(model: Model, contract: DataContract) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """Lead scorer: a calibrated probability for each lead, its reasons, and a grade."""
 
+import warnings
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mmm.errors import ConfigError, InputError
+from mmm.errors import ConfigError, DataWarning, InputError
 from mmm.prediction.blocks import Block, Question, joined, score_blocks, warn_of
 from mmm.prediction.card import Card
 from mmm.prediction.columns.contract import check_schema, freeze_contract
@@ -29,6 +30,7 @@ from mmm.prediction.learning.rows import Known, cut, known_rows
 from mmm.prediction.learning.stacking import choose
 from mmm.prediction.scores import LeadScores
 from mmm.prediction.storage import Trained, read_model, version_of, write_model
+from mmm.prediction.suspects import suspicion
 
 Floats = npt.NDArray[np.float64]
 
@@ -144,6 +146,12 @@ class LeadScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ------
         InputError
             If `y` has one class only, or dates contradict one another.
+
+        Warns
+        -----
+        DataWarning
+            If the order of the leads held out is too good to be honest, with the columns to look
+            at; and as `find_leakage`.
         """
         if not (isinstance(self.n_folds, (int, np.integer)) and self.n_folds >= 2):
             raise ConfigError(f"n_folds is {self.n_folds!r}. Choose at least 2.")
@@ -172,6 +180,9 @@ class LeadScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.drift_bins_ = bin_features(frame, columns)
         known = known_rows(frame, labels, created_at, histories, groups)
         self._learn(frame.iloc[known.order], columns, known)
+        said = suspicion(self.card_.facts["too_good"], allow=self.allow) if self._named else None
+        if said is not None:
+            warnings.warn(said, DataWarning, stacklevel=2)
         return self
 
     def predict_proba(self, X: Any) -> Floats:

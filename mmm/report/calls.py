@@ -8,9 +8,10 @@ import pandas as pd
 from mmm import wording
 from mmm.report.names import sentence
 from mmm.run.advice import Calls
+from mmm.run.answer import beats_chance
 
 FRONT_ROWS = 3
-METRICS = ("log_loss", "base_log_loss", "auc", "ece")
+METRICS = ("log_loss", "base_log_loss", "auc", "ece", "lift")
 
 
 def print_calls(calls: Calls, lang: str) -> dict[str, Any]:
@@ -24,8 +25,8 @@ def print_calls(calls: Calls, lang: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        lines, front (the first of them), facts, grades, metrics, findings, notes, and which
-        columns are known: has_value, has_owner, has_channel.
+        lines, front (the first of them), sure (whether their order beats chance), facts, grades,
+        metrics, findings, notes, and which columns are known: has_value, has_owner, has_channel.
     """
     table = calls.table
     lines = [_line(row, calls, lang) for row in table.to_dict("records")]
@@ -33,6 +34,7 @@ def print_calls(calls: Calls, lang: str) -> dict[str, Any]:
     return {
         "lines": lines,
         "front": lines[:FRONT_ROWS],
+        "sure": beats_chance(calls),
         "facts": facts,
         "grades": _grades(calls, lang),
         "metrics": _metrics(calls, lang),

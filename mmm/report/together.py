@@ -12,7 +12,7 @@ from mmm.report.ledger import UNATTRIBUTED
 from mmm.report.names import sentence
 from mmm.run.advice import BudgetAdvice, Signal
 from mmm.run.answer import STILL
-from mmm.signal.triangulation import BASELINE
+from mmm.signal.triangulation import BASELINE, against_test
 from mmm.wording import Finding
 
 
@@ -64,10 +64,13 @@ def disagreement(signal: Signal | None, budget: BudgetAdvice | None) -> Finding 
     if both.empty:
         return None
     channel = str(both.idxmax())
-    facts = {name: lines.loc[channel, name] for name in ("attributed", "incremental", "plan", "z")}
+    line = lines.loc[channel].to_dict()
+    names = ("attributed", "incremental", "experiment", "plan", "z")
+    facts = {name: line[name] for name in names}
     facts |= {"channel": channel, "currency": signal.currency}
-    tested = lines.loc[channel, "grade"] == "experiment"
-    key = "together.disagrees_tested" if tested else "together.disagrees"
+    key = "together.disagrees"
+    if line["grade"] == "experiment":
+        key += "_beside" if against_test(line, "plan") else "_tested"
     return Finding(key, facts["z"], facts=facts)
 
 

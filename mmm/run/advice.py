@@ -192,8 +192,8 @@ class Calls:
     by_grade : pandas.DataFrame
         grade, n, expected_wins (sum of the probabilities), expected_value; A to D.
     metrics : pandas.DataFrame
-        metric (log_loss, auc, ece, base_log_loss), value, lower, upper: on leads held out; bounds
-        missing where not known.
+        metric (log_loss, auc, ece, lift, base_log_loss), value, lower, upper: on leads held out;
+        bounds missing where not known.
     value_known : bool
         False where deals have no value and leads are ranked by probability.
     has_signal : bool

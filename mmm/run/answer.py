@@ -10,9 +10,11 @@ from mmm.mix.budget.certainty import MOVE
 from mmm.run.advice import BudgetAdvice, Calls, Gap
 from mmm.wording import Finding
 
+LEVEL = 0.9  # coverage of the intervals on the card of a model
 STILL = 0.005  # of the total: a smaller change of a channel is none
 PRINTS = 0.5  # of a unit of money: less is printed as no change
 _NAMED = 3
+_CHANCE = {"auc": 0.5, "lift": 1.0}  # of an order drawn by lot
 
 
 def answer(
@@ -303,7 +305,7 @@ def certainty_sentence(budget: BudgetAdvice) -> Finding:
 
 
 def calls_sentence(calls: Calls) -> Finding:
-    """Say whom to call first.
+    """Say whom to call first, or that the order of the leads, or its top, may be chance.
 
     Parameters
     ----------
@@ -325,9 +327,59 @@ def calls_sentence(calls: Calls) -> Finding:
         "share": calls.base_rate,
     }
     kind = "call" if len(now) < calls.n_open or len(now) <= _NAMED else "call_all"
+    if not beats_chance(calls):
+        doubted = {row["metric"] for row in _figures(calls)[1]}
+        kind = "call_chance" if "auc" in doubted else "call_unsure"
     kind = kind if calls.has_signal else "call_any"
     kind = kind if len(now) else "call_none"
-    worked = {"n": calls.n_in_pipeline}
-    left_out = (Finding("answer.in_pipeline", calls.n_in_pipeline, facts=worked),)
-    because = left_out if calls.n_in_pipeline else ()
+    because: tuple[Finding, ...] = ()
+    if kind not in ("call_any", "call_none"):
+        because += (order_sentence(calls),)
+    if calls.n_in_pipeline:
+        worked = {"n": calls.n_in_pipeline}
+        because += (Finding("answer.in_pipeline", calls.n_in_pipeline, facts=worked),)
     return Finding(f"answer.{kind}", len(now), because=because, facts=facts)
+
+
+def order_sentence(calls: Calls) -> Finding:
+    """Say how the order of the leads did on leads held out, beside one drawn by lot.
+
+    The lift of the best tenth speaks; the AUC where that cannot be told from chance.
+
+    Parameters
+    ----------
+    calls : Calls
+
+    Returns
+    -------
+    Finding
+    """
+    lift, doubts = _figures(calls)
+    if lift is None:
+        return Finding("answer.order_untold", None)
+    figure = doubts[0] if doubts else lift
+    facts = {"lower": figure["lower"], "upper": figure["upper"], "level": LEVEL}
+    return Finding(f"answer.order_{figure['metric']}", figure["value"], facts=facts)
+
+
+def beats_chance(calls: Calls) -> bool:
+    """Tell whether the order of the leads was clearly better than chance on leads held out.
+
+    Parameters
+    ----------
+    calls : Calls
+
+    Returns
+    -------
+    bool
+        False where the interval of the lift of the best tenth reaches 1, or that of the AUC 0.5.
+    """
+    lift, doubts = _figures(calls)
+    return calls.has_signal and lift is not None and not doubts
+
+
+def _figures(calls: Calls) -> tuple[dict[Any, Any] | None, list[dict[Any, Any]]]:
+    """Return the lift, None where it is not known, and the figures that may be chance."""
+    rows = {row["metric"]: row for row in calls.metrics.to_dict("records")}
+    known = {name: rows[name] for name in _CHANCE if name in rows and pd.notna(rows[name]["value"])}
+    return known.get("lift"), [row for name, row in known.items() if row["lower"] <= _CHANCE[name]]

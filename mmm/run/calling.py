@@ -12,6 +12,7 @@ from mmm.errors import MmmWarning
 from mmm.prediction import ActionPolicy, calibration_doubt, hold_out, next_actions
 from mmm.prediction.columns.leakage import DROPPED
 from mmm.prediction.features.ends import lead_ends, link_deals
+from mmm.prediction.suspects import TOO_GOOD, figures
 from mmm.run.advice import Calls
 from mmm.run.config import Config, ScoringSection
 from mmm.run.deal_value import deal_values
@@ -336,12 +337,25 @@ def _by_grade(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _metrics(card: Any) -> pd.DataFrame:
-    """Return log_loss, auc, ece on leads held out, and the log loss of the base rate."""
-    kept: pd.DataFrame = card.metrics[card.metrics["metric"].isin(["log_loss", "auc", "ece"])]
+    """Return log_loss, auc, ece, lift on leads held out, and the log loss of the base rate."""
+    names = ["log_loss", "auc", "ece", "lift"]
+    kept: pd.DataFrame = card.metrics[card.metrics["metric"].isin(names)]
     base = card.learners.loc[card.learners["learner"] == "base rate", "loss"]
     row = {"metric": "base_log_loss", "value": float(base.iloc[0]) if len(base) else np.nan}
     extra = pd.DataFrame([{**row, "lower": np.nan, "upper": np.nan}])
     return pd.concat([kept, extra], ignore_index=True)
+
+
+def _of_columns(trained: ScoringModel) -> list[Finding]:
+    """Say which columns know how leads ended, and which may."""
+    said = []
+    if len(trained.refused):
+        leaking = trained.refused[~trained.refused["reason"].isin(DROPPED)]["column"].tolist()
+        if leaking:
+            said.append(Finding("calls_note.refused", len(leaking), facts={"columns": leaking}))
+    if found := trained.scorer.card_.facts["too_good"]:
+        said.append(Finding(TOO_GOOD, found["auc"], facts=figures(found)))
+    return said
 
 
 def _notes(
@@ -364,10 +378,7 @@ def _notes(
         said.append(Finding("calls_note.held_out", left_out[2], facts={"n": left_out[2]}))
     if not value_known:
         said.append(Finding("calls_note.no_value", None))
-    if len(trained.refused):
-        leaking = trained.refused[~trained.refused["reason"].isin(DROPPED)]["column"].tolist()
-        if leaking:
-            said.append(Finding("calls_note.refused", len(leaking), facts={"columns": leaking}))
+    said += _of_columns(trained)
     if facts["signal"] and trained.recipe.promised and len(rows):
         doubt = calibration_doubt(drift, trained.recipe.promised, rows["probability"].to_numpy())
         if doubt.state != "low":

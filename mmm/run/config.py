@@ -2,11 +2,20 @@
 
 import re
 import tomllib
+from collections import Counter
+from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from mmm.errors import ConfigError, quoted
 from mmm.run.agreement import Agreement
@@ -66,9 +75,10 @@ class DealsSection(TimedSection):
 
 
 class SpendSection(TableSection):
-    """The spend."""
+    """The spend, or one file of it."""
 
     tz: str = "UTC"
+    channel: str | None = None
     channels: tuple[str, ...] = ()
     on_duplicate: Literal["error", "sum"] = "error"
     fill: Literal["zero", "interpolate"] | None = None
@@ -219,14 +229,15 @@ class Config(_Section):
     ----------
     company, deals, touches, leads, spend, costs, contacts, roles, journeys, attribution,
     channels, funnel, mix, scoring, handover, signal, output
-        One section each; only deals, and touches or leads, have to be there.
+        One section each; only deals, and touches or leads, have to be there. That of spend is a
+        tuple, one a file.
     """
 
     company: CompanySection = CompanySection()
     deals: DealsSection
     touches: TimedSection | None = None
     leads: TimedSection | None = None
-    spend: SpendSection | None = None
+    spend: tuple[SpendSection, ...] | None = Field(default=None, min_length=1)
     costs: CostsSection | None = None
     contacts: ContactsSection | None = None
     roles: TableSection | None = None
@@ -239,6 +250,16 @@ class Config(_Section):
     handover: HandoverSection = HandoverSection()
     signal: SignalSection = SignalSection()
     output: OutputSection = OutputSection()
+
+    def files(self, table: str) -> tuple[TableSection, ...]:
+        """Return the section of each file of a table; none where the table is not there."""
+        own = getattr(self, table)
+        return own if isinstance(own, tuple) else () if own is None else (own,)
+
+    @field_validator("spend", mode="before")
+    @classmethod
+    def _one_file_or_several(cls, given: object) -> object:
+        return (given,) if isinstance(given, Mapping | SpendSection) else given
 
     @model_validator(mode="after")
     def _somebody_was_touched(self) -> Self:
@@ -293,7 +314,7 @@ def load_config(path: str | Path, *, logs: bool = True) -> Config:
         if "Invalid value" in str(error):
             cure = 'Put text in quotes, as in "deals.csv"; write true and false in small letters.'
         raise ConfigError(f"{file.name} is not valid TOML: {error}. {cure}") from error
-    config = _absolute(make_config(sections, text, file.name), file.parent)
+    config = absolute(make_config(sections, text, file.name), file.parent)
     if logs:
         _check_logs(config, text, file.name)
     return config
@@ -317,15 +338,15 @@ def make_config(sections: dict[str, Any], text: str = "", file: str = "") -> Con
     try:
         return Config.model_validate(sections)
     except ValidationError as error:
-        raise ConfigError("; ".join(_mistakes(error, text, file))) from None
+        several = isinstance(sections.get("spend"), list)
+        raise ConfigError("; ".join(_mistakes(error, text, file, several))) from None
 
 
 def sources(config: Config) -> list[str]:
     """Return the files that a configuration reads."""
     from mmm.tables.sources import sheet_of  # a mistake is told before tables are loaded
 
-    sections = (getattr(config, name) for name in TABLES)
-    given = [section.source for section in sections if section is not None]
+    given = [section.source for name in TABLES for section in config.files(name)]
     more = (config.mix.source, config.mix.decisions, config.signal.experiments)
     given += [source for source in more if source is not None]
     return [str(sheet_of(Path(one), None)[0]) for one in given if "://" not in one]
@@ -346,15 +367,13 @@ def _check_logs(config: Config, text: str, file: str) -> None:
             )
 
 
-def _absolute(config: Config, folder: Path) -> Config:
-    from mmm.tables.sources import sheet_of
-
+def absolute(config: Config, folder: Path) -> Config:
+    """Make every place in a configuration one from that folder on."""
     changes: dict[str, Any] = {}
     for name in TABLES:
-        section: TableSection | None = getattr(config, name)
-        if section is not None and "://" not in section.source:
-            place, table = sheet_of((folder / section.source).resolve(), section.table)
-            changes[name] = section.model_copy(update={"source": str(place), "table": table})
+        placed = tuple(_placed(section, folder) for section in config.files(name))
+        if placed:
+            changes[name] = placed if name == "spend" else placed[0]
     output = config.output.model_copy(update={"folder": str(folder / config.output.folder)})
     for name, keys in (("mix", ("source", "decisions")), ("signal", ("experiments",))):
         own = getattr(config, name)
@@ -369,11 +388,24 @@ def _absolute(config: Config, folder: Path) -> Config:
     return config.model_copy(update={**changes, "output": output})
 
 
-def _mistakes(error: ValidationError, text: str, file: str) -> list[str]:
+def _placed(section: TableSection, folder: Path) -> TableSection:
+    """Make the place of a file absolute, and take the sheet off it."""
+    from mmm.tables.sources import sheet_of
+
+    if "://" in section.source:
+        return section
+    place, table = sheet_of((folder / section.source).resolve(), section.table)
+    return section.model_copy(update={"source": str(place), "table": table})
+
+
+def _mistakes(error: ValidationError, text: str, file: str, several: bool) -> list[str]:
+    """Return a sentence a mistake; `several` tells whether spend lies in an array of files."""
     sentences = []
     for mistake in error.errors():
         keys = [str(key) for key in mistake["loc"] if not _is_type_tag(str(key))]
-        where = f"{file}, line {line_of(text, keys)}: " if keys and text else ""
+        line = keys if several or keys[:1] != ["spend"] else ["spend", *keys[2:]]
+        where = f"{file}, line {line_of(text, line)}: " if keys and text else ""
+        keys = ["spend", *keys[2:]] if keys[:1] == ["spend"] else keys  # the line says which
         name = ".".join(keys)
         if mistake["type"] == "extra_forbidden":
             known = quoted(_allowed(keys[:-1]), 20)
@@ -397,9 +429,15 @@ def _is_type_tag(key: str) -> bool:
 def _allowed(keys: list[str]) -> list[str]:
     section: Any = Config
     for key in keys:
-        kind = section.model_fields[key].annotation
-        section = next((k for k in getattr(kind, "__args__", ()) if isinstance(k, type)), kind)
+        section = _model_in(section.model_fields[key].annotation)
     return list(section.model_fields)
+
+
+def _model_in(kind: Any) -> Any:
+    """Return the section that a type names, alone, as an option or as one of several."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return kind
+    return next((found for part in get_args(kind) if (found := _model_in(part))), None)
 
 
 def line_of(text: str, keys: list[str]) -> int:
@@ -411,9 +449,14 @@ def line_of(text: str, keys: list[str]) -> int:
     2
     """
     best, section = 1, ""
+    arrays: Counter[str] = Counter()
     for number, line in enumerate(text.splitlines(), start=1):
-        if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line):
-            section = header[1].replace('"', "")
+        if header := re.match(r"\s*(\[+)\s*([^\]]+?)\s*\]+", line):
+            section = header[2].replace('"', "")
+            arrays[section] += header[1] == "[["
+            for name in (one for one in arrays if arrays[one]):
+                if f"{section}.".startswith(f"{name}."):  # the second [[spend]] is spend.1
+                    section = f"{name}.{arrays[name] - 1}{section[len(name) :]}"
         for depth in range(1, len(keys) + 1):
             head, last = ".".join(keys[: depth - 1]), keys[depth - 1]
             if header and section == ".".join(keys[:depth]):

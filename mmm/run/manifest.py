@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from mmm.run.config import Config
+from mmm.run.reading import file_names
 from mmm.tables.sources import sheet_of
 
 _FILES = {"source", "decisions", "experiments"}  # where they lie is the matter of one computer
@@ -32,10 +33,11 @@ def manifest(
     -------
     dict
         version, versions (Python and libraries), as_of, currency, inputs (name, source, rows,
-        sha256; empty for a database), seeds, settings (name to value; those of the mix, the
+        sha256; empty for a database; of spend in several files one entry each, named
+        "spend: ads.csv"), seeds, settings (name to value; those of the mix, the
         scoring and the signal with their section before them).
     """
-    inputs = [_input(name, getattr(config, name).source, len(t)) for name, t in tables.items()]
+    inputs = [one for name, table in tables.items() for one in _files(config, name, table)]
     if config.mix.source is not None:
         inputs.append(_input("mix", config.mix.source, None))
     logs = {"decisions": config.mix.decisions, "experiments": config.signal.experiments}
@@ -66,6 +68,18 @@ def _currency(config: Config, tables: Mapping[str, pd.DataFrame]) -> str:
     deals = tables["deals"]
     named = set(deals["currency"].dropna()) if "currency" in deals.columns else set()
     return str(named.pop()) if len(named) == 1 else config.company.currency
+
+
+def _files(config: Config, name: str, table: pd.DataFrame) -> list[dict[str, Any]]:
+    """State what was read for a table: one entry a file."""
+    files = config.files(name)
+    if len(files) == 1:
+        return [_input(name, files[0].source, len(table))]
+    rows = table.attrs["rows"]
+    return [
+        _input(f"{name}: {file}", section.source, n)
+        for file, section, n in zip(file_names(files), files, rows, strict=True)
+    ]
 
 
 def _input(name: str, source: str, rows: int | None) -> dict[str, Any]:

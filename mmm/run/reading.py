@@ -1,14 +1,18 @@
 """The tables of a configuration, read together: what is wrong with any of them is said at once."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from mmm import tables as readers
 from mmm.channels import UNMATCHED, ChannelMap
 from mmm.errors import DataWarning, InputError, MmmError
-from mmm.run.config import Config
+from mmm.run.config import Config, TableSection
+from mmm.tables.several import join_spend
 from mmm.wording import say
 
 READERS: Mapping[str, Callable[..., pd.DataFrame]] = {
@@ -39,12 +43,11 @@ def read_tables(config: Config, progress: Progress = silent) -> dict[str, pd.Dat
         As the readers; with a line a mistake where several tables have one.
     """
     found, mistakes = {}, []
-    for name, reader in READERS.items():
-        section = getattr(config, name)
-        if section is not None:
+    for name in READERS:
+        if config.files(name):
             progress(say("progress.reading", config.company.language, table=name))
             try:
-                found[name] = reader(section.source, **section.options())
+                found[name] = read_table(config, name)
             except MmmError as error:
                 mistakes.append(error)
     if "spend" in found:
@@ -55,6 +58,65 @@ def read_tables(config: Config, progress: Progress = silent) -> dict[str, pd.Dat
         raise InputError("\n".join(map(str, mistakes)))
     warn_unwon(found)
     return found
+
+
+def read_table(config: Config, name: str, **changes: Any) -> pd.DataFrame:
+    """Read one table that the configuration names, from all of its files.
+
+    Parameters
+    ----------
+    config : Config
+    name : str
+    **changes
+        Arguments of the reader in place of those of the configuration.
+
+    Raises
+    ------
+    InputError, SourceError
+        As its reader; of several files, with a line a mistake that begins with the name of the
+        file.
+    """
+    reader, files = READERS[name], config.files(name)
+    if len(files) == 1:
+        return reader(files[0].source, **(files[0].options() | changes))
+    frames: dict[str, pd.DataFrame] = {}
+    mistakes: list[str] = []
+    for file, section in zip(file_names(files), files, strict=True):
+        try:
+            frames[file] = reader(section.source, **(section.options() | changes))
+        except MmmError as error:
+            mistakes += [f"in {file}: {line}" for line in str(error).splitlines()]
+    if mistakes:
+        raise InputError("\n".join(mistakes))
+    fills = {section.options().get("fill") for section in files}
+    try:
+        return join_spend(frames, fills.pop() if len(fills) == 1 else None)
+    except InputError as error:
+        raise InputError(f"in {', '.join(frames)}: {error}") from error
+
+
+def file_names(files: Sequence[TableSection]) -> list[str]:
+    """Name the files of one table, by no more than tells them apart.
+
+    Examples
+    --------
+    >>> names = "a/ads.csv", "b/ads.csv", "b/fairs.csv", "sqlite:///x.db"
+    >>> file_names([TableSection(source=name) for name in names])
+    ['a/ads.csv', 'b/ads.csv', 'fairs.csv', 'sqlite']
+    """
+    places = [
+        one.source.partition("://")[0] if "://" in one.source else Path(one.source).name
+        for one in files
+    ]
+    names = [
+        place if one.table is None else f"{place}#{one.table}"
+        for place, one in zip(places, files, strict=True)
+    ]
+    twice = Counter(names)
+    return [
+        f"{Path(one.source).parent.name}/{name}" if twice[name] > 1 else name
+        for name, one in zip(names, files, strict=True)
+    ]
 
 
 def paid_channels(config: Config) -> tuple[str, ...]:
@@ -69,7 +131,7 @@ def paid_channels(config: Config) -> tuple[str, ...]:
         return config.mix.channels
     if config.spend is None:
         return ()
-    spend = readers.read_spend(config.spend.source, **config.spend.options())
+    spend = read_table(config, "spend")
     names = config.channels.to_map().assign(spend).dropna().unique()
     return tuple(sorted(name for name in names if name != UNMATCHED))
 

@@ -188,7 +188,30 @@ def _said(row: Mapping[Any, Any], step: str, pays: bool) -> tuple[str, tuple[str
     plan = f"signal.plan_on_{row['grade']}"
     if row["grade"] == "weak" and not pays:
         plan += "_no_test"
+    if tested and against_test(row, "plan"):
+        plan = "signal.plan_beside_experiment"
+    elif tested and against_test(row, "attributed"):
+        plan = "signal.plan_on_test_not_credit"
     return key, ((f"reason.{row['reason']}", plan) if known else (plan,))
+
+
+def against_test(row: Mapping[Any, Any], name: str) -> bool:
+    """Tell whether the figure of a channel lies outside the interval of its experiment.
+
+    Parameters
+    ----------
+    row : mapping
+        Of `Triangulation.table`.
+    name : {"attributed", "incremental", "plan"}
+
+    Examples
+    --------
+    >>> row = {"plan": 90.0, "experiment_lower": 10.0, "experiment_upper": 40.0}
+    >>> against_test(row, "plan"), against_test({"plan": 90.0}, "plan")
+    (True, False)
+    """
+    lower, upper = (row.get(f"experiment_{end}", np.nan) for end in ("lower", "upper"))
+    return bool(row[name] < lower or row[name] > upper)
 
 
 _COLUMNS = [

@@ -7,7 +7,8 @@ from itertools import islice
 from mmm.errors import quoted
 
 _MOST_ABOVE = 20  # records that may stand above a header
-_NO_HEADING = re.compile(r"[\d\s.,:/+-]*")
+_MONTH = r"\d{4}[-/.]\d{1,2}(-01( 00:00:00)?)?|\d{1,2}[-/.]\d{4}"
+_NO_HEADING = re.compile(rf"(?!({_MONTH})$)[\d\s.,:/+-]*")
 
 
 def note_of(titles: Sequence[str]) -> str:

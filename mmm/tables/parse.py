@@ -121,9 +121,14 @@ def is_text(array: Any) -> bool:
     return bool(pa.types.is_string(array.type))
 
 
+def names_totals(words: Any) -> Any:
+    """Return the rows whose word names a sum, as an Arrow mask."""
+    return pc.match_substring_regex(words, _TOTALS)
+
+
 def refuse_totals(words: Any, context: Context) -> None:
     """Refuse a row that is named as a sum."""
-    sums = pc.match_substring_regex(words, _TOTALS)
+    sums = names_totals(words)
     if pc.any(sums).as_py():
         problem = "names a row of totals, which counts again what stands above it,"
         context.refuse(sums, problem, "Delete that row.", words)

@@ -50,11 +50,14 @@ class Reading:
         How messages name them.
     symbols : dict of str to (str, array)
         The currency written beside the amounts of a column, and in which rows.
+    headings : array of str, optional
+        Of a table with several columns of spend: the one that each row of the frame stood in.
     """
 
     frame: pd.DataFrame
     rows: Rows = field(default_factory=Rows)
     symbols: dict[str, tuple[str, npt.NDArray[np.bool_]]] = field(default_factory=dict)
+    headings: npt.NDArray[np.str_] | None = None
 
     def done(self) -> pd.DataFrame:
         """Return the frame with its rows counted anew."""
@@ -84,7 +87,11 @@ def read(
         With a line a mistake, where several columns are missing or cannot be read.
     """
     raw = load(source, table, find_locale(locale))
-    reading = read_raw(spec, raw, columns, locale, tz, flags)
+    return as_read_before(read_raw(spec, raw, columns, locale, tz, flags), source, spec)
+
+
+def as_read_before(reading: Reading, source: object, spec: TableSpec) -> Reading:
+    """Give a frame that was read before the notes and facts that it has from there."""
     previous = _previous(source, spec)
     notes = (*previous.get("notes", ()), *reading.frame.attrs["notes"])
     reading.frame.attrs |= previous | {"table": spec.name, "notes": tuple(dict.fromkeys(notes))}
@@ -206,14 +213,9 @@ def _renamed(
         Values and the source's name of each column; its name is empty for a constant. At most one
         error, of all columns that are missing.
     """
+    refuse_twice(spec, raw)
     found = list(raw.table.column_names)
-    twice = sorted({name for name in found if found.count(name) > 1})
-    if twice:
-        raise InputError(
-            f"{spec.name} has the column {quoted(twice)} more than once in {raw.origin}. "
-            "Rename one of them."
-        )
-    columns = _checked(spec, columns)
+    columns = checked(spec, columns)
     unknown = [name for name in columns if name not in spec.names]
     if unknown:
         raise ConfigError(
@@ -243,7 +245,18 @@ def _renamed(
     return result, origin, [_no_column(spec, missing, found, wide)]
 
 
-def _checked(spec: TableSpec, columns: Columns) -> Columns:
+def refuse_twice(spec: TableSpec, raw: Raw) -> None:
+    """Refuse a heading that stands twice."""
+    found = raw.table.column_names
+    twice = sorted({name for name in found if found.count(name) > 1})
+    if twice:
+        raise InputError(
+            f"{spec.name} has the column {quoted(twice)} more than once in {raw.origin}. "
+            "Rename one of them."
+        )
+
+
+def checked(spec: TableSpec, columns: Columns) -> Columns:
     """Return columns= without blanks around names; refuse what is neither a name nor a flag."""
     if not isinstance(columns, Mapping):
         raise ConfigError(f"columns={columns!r} is no mapping. Pass {{'our name': 'your name'}}.")
@@ -281,7 +294,10 @@ def _no_column(
     if len(wide) > 1 and "channel" in near:
         cure += f" If each channel has a column of spend, pass channels={list(wide)!r}."
     elif len(wide) > 1:
-        cure += " If each period has a column, write a row a channel and period instead."
+        cure += (
+            " If each month has a column, write its heading as 2025-01; of other periods write a "
+            "row a channel and period instead."
+        )
     return InputError(
         f"{spec.name} has no column{'' if one else 's'} {names}; found {quoted(found, 20)}. {cure}"
     )

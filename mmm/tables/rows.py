@@ -51,7 +51,7 @@ class Rows:
     def of(self, frame: pd.DataFrame, mask: Any) -> str:
         """Name the rows of a frame where `mask` is true; its index still counts the source's."""
         chosen = frame.index[np.asarray(mask, dtype=bool)]
-        return self.name([int(position) for position in chosen])
+        return self.name(list(dict.fromkeys(int(position) for position in chosen)))
 
 
 def true_rows(mask: Any) -> list[int]:

@@ -5,15 +5,29 @@ from decimal import Decimal, localcontext
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
 from mmm.errors import ConfigError, InputError, quoted
+from mmm.tables.across import months_of, read_months
 from mmm.tables.currency import one_currency
+from mmm.tables.locales import find_locale
 from mmm.tables.money import WIDEST
-from mmm.tables.read import Columns, Reading, check_choice, read, with_note
+from mmm.tables.raw import Raw
+from mmm.tables.read import (
+    Columns,
+    Reading,
+    as_read_before,
+    check_choice,
+    checked,
+    read,
+    read_raw,
+    with_note,
+)
 from mmm.tables.schema import SPECS, TableSpec
-from mmm.tables.wide import read_wide
+from mmm.tables.sources import load
+from mmm.tables.wide import How, read_wide
 
 LABELS = ("channel", "source", "medium", "campaign")
 _WITH_HOLES = {"i": "Int64", "u": "UInt64", "b": "boolean"}
@@ -27,6 +41,7 @@ def read_spend(
     tz: str = "UTC",
     table: str | None = None,
     *,
+    channel: str | None = None,
     channels: Sequence[str] = (),
     fill: Fill | None = None,
     on_duplicate: Literal["error", "sum"] = "error",
@@ -41,6 +56,8 @@ def read_spend(
     source, columns, locale, tz, table
         As in `read_touches`; needs date (first day of the period, or the last day of
         each month), spend, and channel or some of source, medium and campaign.
+    channel : str, optional
+        Channel of every row, for the export of one platform that does not name it.
     channels : sequence of str
         Of a table with a column of spend a channel: these columns. Their headings are the channels.
     fill : {"zero", "interpolate"}, optional
@@ -78,23 +95,31 @@ def read_spend(
     check_choice("on_duplicate", on_duplicate, ("error", "sum"))
     if fill is not None:
         check_choice("fill", fill, ("zero", "interpolate"))
+    if channels and channel is not None:
+        raise ConfigError(
+            "channel= is the channel of all rows, and channels= are columns of one channel each. "
+            "Pass one of them."
+        )
+    raw = load(source, table, find_locale(locale))
+    how = How(spec, checked(spec, columns or {}), locale, tz, currency, rates)
+    if channel is not None:
+        _give_channel(raw, how.columns, channel)
     if channels:
-        given = (columns, locale, tz, table)
-        reading = read_wide(spec, source, *given, list(channels), currency, rates)
+        reading = read_wide(raw, list(channels), how)
+    elif months := months_of(raw.table.column_names, how.columns):
+        reading = read_months(raw, months, how)
     else:
-        reading = read(spec, source, columns, locale, tz, table)
+        reading = as_read_before(read_raw(spec, raw, columns, locale, tz), source, spec)
         reading.frame = one_currency(reading, spec, currency, rates)
     _refuse_negative(reading, spec, "spend", refunds)
     if fill is None:
-        _refuse_missing(reading, spec, "spend", channels)
+        _refuse_missing(reading, spec, "spend")
     reading.frame = _first_days(reading.frame)
-    frame = _one_row_each(reading, on_duplicate).reset_index(drop=True)
+    frame = one_row_each(reading, on_duplicate).reset_index(drop=True)
     frame.attrs["every"] = infer_period(frame["date"])
     if frame["date"].nunique() == 1:
-        day = frame["date"].iloc[0].date()
-        note = f"spend: every row is of {day}, which is read as one week; export by day or month"
-        frame = with_note(frame, f"{note} where it is the first day of a longer time")
-    return _complete(frame, fill)
+        frame = with_note(frame, lone_date(frame["date"].iloc[0], "week"))
+    return complete(frame, fill)
 
 
 def read_costs(
@@ -138,6 +163,14 @@ def infer_period(dates: "pd.Series[pd.Timestamp]") -> str:
     return "week" if len(gaps) == 0 or (gaps % 7 == 0).all() else "day"
 
 
+def lone_date(day: pd.Timestamp, every: str) -> str:
+    """Say for what a date is taken that is the only one."""
+    return (
+        f"spend: every row is of {day.date()}, which is read as one {every}; export by day or "
+        "month where it is the first day of a longer time"
+    )
+
+
 def _first_days(frame: pd.DataFrame) -> pd.DataFrame:
     """Let the first day of a month stand for it where its last day does: a period has a start."""
     dates = frame["date"]
@@ -154,17 +187,37 @@ def _refuse_negative(reading: Reading, spec: TableSpec, name: str, allowed: bool
     frame = reading.frame
     negative = (frame[name].fillna(0) < 0).to_numpy(dtype=bool)
     if negative.any() and not allowed:
+        shown, negative = _of_one_column(reading, negative, name)
         raise InputError(
-            f"{spec.name} column {name!r} is negative in {reading.rows.of(frame, negative)} "
+            f"{spec.name} column {shown!r} is negative in {reading.rows.of(frame, negative)} "
             f"({frame.loc[negative, name].iloc[0]}). Correct it, or pass refunds=True."
         )
 
 
-def _refuse_missing(reading: Reading, spec: TableSpec, name: str, wide: Sequence[str] = ()) -> None:
-    missing = reading.frame[name].isna()
+def _of_one_column(
+    reading: Reading, rows: npt.NDArray[np.bool_], name: str
+) -> tuple[str, npt.NDArray[np.bool_]]:
+    """Name the column of the file that rows stand in, and keep those of the first such column."""
+    if reading.headings is None:
+        return name, rows
+    first = str(reading.headings[rows][0])
+    return first, rows & (reading.headings == first)
+
+
+def _give_channel(raw: Raw, columns: Columns, channel: str) -> None:
+    theirs = columns.get("channel", "channel")
+    if theirs in raw.table.column_names or "channel" in columns:
+        raise ConfigError(
+            f"channel= gives every row the channel {channel!r}, and the column {theirs!r} gives "
+            "each row its own. Leave one of them out."
+        )
+    raw.table = raw.table.append_column("channel", pa.repeat(channel, raw.table.num_rows))
+
+
+def _refuse_missing(reading: Reading, spec: TableSpec, name: str) -> None:
+    missing = reading.frame[name].isna().to_numpy(dtype=bool)
     if missing.any():
-        shown = reading.frame.loc[missing, "channel"].iloc[0] if wide else name
-        missing &= reading.frame["channel"] == shown if wide else True
+        shown, missing = _of_one_column(reading, missing, name)
         offer = " Fill it in, or pass fill='zero' or fill='interpolate'." if name == "spend" else ""
         raise InputError(
             f"{spec.name} column {shown!r} is missing in "
@@ -177,7 +230,8 @@ def _labels(frame: pd.DataFrame) -> list[str]:
     return [name for name in LABELS if name in frame.columns]
 
 
-def _one_row_each(reading: Reading, on_duplicate: str) -> pd.DataFrame:
+def one_row_each(reading: Reading, on_duplicate: str) -> pd.DataFrame:
+    """Refuse two rows of one channel and date, or add them up."""
     frame = reading.frame
     key = ["date", *_labels(frame)]
     repeated = frame.duplicated(key, keep=False)
@@ -222,7 +276,7 @@ def _exact(amounts: list[Any], kind: Any) -> "pd.Series[Any]":
     raise InputError(f"spend is too large once added up: beyond {WIDEST} digits. Correct it.")
 
 
-def _complete(frame: pd.DataFrame, fill: str | None) -> pd.DataFrame:
+def complete(frame: pd.DataFrame, fill: str | None) -> pd.DataFrame:
     """Give every channel a row for every period between its first and its last."""
     calendar = _calendar(frame["date"], str(frame.attrs["every"]))
     missing = _missing_rows(frame, calendar)

@@ -1,32 +1,34 @@
-"""Wide tables: a column of spend a channel becomes a row a channel."""
+"""Wide tables: a column of spend a channel, or a month, becomes a row each."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from mmm.errors import ConfigError, InputError, quoted
 from mmm.tables.currency import one_currency
-from mmm.tables.locales import find_locale
 from mmm.tables.money import WIDEST
 from mmm.tables.raw import Raw
-from mmm.tables.read import Columns, Reading, read_raw, with_note
+from mmm.tables.read import Columns, Reading, read_raw, refuse_twice, with_note
 from mmm.tables.schema import TableSpec
-from mmm.tables.sources import load
 
 
-def read_wide(
-    spec: TableSpec,
-    source: object,
-    columns: Columns | None,
-    locale: str | None,
-    tz: str,
-    table: str | None,
-    channels: Sequence[str],
-    currency: str | None,
-    rates: Mapping[str, Any] | None,
-) -> Reading:
+@dataclass(frozen=True)
+class How:
+    """How a wide table is read: the arguments of `read_spend` of these names."""
+
+    spec: TableSpec
+    columns: Columns
+    locale: str | None
+    tz: str
+    currency: str | None
+    rates: Mapping[str, Any] | None
+
+
+def read_wide(raw: Raw, channels: Sequence[str], how: How) -> Reading:
     """Read a table with a row a period and a column of spend a channel.
 
     Returns
@@ -41,27 +43,51 @@ def read_wide(
     InputError
         If a column named is not there, or cannot be read; with its name.
     """
-    columns = dict(columns or {})
-    raw = load(source, table, find_locale(locale))
-    kept = _other_columns(spec, raw, columns, channels)
+    refuse_twice(how.spec, raw)
+    kept = _other_columns(how.spec, raw, how.columns, channels)
+    reading = melted(raw, kept, "channel", {name: name for name in channels}, how)
+    left = [name for name in raw.table.column_names if name not in {*kept, *channels}]
+    more = f"; not read: {quoted(left, 20)}" if left else ""
+    note = f"spend: each of {quoted(channels, len(channels))} is a channel with its spend{more}"
+    with_note(reading.frame, note)
+    return reading
+
+
+def melted(
+    raw: Raw, kept: Sequence[str], into: str, columns: Mapping[str, str], how: How
+) -> Reading:
+    """Put the columns of spend below each other.
+
+    Parameters
+    ----------
+    raw : Raw
+    kept : sequence of str
+        Columns that are read beside the spend.
+    into : str
+        The column of ours that tells the columns of spend apart.
+    columns : mapping of str to str
+        The heading of each column of spend, and what it says there.
+    how : How
+    """
     parts = []
-    for name in channels:
+    for name, value in columns.items():
         own = Raw(
             raw.table.select([*kept, name]).append_column(
-                "channel", pa.repeat(name, raw.table.num_rows)
+                into, pa.repeat(value, raw.table.num_rows)
             ),
             raw.origin, raw.notes, raw.kinds, raw.rows,
         )  # fmt: skip
         part = read_raw(
-            spec, own, columns | {"spend": name}, locale, tz, called={"spend": str(name)}
-        )
-        part.frame = one_currency(part, spec, currency, rates)
+            how.spec, own, {**how.columns, "spend": name}, how.locale, how.tz,
+            called={"spend": str(name)},
+        )  # fmt: skip
+        part.frame = one_currency(part, how.spec, how.currency, how.rates)
         parts.append(part)
-    _refuse_symbols(parts, channels)
-    left = [name for name in raw.table.column_names if name not in {*kept, *channels}]
-    more = f"; not read: {quoted(left, 20)}" if left else ""
-    note = f"spend: each of {quoted(channels, len(channels))} is a channel with its spend{more}"
-    return Reading(with_note(_stacked([part.frame for part in parts]), note), raw.rows)
+    _refuse_symbols(parts, list(columns))
+    headings = np.repeat(list(columns), [len(part.frame) for part in parts])
+    order = np.argsort(np.concatenate([part.frame.index for part in parts]), kind="stable")
+    frame = _stacked([part.frame for part in parts])
+    return Reading(frame, raw.rows, headings=headings[order])
 
 
 def _other_columns(

@@ -14,6 +14,8 @@ from mmm.wording.entries import entries
 from mmm.wording.sentences import say
 
 _ROWS = re.compile(r"\b(sheet row|row|line)(s?)\b|(?<=\d )of\b|(?<=more )of\b|\band (\d+) more\b")
+_BY = re.compile(r"\bby (day|week|month) in\b")
+_PERIODS = {"day": "giorno", "week": "settimana", "month": "mese"}
 _NAMES = {"sheet row": "rig{} del foglio", "row": "rig{}", "line": "rig{} del file"}
 
 
@@ -50,8 +52,12 @@ def _part(name: str, text: str, lang: str) -> str | None:
     """Translate a part that is a text of readers itself; names and values stay as they are."""
     if name in ("problem", "cure"):
         return _found(f"reading_{name}", text, lang)
+    if name == "note":
+        return _found("reading", text, lang)
     if name == "what":
         return text.replace('" or "', '" o "').replace("your name", "il vostro nome")
+    if name == "periods":
+        return _BY.sub(lambda found: f"per {_PERIODS[found[1]]} in", text)
     return _ROWS.sub(_row_words, text) if name == "rows" else text
 
 

@@ -46,7 +46,7 @@ def full_brief():
     }
     calls = made_up_calls()
     table = calls.table.assign(reason=[reason] * len(calls.table))
-    calls = replace(calls, table=table)
+    calls = replace(calls, table=table, n_in_pipeline=16)
     from mmm.report.front import answers
 
     findings = answers(

@@ -196,6 +196,7 @@ def test_the_sum_of_a_body_does_not_depend_on_the_order_of_keys():
     assert as_bytes({"a": 1, "b": 2}) == as_bytes({"b": 2, "a": 1})
 
 
+@pytest.mark.filterwarnings("ignore:Held out, the model ranks")  # nothing is left to chance
 def test_boosting_with_categories_comes_back(tmp_path):
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"a": rng.choice(["x", "y", "z"], 800), "b": rng.normal(size=800)})

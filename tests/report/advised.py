@@ -130,8 +130,8 @@ def made_up_calls(ids=("L-1", "L-2", "L-3", "L-4"), **changes):
          "expected_value": [0.0, 9000.0, 0.0, 0.0]}
     )  # fmt: skip
     metrics = pd.DataFrame(
-        {"metric": ["log_loss", "auc"], "value": [0.41, 0.71], "lower": [0.3, np.nan],
-         "upper": [0.5, np.nan]}
+        {"metric": ["log_loss", "auc", "lift"], "value": [0.41, 0.71, 2.4],
+         "lower": [0.3, 0.62, 1.6], "upper": [0.5, np.nan, 3.1]}
     )  # fmt: skip
     settings = {
         "n_open": n, "n_in_pipeline": 0, "n_now": n // 2, "value_known": True, "has_signal": True,

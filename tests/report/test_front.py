@@ -456,6 +456,43 @@ def test_the_calls_say_what_the_order_is_worth_and_who_is_left_out():
     assert "open deal" not in some.sentence()
 
 
+@pytest.mark.parametrize(
+    ("figures", "head", "figure"),
+    [
+        ({}, "answer.call", "answer.order_lift"),
+        ({"lift": (1.3, 0.9, 1.9)}, "answer.call_unsure", "answer.order_lift"),
+        ({"auc": (0.52, 0.46, 0.58)}, "answer.call_chance", "answer.order_auc"),
+        (
+            {"auc": (0.52, 0.46, 0.58), "lift": (1.3, 0.9, 1.9)},
+            "answer.call_chance",
+            "answer.order_auc",
+        ),
+        ({"lift": (np.nan, np.nan, np.nan)}, "answer.call_unsure", "answer.order_untold"),
+    ],
+)
+def test_nobody_is_called_first_in_an_order_that_may_be_chance(figures, head, figure):
+    calls = made_up_calls()
+    metrics = calls.metrics.set_index("metric")
+    for name, row in figures.items():
+        metrics.loc[name] = row
+    calls = replace(calls, metrics=metrics.reset_index())
+    said = calls_sentence(calls)
+    assert keys(said) == [head, figure]
+    sure = head == "answer.call"
+    for lang, first, heading in (
+        ("en", "first", "Whom to call first"),
+        ("it", "per primi", "Chi chiamare per primo"),
+    ):
+        page = render_brief(a_brief(calls=calls), lang)
+        assert (heading in page) == sure
+        assert (first in said.sentence(lang)) == sure
+        assert sure or ("call first" not in page and "per primi" not in page)
+        if figure == "answer.order_lift":
+            low = f"{calls.metrics.set_index('metric').at['lift', 'lower']:.1f}"
+            low = low.replace(".", ",") if lang == "it" else low
+            assert low in said.sentence(lang)
+
+
 def test_the_past_of_a_grade_stands_with_the_grade_not_with_the_lead():
     page = Reader(render_brief(a_brief(calls=made_up_calls())))
     past = "5.0% to 50%"

@@ -75,6 +75,13 @@ def test_page_one_is_sure_of_a_figure_that_an_experiment_backs(lang, unsure):
     tested = replace(signal, models=signal.models.assign(grade="experiment"))
     assert unsure in disagreement(signal, made_up()).sentence(lang)
     assert unsure not in disagreement(tested, made_up()).sentence(lang)
+    low = tested.models["plan"] / 10
+    apart = tested.models.assign(experiment=low, experiment_lower=low, experiment_upper=2 * low)
+    against = disagreement(replace(signal, models=apart), made_up())
+    assert against.metric == "together.disagrees_beside"
+    assert against.sentence(lang).endswith(
+        "before it is tested again." if lang == "en" else "finché il test non è ripetuto."
+    )
 
 
 def test_what_the_answer_moves_and_which_tests_pay():

@@ -80,6 +80,22 @@ def test_capacity_bounds_the_calls(tables, calls):
     assert few.every["next_action"].iloc[0] == "call now"
 
 
+def test_an_order_too_good_to_be_honest_is_told_with_its_columns(tables, calls):
+    leads, deals = tables
+    rng = np.random.default_rng(3)
+    won = leads["person_id"].isin(deals["person_id"]).to_numpy()
+    leads = leads.assign(
+        calls=rng.normal(2.6 * won).round(2).astype("str"),
+        pages=rng.poisson(1 + 6 * won).astype("str"),
+    )
+    leads.attrs = tables[0].attrs
+    found = called(leads, deals, scoring={"horizon_days": 60, "allow": ["pages"]})
+    (said,) = [note for note in found.notes if note.metric == "reading.too_good"]
+    assert "'calls' (" in said.sentence("en")
+    assert "da sole: '" in said.sentence("it")
+    assert "reading.too_good" not in [note.metric for note in calls.notes]
+
+
 def test_two_rankings_are_equal(tables, calls):
     again = called(*tables, scoring={"horizon_days": 60}, funnel={"margin": 0.4})
     pd.testing.assert_frame_equal(again.every, calls.every)

@@ -152,3 +152,50 @@ def test_a_sheet_in_a_path_is_that_of_a_workbook(tmp_path):
     mix = '[mix]\nsource = "crm.xlsx#Weeks"\noutcome = "y"\nchannels = ["a"]\n'
     config = loaded(tmp_path, GOOD + mix)
     assert str(tmp_path / "crm.xlsx") in sources(config)
+
+
+SPEND = """
+[[spend]]
+source = "ads.csv"
+channel = "Paid search"
+[spend.columns]
+date = "Day"
+
+[[spend]]
+source = "fairs.xlsx#2025"
+{setting}
+"""
+
+
+def test_spend_may_have_a_section_a_file(tmp_path):
+    config = loaded(tmp_path, GOOD + SPEND.format(setting='fill = "zero"'))
+    ads, fairs = config.files("spend")
+    assert (ads.channel, ads.columns, ads.fill) == ("Paid search", {"date": "Day"}, None)
+    assert (fairs.source, fairs.table) == (str(tmp_path / "fairs.xlsx"), "2025")
+    assert fairs.options() == {"table": "2025", "fill": "zero"}
+    assert config.files("costs") == ()
+    assert sources(config)[-2:] == [ads.source, fairs.source]
+    alone = loaded(tmp_path, f'{GOOD}[spend]\nsource = "ads.csv"\n')
+    assert [one.source for one in alone.files("spend")] == [ads.source]
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ('fill = "nought"', r"line 24: spend\.fill = 'nought'"),
+        ("fills = 1", r"line 24: spend\.fills is not a setting\. Use one of 'source', .*'channel'"),
+        ("[spend.columns]\ncampaign = 2", r"line 25: spend\.columns\.campaign"),
+    ],
+)
+def test_a_mistake_in_one_of_several_files_has_its_own_line(tmp_path, setting, said):
+    with pytest.raises(ConfigError, match=said):
+        loaded(tmp_path, GOOD + SPEND.format(setting=setting))
+
+
+def test_a_mistake_in_the_only_file_of_spend_is_named_as_ever(tmp_path):
+    with pytest.raises(ConfigError, match=r"line 17: spend\.fill = 'nought'"):
+        loaded(tmp_path, f'{GOOD}[spend]\nsource = "ads.csv"\nfill = "nought"\n')
+    with pytest.raises(ConfigError, match=r"line 15: spend\.source is missing"):
+        loaded(tmp_path, f'{GOOD}[spend]\nfill = "zero"\n')
+    with pytest.raises(ConfigError, match=r"line 1: spend: .*at least 1"):
+        loaded(tmp_path, f"spend = []\n{GOOD}")

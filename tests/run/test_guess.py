@@ -106,7 +106,7 @@ def test_a_dirty_italian_export_runs_as_guessed(italian):
     assert trial(guess, folder) == {}
     config = load_config(folder / "mmm.toml")
     for table, names in ITALIAN.items():
-        section = getattr(config, table)
+        (section,) = config.files(table)
         own = dict(section.columns)
         renamed = {"channel": "source"} if table == "spend" and "source" in own else {}
         known = {renamed.get(ours, ours): theirs for ours, theirs in names.items()}
@@ -342,9 +342,55 @@ def test_spend_of_a_platform_gets_its_channel(tmp_path, headings, channel):
     assert spend is not None
     assert spend.column("spend") == headings[2]
     assert spend.column("date") == headings[0]
-    rules = tomllib.loads(to_toml(guess, tmp_path))["channels"]["rules"]
-    assert rules[0]["channel"] == channel
+    assert tomllib.loads(to_toml(guess, tmp_path))["spend"]["channel"] == channel
     assert guess_channels(guess.tables).n_left == 0
+
+
+def test_every_file_of_spend_has_a_section_of_its_own_in_the_order_given(tmp_path):
+    days = [f"2024-01-{day}" for day in range(10, 17)]
+    exports = {
+        "meta.csv": {"Reporting starts": days, "Campaign name": "Brand", "Amount spent": "1.10"},
+        "google_ads.csv": {"Giorno": days, "Campagna": "Brand", "Costo": "1.234,50"},
+        "agency.csv": {"date": days, "channel": "Fairs", "spend": "9"},
+        "linkedin.csv": {"Day": [day[:-2] + "01" for day in days], "Cost": "12.5"},
+        "more_deals.csv": HUBSPOT,
+    }
+    for name, columns in exports.items():
+        pd.DataFrame(columns).to_csv(tmp_path / name, index=False, sep=";")
+    for name in ("deals", "leads"):
+        shutil.copy(datasets.path(name), tmp_path)
+    files = [tmp_path / name for name in (*exports, "deals.csv", "leads.csv")]
+    guess = look_at_files(files)
+    text, settings = written(guess, tmp_path, "it")
+    keys = ("source", "channel", "locale")
+    assert [tuple(map(one.get, keys)) for one in settings["spend"]] == [
+        ("meta.csv", "Paid social", None),
+        ("google_ads.csv", "Paid search", "it"),
+        ("agency.csv", None, None),
+        ("linkedin.csv", "Paid social", None),
+    ]
+    of_linkedin = text.rpartition("[[spend]]")[0].rpartition("[spend.columns]")[2]
+    said = " ".join(of_linkedin.replace("#", "").split())
+    assert "in linkedin.csv: spend has the same date" in said
+
+
+def test_a_plan_with_a_column_a_month_is_spend(tmp_path):
+    months = {"gen 2025": ["1.200,50", "300,00"], "feb 2025": ["0", "2.000,00"]}
+    pd.DataFrame({"Voce": ["Fiere", "Agenzia"], **months}).to_csv(
+        tmp_path / "piano media.csv", index=False, sep=";"
+    )
+    for name in ("deals", "leads"):
+        shutil.copy(datasets.path(name), tmp_path)
+    text, settings = written(look_at_files([tmp_path]), tmp_path)
+    assert settings["spend"]["columns"] == {"source": "Voce"}  # the usual rules know Fiere
+    assert settings["spend"]["locale"] == "it"
+    assert "2 columns, “gen 2025” to “feb 2025”, with the spend of a month each" in text
+    assert "to mend" not in text
+    for old, new in (("gen 2025", "gennaio"), ("feb 2025", "febbraio")):
+        plan = (tmp_path / "piano media.csv").read_text("utf-8").replace(old, new)
+        (tmp_path / "piano media.csv").write_text(plan, "utf-8")
+    text, _ = written(look_at_files([tmp_path]), tmp_path)
+    assert "to mend: spend has a column a month without its year: 'gennaio', 'febbraio'" in text
 
 
 def test_bad_input_32_a_date_that_can_be_read_in_two_ways_says_both(tmp_path):

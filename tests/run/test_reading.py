@@ -1,13 +1,18 @@
 """The tables read together: every fault of them at once, and what was decided is said."""
 
+from hashlib import sha256
+
 import pandas as pd
 import pytest
 
 from mmm.channels import ChannelMap
+from mmm.cli.shell import for_shell
 from mmm.errors import DataWarning, InputError
 from mmm.run import read_tables
-from mmm.run.config import make_config
+from mmm.run.config import SpendSection, make_config, sources
+from mmm.run.manifest import manifest
 from mmm.run.reading import check_currencies, paid_channels, unmatched
+from mmm.wording.translated import translated
 
 DEALS = "deal_id,person_id,closed_at,won,value\nd1,p1,2025-03-01T10:00:00Z,{won},100\n"
 TOUCHES = "person_id,touched_at,source,medium\np1,2025-01-01T10:00:00Z,google,{medium}\n"
@@ -74,3 +79,51 @@ def test_two_currencies_are_refused_and_one_is_not():
     check_currencies({"deals": euros, "costs": pd.DataFrame({"currency": [None]})})
     with pytest.raises(InputError, match=r"deals in EUR, costs in USD\. Pass currency= and rates="):
         check_currencies({"deals": euros, "costs": dollars})
+
+
+ADS = "day,campaign,cost\n{days}"
+FAIRS = "date,channel,spend\n2025-01-06,Fairs,700\n2025-01-13,Fairs,0\n"
+
+
+@pytest.fixture
+def two_files(config, tmp_path):
+    days = "\n".join(f"2025-01-{day:02},Brand,1.10" for day in range(6, 20))
+    (tmp_path / "ads.csv").write_text(ADS.format(days=days))
+    (tmp_path / "fairs.csv").write_text(FAIRS)
+    ads = SpendSection(
+        source=str(tmp_path / "ads.csv"),
+        channel="Paid search",
+        columns={"date": "day", "spend": "cost"},
+    )
+    fairs = SpendSection(source=str(tmp_path / "fairs.csv"))
+    return config().model_copy(update={"spend": (ads, fairs)})
+
+
+def test_spend_of_several_files_is_one_table_and_the_manifest_lists_each(two_files, tmp_path):
+    found = read_tables(two_files)
+    spend = found["spend"]
+    assert spend.groupby("channel")["spend"].sum().astype(str).to_dict() == {
+        "Fairs": "700.00", "Paid search": "15.40",
+    }  # fmt: skip
+    assert paid_channels(two_files) == ("Fairs", "Paid search")
+    listed = manifest(two_files, found, pd.Timestamp("2025-03-01", tz="UTC"))["inputs"]
+    ours = [(one["name"], one["source"], one["rows"]) for one in listed if "spend" in one["name"]]
+    assert ours == [("spend: ads.csv", "ads.csv", 14), ("spend: fairs.csv", "fairs.csv", 2)]
+    assert listed[-1]["sha256"] == sha256(FAIRS.encode()).hexdigest()
+    assert {str(tmp_path / "ads.csv"), str(tmp_path / "fairs.csv")} <= set(sources(two_files))
+
+
+def test_a_mistake_in_one_of_several_files_names_the_file_and_its_section(two_files, tmp_path):
+    (tmp_path / "fairs.csv").write_text(FAIRS.replace("2025-01-06", "soon"))
+    (tmp_path / "ads.csv").write_text("day,cost\n2025-01-06,-1\n")
+    with pytest.raises(InputError) as caught:
+        read_tables(two_files)
+    ads, fairs = str(caught.value).splitlines()
+    assert ads.startswith("in ads.csv: spend column 'spend' is negative in row 1 of ads.csv")
+    assert fairs.startswith("in fairs.csv: spend column 'date' is not a date")
+    assert for_shell(ads, with_file=True).endswith(
+        "write refunds = true under [[spend]] in mmm.toml."
+    )
+    assert translated(for_shell(ads, with_file=True), "it").startswith(
+        "in ads.csv: spend, colonna “spend”: è negativo in riga 1"
+    )

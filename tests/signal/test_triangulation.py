@@ -1,5 +1,7 @@
 """Triangulation: three figures a channel, whether they agree, and the one to plan on."""
 
+from dataclasses import replace
+
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -119,6 +121,27 @@ def test_an_experiment_ends_the_warning_and_the_search_for_a_reason(lang, still,
         assert row(found.table)["reason"] == "unexplained"
         said = found.findings()[0].sentence(lang)
         assert [still in said, why in said, backed in said] == [not settled, not settled, settled]
+
+
+@pytest.mark.parametrize(("lang", "backed", "credit_wrong", "again"), [
+    ("en", "an experiment backs", "contradicts the credit", "test again before"),
+    ("it", "sostenuta da un esperimento", "contraddice il credito", "ripetete il test"),
+])  # fmt: skip
+@pytest.mark.parametrize(
+    ("lift", "plan", "true"),
+    [(60.0, 60.0, (True, False, False)), (30.0, 30.0, (True, True, False)),
+     (30.0, 80.0, (False, False, True))],
+)  # fmt: skip
+def test_an_experiment_backs_no_figure_that_it_contradicts(
+    lang, backed, credit_wrong, again, lift, plan, true
+):
+    tests = pd.DataFrame({"channel": ["Ads"], "lift": [lift], "standard_error": [2.0]})
+    found = triangulate(credit(), mix(reach=5.0), tests)  # the credit of Ads is 60
+    table = found.table.copy()
+    table.loc[table["channel"] == "Ads", "plan"] = plan  # as of a mix that has taken it in
+    found = replace(found, table=table)
+    (said,) = [one.sentence(lang) for one in found.findings() if one.facts["channel"] == "Ads"]
+    assert tuple(words in said for words in (backed, credit_wrong, again)) == true
 
 
 def test_wide_errors_cannot_tell():

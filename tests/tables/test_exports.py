@@ -107,7 +107,7 @@ def test_each_column_of_a_wide_table_is_a_channel():
     assert "channels" in make_config(
         {"deals": {"source": "d"}, "leads": {"source": "l"},
          "spend": {"source": "s", "channels": ["Fiere"]}}
-    ).spend.options()  # fmt: skip
+    ).files("spend")[0].options()  # fmt: skip
 
 
 def test_a_wide_table_is_told_how_it_is_read():
@@ -121,11 +121,11 @@ def test_a_wide_table_is_told_how_it_is_read():
         read_spend(WIDE.rename(columns={"date": "Week"}))
 
 
-def test_a_table_with_a_column_a_month_is_told_what_to_do():
+def test_a_table_with_a_column_a_quarter_is_told_what_to_do():
     with pytest.raises(InputError) as caught:
-        read_spend(pd.DataFrame({"channel": ["Fiere"], "Jan-25": ["5"], "Feb-25": ["6"]}))
+        read_spend(pd.DataFrame({"channel": ["Fiere"], "Q1 2025": ["5"], "Q2 2025": ["6"]}))
     said = for_shell(str(caught.value), with_file=True)
-    assert said.endswith("If each period has a column, write a row a channel and period instead.")
+    assert said.endswith("of other periods write a row a channel and period instead.")
     assert translated(said, "it").endswith("una riga per canale e periodo.")
 
 

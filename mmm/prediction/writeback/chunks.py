@@ -76,9 +76,20 @@ def chunks_with(connection: sqlite3.Connection, batch: Batch, state: str) -> lis
     ).fetchall()
 
 
+def places_of(answers: str, state: str) -> list[int]:
+    """Return the places of the leads in a state.
+
+    Examples
+    --------
+    >>> places_of("wrw", "written")
+    [0, 2]
+    """
+    return [place for place, letter in enumerate(answers) if letter == LETTERS[state]]
+
+
 def chosen(connection: sqlite3.Connection, where: Where, answers: str, state: str) -> Part:
     """Return the changes of a chunk whose leads are in a state."""
-    places = [place for place, letter in enumerate(answers) if letter == LETTERS[state]]
+    places = places_of(answers, state)
     part = content(connection, where)
     return part if len(places) == len(answers) else part.take(places)
 

@@ -8,13 +8,11 @@ from typing import Any
 import pandas as pd
 
 from mmm.channels import DEFAULT_RULES, FIELDS, PLACEHOLDERS, ChannelMap
-from mmm.run.guess.headings import is_platform, plain
+from mmm.run.guess.headings import plain
 from mmm.run.guess.tables import TableGuess
 
 MOST_LEFT = 15
 _STANDARD = frozenset(rule.channel for rule in DEFAULT_RULES)
-_PLATFORMS = {"google": "Paid search", "meta": "Paid social", "linkedin": "Paid social"}
-_SPECIAL = str.maketrans({"|": "?", "*": "?", "[": "?", "]": "?"})
 
 
 @dataclass(frozen=True)
@@ -31,8 +29,6 @@ class ChannelGuess:
 
     Attributes
     ----------
-    rules : tuple of (ChannelRule as dict, str)
-        Rules to write, and the platform that the file comes from.
     names : mapping of str to str
         Spellings to unify.
     matched : mapping of str to tuple of str
@@ -43,7 +39,6 @@ class ChannelGuess:
         How many there are in all.
     """
 
-    rules: tuple[tuple[Mapping[str, str], str], ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     matched: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     left: tuple[Left, ...] = ()
@@ -74,9 +69,7 @@ def guess_channels(tables: Sequence[TableGuess]) -> ChannelGuess:
     """Say which channels the files name, and which names are still to be given."""
     counts = _combinations(tables)
     own = _spellings(tables)
-    platform = _platform_rules(tables)
-    usual = ChannelMap(names=own)
-    rules = ChannelMap.from_rules([dict(rule) for rule, _ in platform], own)
+    rules = ChannelMap(names=own)
     matched: dict[str, Counter[str]] = {}
     left: Counter[tuple[tuple[str, str], ...]] = Counter()
     for combination, rows in counts.items():
@@ -84,12 +77,11 @@ def guess_channels(tables: Sequence[TableGuess]) -> ChannelGuess:
         channel = rules.name(**values)
         if channel is None:
             left[combination] += rows
-        elif channel != values.get("channel") and channel == usual.name(**values):
+        elif channel != values.get("channel"):
             shown = " / ".join(values[name] for name in FIELDS if name in values)
             matched.setdefault(channel, Counter())[shown] += rows
     shown_left = sorted(left.items(), key=lambda pair: (-pair[1], pair[0]))
     return ChannelGuess(
-        rules=tuple(platform),
         names=own,
         matched={
             name: tuple(word for word, _ in found.most_common(3))
@@ -107,7 +99,7 @@ def _combinations(tables: Sequence[TableGuess]) -> Counter[tuple[tuple[str, str]
     """
     counts: Counter[tuple[tuple[str, str], ...]] = Counter()
     for guess in tables:
-        if guess.table not in {"touches", "leads", "spend"}:
+        if guess.table not in {"touches", "leads", "spend"} or guess.channel:
             continue
         present = [name for name in FIELDS if guess.column(name)]
         if len(present) > 1:
@@ -146,19 +138,3 @@ def _spellings(tables: Sequence[TableGuess]) -> dict[str, str]:
         for word in sorted(found)
         if word != best
     }
-
-
-def _platform_rules(tables: Sequence[TableGuess]) -> list[tuple[Mapping[str, str], str]]:
-    """Give the campaigns of an advertising platform's export the channel of that platform."""
-    rules: list[tuple[Mapping[str, str], str]] = []
-    for guess in tables:
-        look = guess.look("campaign")
-        others = [name for name in ("channel", "source", "medium") if guess.column(name)]
-        if guess.table != "spend" or look is None or others or look.distinct > 60:
-            continue
-        headings = tuple(one.name for one in guess.sheet.looks)
-        platform = is_platform(guess.sheet.title, headings)
-        if platform:
-            pattern = "|".join(word.translate(_SPECIAL) for word in sorted(look.words))
-            rules.append(({"channel": _PLATFORMS[platform], "campaign": pattern}, platform))
-    return rules

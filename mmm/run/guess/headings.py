@@ -109,6 +109,9 @@ def file_score(table: str, file: str) -> float:
     return 1.0 if words in hits else 0.5
 
 
+PLATFORMS = {"google": "Paid search", "meta": "Paid social", "linkedin": "Paid social"}
+
+
 def is_platform(file: str, headings: tuple[str, ...]) -> str:
     """Name the advertising platform that wrote a file, by its name and headings; "" for none.
 

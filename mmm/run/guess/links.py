@@ -34,7 +34,7 @@ def linked(tables: Sequence[TableGuess]) -> list[TableGuess]:
     if "contacts" in found:
         found["contacts"] = _in_touch(found["contacts"], found.get("touches") or found["deals"])
     found["deals"] = _with_key(found["deals"])
-    return [found[guess.table] for guess in tables]
+    return [guess if guess.table == "spend" else found[guess.table] for guess in tables]
 
 
 def _in_touch(contacts: TableGuess, other: TableGuess) -> TableGuess:

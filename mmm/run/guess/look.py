@@ -45,8 +45,7 @@ class Guess:
     Attributes
     ----------
     tables : tuple of TableGuess
-    writings : mapping of str to Writing
-        A table.
+    writings : mapping of TableGuess to Writing
     channels : ChannelGuess
     italian : bool
         Whether the headings are Italian.
@@ -62,7 +61,7 @@ class Guess:
     """
 
     tables: tuple[TableGuess, ...]
-    writings: Mapping[str, Writing]
+    writings: Mapping[TableGuess, Writing]
     channels: ChannelGuess
     italian: bool
     currency: Currency
@@ -73,7 +72,7 @@ class Guess:
     n_files: int
 
     def table(self, name: str) -> TableGuess | None:
-        """Return what was guessed of one table; None where no file is."""
+        """Return what was guessed of one table, its first file; None where no file is."""
         return next((guess for guess in self.tables if guess.table == name), None)
 
 
@@ -153,7 +152,7 @@ def look_at_files(places: Iterable[str | Path]) -> Guess:
     tables = linked(own_leads([as_source(guess) for guess in found]))
     italian = is_italian(tables)
     own = {guess.table: guess.sheet for guess in tables}
-    writings = {guess.table: writing_of(guess, italian) for guess in tables}
+    writings = {guess: writing_of(guess, italian) for guess in tables}
     return Guess(
         tables=tuple(tables),
         writings=writings,

@@ -1,12 +1,20 @@
 """Tables: which file is which table, and which of its columns is which of ours."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from mmm.run.guess.headings import ENOUGH, file_score, heading_score, plain
+from mmm.run.guess.headings import (
+    ENOUGH,
+    PLATFORMS,
+    file_score,
+    heading_score,
+    is_platform,
+    plain,
+)
 from mmm.run.guess.looks import WON, Look, Sheet, outcomes
 from mmm.tables import SPECS
+from mmm.tables.across import named_months
 from mmm.tables.readers import KINDS
 from mmm.tables.schema import Column
 
@@ -14,6 +22,7 @@ TABLES = ("touches", "deals", "leads", "spend", "costs", "contacts", "roles")
 By = Literal["heading", "values", "link"]
 _KIND_WORDS = {word for words in KINDS.values() for word in words}
 _MOST_WORDS = 20  # of a column that tells won from lost
+ORIGIN = ("channel", "source", "medium", "campaign")
 _STAND_INS = {"leads": ("lead_id", "person_id"), "contacts": ("person_id", "email")}
 _ACROSS = ("instant", "amount", "flag", "empty")
 _MONEY = ("spend", "costs")
@@ -67,6 +76,10 @@ class TableGuess:
         Columns that the table needs and that were not found.
     italian : float
         Share of the headings recognised that are Italian.
+    platform : str
+        Of spend without a channel: the advertising platform that wrote the file; "" for none.
+    months : tuple of str
+        Of spend with a column a month: their headings.
     """
 
     table: str
@@ -76,6 +89,13 @@ class TableGuess:
     rivals: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     italian: float = 0.0
+    platform: str = ""
+    months: tuple[str, ...] = ()
+
+    @property
+    def channel(self) -> str | None:
+        """Return the channel of every row, which the platform tells."""
+        return PLATFORMS.get(self.platform)
 
     def column(self, ours: str) -> str | None:
         """Return the heading that one of our columns has here; None where it has none."""
@@ -162,7 +182,11 @@ def guess_table(table: str, sheet: Sheet, given: Sequence[ColumnGuess] = ()) -> 
     if table == "deals":
         chosen = _all_won(_unknown_words(chosen, sheet), sheet)
     chosen = _with_key(table, chosen, sheet)
-    missing = _missing(table, chosen)
+    months = _months(sheet, chosen) if table == "spend" else ()
+    chosen = _row_names(sheet, chosen, months) if months else chosen
+    platform = _platform(sheet, chosen) if table == "spend" else ""
+    elsewhere = {*(("date", "spend") if months else ()), *(ORIGIN if platform else ())}
+    missing = _missing(table, chosen, elsewhere)
     needed = {c.name for c in spec.columns if c.required} | {n for g in spec.one_of for n in g}
     if not chosen or (missing and (not named or len(missing) > 2)):
         return None
@@ -176,7 +200,34 @@ def guess_table(table: str, sheet: Sheet, given: Sequence[ColumnGuess] = ()) -> 
         score=weight / (len(spec.columns) + 4) ** 0.5 + 1.5 * named - 2.0 * len(missing),
         missing=missing,
         italian=spoken.count("it") / len(spoken) if spoken else 0.0,
+        platform=platform,
+        months=months,
     )
+
+
+def _months(sheet: Sheet, chosen: Sequence[ColumnGuess]) -> tuple[str, ...]:
+    """Return the columns of a plan that has one a month, and no date; none of another table."""
+    months = named_months(look.name for look in sheet.looks)
+    dated = any(one.ours == "date" for one in chosen)
+    return months if len(months) > 1 and not dated else ()
+
+
+def _row_names(
+    sheet: Sheet, chosen: Sequence[ColumnGuess], months: tuple[str, ...]
+) -> list[ColumnGuess]:
+    """Take the one column of words in a plan for the channel, where no heading says what it is."""
+    kept = [one for one in chosen if one.ours != "spend"]
+    words = [look.name for look in sheet.looks if look.kind == "text" and look.name not in months]
+    if len(words) != 1 or {one.ours for one in kept} & set(ORIGIN):
+        return kept
+    return [*kept, ColumnGuess("channel", words[0], "values", 0.5)]
+
+
+def _platform(sheet: Sheet, chosen: Sequence[ColumnGuess]) -> str:
+    """Name the platform whose export this is, where no column tells channels apart."""
+    if {one.ours for one in chosen} & {"channel", "source", "medium"}:
+        return ""
+    return is_platform(sheet.title, tuple(look.name for look in sheet.looks))
 
 
 def _outcomes(look: Look) -> list[bool]:
@@ -273,8 +324,11 @@ def _all_won(chosen: list[ColumnGuess], sheet: Sheet) -> list[ColumnGuess]:
     return [*chosen, ColumnGuess("won", True, "values", 0.5)]
 
 
-def _missing(table: str, chosen: list[ColumnGuess]) -> tuple[str, ...]:
-    have = {one.ours for one in chosen}
+def _missing(
+    table: str, chosen: list[ColumnGuess], elsewhere: Collection[str] = ()
+) -> tuple[str, ...]:
+    """Return what a table needs and no column holds, nor another place of the file."""
+    have = {*(one.ours for one in chosen), *elsewhere}
     spec = SPECS[table]
     absent = [c.name for c in spec.columns if c.required and c.name not in have]
     absent += [" / ".join(group) for group in spec.one_of if not have & set(group)]
@@ -284,7 +338,7 @@ def _missing(table: str, chosen: list[ColumnGuess]) -> tuple[str, ...]:
 
 
 def guess_tables(sheets: Sequence[Sheet]) -> tuple[list[TableGuess], list[Sheet]]:
-    """Take each file for the table that fits it best, one file a table.
+    """Take each file for the table that fits it best, one file a table; spend may have several.
 
     Returns
     -------
@@ -310,10 +364,22 @@ def guess_tables(sheets: Sequence[Sheet]) -> tuple[list[TableGuess], list[Sheet]
         chosen[guess.table] = replace(guess, rivals=rivals)
         taken.add(id(sheet))
     _people_as_leads(chosen)
+    more = [] if "spend" not in chosen else _more_spend(ranked, taken)
+    taken |= {id(guess.sheet) for guess in more}
+    place = {id(sheet): number for number, sheet in enumerate(sheets)}
+    every_file = [*chosen.values(), *more]
     return (
-        [chosen[table] for table in TABLES if table in chosen],
+        sorted(every_file, key=lambda one: (TABLES.index(one.table), place[id(one.sheet)])),
         [sheet for sheet in sheets if id(sheet) not in taken],
     )
+
+
+def _more_spend(
+    ranked: Sequence[tuple[Sheet, TableGuess]], taken: Collection[int]
+) -> list[TableGuess]:
+    """Return the files beyond the first that are whole tables of spend, before all else."""
+    first = {id(sheet): guess for sheet, guess in reversed(ranked) if id(sheet) not in taken}
+    return [guess for guess in first.values() if guess.table == "spend" and not guess.missing]
 
 
 def channels_across(sheet: Sheet) -> list[str]:
@@ -336,6 +402,5 @@ def _people_as_leads(chosen: dict[str, TableGuess]) -> None:
     if people is None or "leads" in chosen:
         return
     leads = guess_table("leads", people.sheet)
-    origin = ("channel", "source", "medium", "campaign")
-    if leads is not None and not leads.missing and any(leads.column(name) for name in origin):
+    if leads is not None and not leads.missing and any(leads.column(name) for name in ORIGIN):
         chosen["leads"] = replace(leads, rivals=())

@@ -70,7 +70,7 @@ def to_toml(
         lines.append("")
     lines += _company(guess, lang)
     for table in guess.tables:
-        lines += _table(table, guess, folder, lang, (problems or {}).get(table.table))
+        lines += _table(table, guess, folder, lang, _problem(table, guess, problems or {}))
     for name in _ABSENT:
         if guess.table(name) is None:
             lines += _absent(name, lang)
@@ -144,7 +144,7 @@ def _table(
     table: TableGuess, guess: Guess, folder: Path, lang: str, problem: str | None
 ) -> list[str]:
     words = partial(say, lang=lang)
-    sheet, writing = table.sheet, guess.writings[table.table]
+    sheet, writing = table.sheet, guess.writings[table]
     size = words(
         "guess.file", file=_shown(sheet.title), rows=sheet.n_rows, columns=len(sheet.looks)
     )
@@ -154,15 +154,21 @@ def _table(
     if guess.own_leads and table.table == "leads":
         lines += _comment(words("guess.own_leads"))
     else:
-        reason = words("guess.table", table=table.table, n=len(table.columns))
+        n = len(table.columns) + len(table.months)
+        reason = words("guess.table", table=table.table, n=n)
         if table.rivals:
             reason += "; " + words("guess.table_rivals", rivals=list(table.rivals))
         lines += _comment(reason)
     if problem is not None:
         lines += _comment(words("guess.mend", problem=_shown(problem, 600)))
-    lines += [f"[{table.table}]", f"source = {quoted_toml(_relative(sheet.path, folder))}"]
+    several = sum(one.table == table.table for one in guess.tables) > 1
+    lines.append(f"[[{table.table}]]" if several else f"[{table.table}]")
+    lines += [f"source = {quoted_toml(_relative(sheet.path, folder))}"]
     if sheet.sheet is not None:
         lines.append(f"table = {quoted_toml(sheet.sheet)}")
+    if table.channel:
+        reason = words("guess.channel_platform", platform=table.platform)
+        lines += _set("channel", quoted_toml(table.channel), reason)
     lines += _profile(writing, guess.italian, lang)
     if writing.naive and table.table not in {"contacts", "roles"}:
         if guess.italian:
@@ -174,6 +180,17 @@ def _table(
     if table.table == "deals":
         lines += _won_values(table, lang)
     return [*lines, ""]
+
+
+def _problem(table: TableGuess, guess: Guess, problems: Mapping[str, str]) -> str | None:
+    """Return what is wrong with a file; with the first of several also what names no file."""
+    begins = {one: f"in {one.sheet.title}: " for one in guess.tables if one.table == table.table}
+    lines = problems.get(table.table, "").splitlines()
+    others = tuple(begin for one, begin in begins.items() if one is not table)
+    own = [line for line in lines if line.startswith(begins[table])]
+    if guess.table(table.table) is table:
+        own = [line for line in lines if not line.startswith(others)]
+    return " ".join(own) or None
 
 
 def _relative(path: Path, folder: Path) -> str:
@@ -210,11 +227,14 @@ def _columns(table: TableGuess, lang: str) -> list[str]:
     for one in table.columns:
         value = "true" if one.theirs is True else quoted_toml(str(one.theirs))
         lines += _set(one.ours, value, _reason(one, table, lang))
+    if table.months:
+        first, last = _shown(table.months[0]), _shown(table.months[-1])
+        lines += _comment(words("guess.months", n=len(table.months), first=first, last=last))
     for name in table.missing:
         what = _FIELDS.get(name, name)
         key = name.partition(" / ")[0]
         lines += _ask(key, '"…"', words("guess.column_missing", what=what))
-    used = {one.theirs for one in table.columns} | set(SPECS[table.table].names)
+    used = {one.theirs for one in table.columns} | {*table.months} | set(SPECS[table.table].names)
     rest = [_shown(look.name, 30) for look in table.sheet.looks if look.name not in used]
     key = "features" if table.table == "leads" else "unused"
     if rest and len(rest) <= MOST_SHOWN:
@@ -306,13 +326,10 @@ def _channel_lines(guess: Guess, lang: str) -> Iterator[str]:
     for channel, spellings in found.matched.items():
         shown = [_shown(one, 40) for one in spellings]
         yield from _comment(words("guess.channel_matched", channel=channel, words=shown))
-    for _, platform in found.rules:
-        yield from _comment(words("guess.channel_platform", platform=platform))
     if found.n_left:
         yield from _comment(words("guess.channel_left", n=found.n_left))
-    if found.rules or found.left:
+    if found.left:
         yield "rules = ["
-        yield from (f"  {_inline(rule)}," for rule, _ in found.rules)
         for left in found.left:
             yield f"  # {_inline({'channel': '…', **_patterns(left.fields)})},  # ({left.rows})"
         yield "]"

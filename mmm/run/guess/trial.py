@@ -5,10 +5,10 @@ import warnings
 from pathlib import Path
 
 from mmm.errors import ConfigError, MmmError, MmmWarning
-from mmm.run.config import Config, make_config
+from mmm.run.config import Config, absolute, make_config
 from mmm.run.guess.look import Guess
 from mmm.run.guess.toml import to_toml
-from mmm.run.reading import READERS
+from mmm.run.reading import READERS, read_table
 
 
 def trial(guess: Guess, folder: Path) -> dict[str, str]:
@@ -30,15 +30,13 @@ def trial(guess: Guess, folder: Path) -> dict[str, str]:
     problems: dict[str, str] = {}
     if config is None:
         return problems
-    for name, reader in READERS.items():
-        section = getattr(config, name)
-        if section is None:
+    for name in READERS:
+        if not config.files(name):
             continue
-        source = str((folder / section.source).resolve())
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", MmmWarning)
-                reader(source, **section.options())
+                read_table(config, name)
         except MmmError as error:
             problems[name] = str(error)
     return problems
@@ -46,6 +44,6 @@ def trial(guess: Guess, folder: Path) -> dict[str, str]:
 
 def _config(guess: Guess, folder: Path) -> Config | None:
     try:
-        return make_config(tomllib.loads(to_toml(guess, folder)))
+        return absolute(make_config(tomllib.loads(to_toml(guess, folder))), folder)
     except ConfigError:
         return None

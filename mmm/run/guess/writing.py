@@ -56,6 +56,7 @@ def writing_of(guess: TableGuess, italian: bool) -> Writing:
     ]
     stamps = [look for kind, look in looks if kind in {"instant", "date"}]
     sums = [look for kind, look in looks if kind == "money"]
+    sums += [guess.sheet.look(month) for month in guess.months]
     dates, date_example = _agreed([(look.order, look.example) for look in stamps], "year")
     numbers, number_example = _agreed([(look.decimal, look.example) for look in sums], "")
     locale, is_open = _profile(dates, numbers, italian)
