@@ -331,9 +331,8 @@ def _among_all(
 ) -> tuple[Floats, Floats]:
     """Return the influence of any rows, from that of the won ones, which lie at `won`."""
     moved = np.zeros((len(rows), n_channels))
-    place = np.minimum(np.searchsorted(won, rows), len(won) - 1)
-    found = np.flatnonzero(won[place] == rows) if len(won) else place[:0]
-    moved[found] = influence(place[found])[1]
+    found = np.isin(rows, won)
+    moved[found] = influence(np.searchsorted(won, rows[found]))[1]
     return np.zeros_like(moved), moved
 
 
@@ -406,7 +405,7 @@ def deal_credit(journeys: Journeys, weights: Weights, amount: Floats) -> DealCre
     journey = journeys.journey_of_touch
     per_touch = weights(journeys) * amount[journey]
     kept = per_touch != 0
-    n_channels = max(len(journeys.channels), 1)
+    n_channels = len(journeys.channels)
     key = journey[kept] * n_channels + journeys.touch[kept]
     pairs, position = np.unique(key, return_inverse=True)
     owner = pairs // n_channels

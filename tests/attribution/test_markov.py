@@ -69,6 +69,7 @@ def test_without_nulls_is_said_not_warned_about():
     only = replace(JOURNEYS, nulls=np.zeros(3))
     with pytest.warns(DataWarning, match="non-converting journeys"):
         same = markov(only)
+    assert "non-converting journeys" in same.definition
     np.testing.assert_array_equal(result.credit, same.credit)
     np.testing.assert_array_equal(result.upper, same.upper)
 
@@ -78,6 +79,7 @@ def test_participation_needs_neither_nulls_nor_order():
     for order in (1, 4):
         result = markov(only, removal="participation", order=order)
         np.testing.assert_allclose(result.credit, [40, 40])
+        assert "without a deal are" not in result.definition
 
 
 def test_per_journey_by_hand():
@@ -121,3 +123,27 @@ def test_the_definition_names_the_choices():
     assert "without a deal are in" in result.definition
     assert "Anderl" in result.definition
     assert all("not of a causal effect" in r.notes[0] for r in (result, linear(JOURNEYS)))
+
+
+def test_no_deal_at_all_is_no_credit():
+    lost = Journeys.from_paths(["a > b", "b"], conversions=[0, 0], nulls=[2, 1])
+    for allocation in ("total", "per_journey"):
+        result = markov(lost, allocation=allocation)
+        assert result.credit.tolist() == result.share.tolist() == [0, 0]
+        assert np.isnan(result.upper).all()
+
+
+@pytest.mark.parametrize("allocation", ["total", "per_journey"])
+@pytest.mark.parametrize("removal", ["to_null", "participation"])
+def test_one_deal_more_moves_the_shares_by_its_influence(removal, allocation):
+    given = {"paths": ["a > b", "b > c", "a", "c > a"], "nulls": [4, 3, 6, 2]}
+    won, step = np.array([3.0, 2.0, 1.0, 2.0]), 1e-5
+
+    def result(conversions):
+        journeys = Journeys.from_paths(**given, conversions=conversions)
+        return markov(journeys, removal=removal, allocation=allocation)
+
+    _, moved = result(won).sampling.influence(np.arange(4))
+    for row in range(4):
+        more, less = (result(won + by * (np.arange(4) == row)) for by in (step, -step))
+        np.testing.assert_allclose(moved[row], (more.share - less.share) / (2 * step), atol=1e-6)

@@ -5,8 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mmm.attribution import first_touch, last_touch, linear
+from mmm.attribution import first_touch, last_non_direct, last_touch, linear
 from mmm.attribution.rules import by_rule, first_weights, last_weights, linear_weights
+from mmm.errors import ConfigError, InputError
 from mmm.journeys import Journeys
 
 JOURNEYS = Journeys.from_paths(
@@ -78,8 +79,11 @@ def test_another_rule_is_another_weight_function():
 
 
 def test_no_journeys_at_all_is_an_empty_answer():
-    for model in (first_touch, last_touch, linear):
-        assert model(Journeys.from_paths([])).to_frame().empty
+    for model in (first_touch, last_touch, linear, last_non_direct):
+        result = model(Journeys.from_paths([]))
+        assert result.to_frame().empty
+        assert result.by_deal().empty
+        assert not any("No touch is called" in note for note in result.notes)
 
 
 def test_each_journey_moves_the_shares_by_its_own_deals():
@@ -89,3 +93,28 @@ def test_each_journey_moves_the_shares_by_its_own_deals():
     np.testing.assert_allclose(won[:, 0], [(1 - 7 / 8) / 4, 0, (1 / 2 - 7 / 8) / 4])
     np.testing.assert_allclose(won[:, 1], -won[:, 0])
     assert not null.any()
+
+
+@pytest.mark.parametrize("conversions", [[1, 0, 1, 0], [0, 1, 0, 0], [0, 0, 0, 0]])
+def test_a_journey_without_a_deal_moves_nothing(conversions):
+    journeys = Journeys.from_paths(["a", "b", "a > b", "b"], conversions=conversions, nulls=[1] * 4)
+    sampling = linear(journeys, measure="conversions").sampling
+    null, won = sampling.influence(np.arange(4)[::-1])
+    assert null.shape == won.shape == (4, 2)
+    assert not won[::-1][np.array(conversions) == 0].any()
+
+
+def test_credit_is_known_by_account_where_the_journeys_name_them():
+    journeys = replace(JOURNEYS, account_id=np.array(["A", None, "B"], dtype=object))
+    by = linear(journeys).by_account()
+    assert by[["account_id", "channel", "credit"]].to_numpy().tolist() == [
+        ["(no account)", "email", 10.0], ["A", "ads", 60.0], ["A", "email", 30.0],
+    ]  # fmt: skip
+    with pytest.raises(ConfigError, match="name no account"):
+        linear(JOURNEYS).by_account()
+
+
+def test_what_is_no_journeys_is_refused():
+    for model in (first_touch, last_touch, linear, last_non_direct):
+        with pytest.raises(InputError, match="journeys is a list"):
+            model(["a > b"])

@@ -85,14 +85,14 @@ def _euros_of(tables: CrmTables, column: str, ids: set[str]) -> Euros | None:
 def _twice(
     tables: CrmTables, name: str, frame: pd.DataFrame, id_column: str, entity: Entity
 ) -> HygieneCheck:
-    frame = frame[frame[id_column].notna() & ~frame[id_column].duplicated()].reset_index(drop=True)
+    frame = frame[frame[id_column].notna() & ~frame[id_column].duplicated()]
     same = find_duplicates(frame, entity=entity, columns={"id": id_column})
     extra = same.mend().set_index("id")
     ids = frame[id_column].astype("str")
     at = None
     if tables.leads is not None and id_column in tables.leads.columns:
         first = tables.leads.groupby(id_column)["created_at"].min()
-        at = pd.Series(first.reindex(ids).array, index=ids.index)
+        at = first.reindex(ids)
     return counted(
         name,
         "contacts" if entity == "people" else "accounts",
@@ -123,7 +123,7 @@ def _companies_twice(tables: CrmTables) -> Iterator[HygieneCheck]:
     if not known:
         yield failed_to_run(name, "contacts.account_id, contacts.company (contacts.email)")
         return
-    joined = pd.concat(known, ignore_index=True).groupby("account_id", as_index=False).first()
+    joined = pd.concat(known).groupby("account_id", as_index=False).first()
     yield _twice(tables, name, joined, "account_id", "companies")
 
 
@@ -138,7 +138,7 @@ def _companies(frame: pd.DataFrame) -> pd.DataFrame | None:
     if "email" in frame.columns:
         domains = pd.Series([mail_key(mail)[1] for mail in frame["email"]], frame.index)
         shared = table["account_id"].groupby(domains).nunique()
-        public = {d for d in domains.unique() if not d or is_free_mail(d) or shared.get(d, 0) > 5}
+        public = {d for d in domains.unique() if not d or is_free_mail(d) or shared[d] > 5}
         table["domain"] = domains.mask(domains.isin(public)).astype(object)
     if table.shape[1] == 1:
         return None
@@ -192,7 +192,7 @@ def _without_source(tables: CrmTables) -> Iterator[HygieneCheck]:
         yield failed_to_run("missing_source", "leads.source")
         return
     won = tables.won
-    frame = tables.deals[won].reset_index(drop=True)
+    frame = tables.deals[won]
     yield counted(
         "missing_source",
         "deals",
@@ -282,7 +282,7 @@ def _stale_deals(tables: CrmTables) -> Iterator[HygieneCheck]:
         return
     is_open = deals["won"].isna().to_numpy(dtype=bool)
     days = _patience(tables, (deals["closed_at"] - deals["created_at"])[~is_open])
-    frame = deals[is_open].reset_index(drop=True)
+    frame = deals[is_open]
     value = _deal_value(tables, is_open)
     yield _stale(tables, "stale_deals", frame, ["created_at"], days, value)
 
@@ -298,7 +298,7 @@ def _stale_leads(tables: CrmTables) -> Iterator[HygieneCheck]:
     alive = (leads["ended_at"].isna() & ~dealt).to_numpy(dtype=bool)
     days = _patience(tables, leads["ended_at"] - leads["created_at"])
     own = ["created_at", "mql_at", "sql_at", "first_contacted_at"]
-    frame = leads[alive].reset_index(drop=True)
+    frame = leads[alive]
     yield _stale(tables, "stale_leads", frame, own, days, None)
 
 
@@ -309,7 +309,7 @@ def _impossible_dates(tables: CrmTables) -> Iterator[HygieneCheck]:
             yield failed_to_run(name, f"{table}.{first}, {table}.{then}")
             continue
         both = (frame[first].notna() & frame[then].notna()).to_numpy(dtype=bool)
-        known = frame[both].reset_index(drop=True)
+        known = frame[both]
         bad = (known[then] < known[first]).to_numpy(dtype=bool)
         found = np.full(len(known), None, dtype=object)
         found[bad] = (_minutes(known[then][bad]) + " < " + _minutes(known[first][bad])).to_numpy()
@@ -330,7 +330,7 @@ def _overdue(tables: CrmTables) -> Iterator[HygieneCheck]:
         yield failed_to_run("overdue_close", "deals.expected_on")
         return
     is_open = tables.deals["won"].isna().to_numpy(dtype=bool)
-    frame = tables.deals[is_open].reset_index(drop=True)
+    frame = tables.deals[is_open]
     day = tables.as_of.tz_localize(None).normalize()
     late = _days(day - frame["expected_on"])
     yield counted(
@@ -412,11 +412,10 @@ def _invoiced(tables: CrmTables) -> Iterator[HygieneCheck]:
     ids = tables.deals["deal_id"].astype("str")
     known = np.array([value is not None for value in tables.value], dtype=bool)
     both = tables.won & ids.isin(list(per_deal)).to_numpy(dtype=bool) & known
-    frame, value = tables.deals[both].reset_index(drop=True), tables.value[both]
-    billed = [per_deal[str(i)] for i in frame["deal_id"]]
-    gaps = [abs(b - v) for b, v in zip(billed, value, strict=True)]
-    bad = np.array([gap > tables.tolerance for gap in gaps], dtype=bool)
-    off = sum((gap for gap, wrong in zip(gaps, bad, strict=True) if wrong), Decimal(0))
+    frame, value = tables.deals[both], tables.value[both]
+    billed = np.array([per_deal[str(i)] for i in frame["deal_id"]], dtype=object)
+    gaps = np.abs(billed - value)
+    bad = (gaps > tables.tolerance).astype(bool)
     yield counted(
         name,
         "deals",
@@ -424,7 +423,7 @@ def _invoiced(tables: CrmTables) -> Iterator[HygieneCheck]:
         "deal_id",
         frame["closed_at"],
         bad,
-        euros=(off, total(value)),
+        euros=(total(gaps[bad]), total(value)),
         found=value.tolist(),
         suggested=billed,
     )
@@ -453,7 +452,7 @@ def invoiced(invoices: pd.DataFrame) -> dict[str, Decimal]:
 
 def _without_value(tables: CrmTables) -> Iterator[HygieneCheck]:
     won = tables.won
-    frame = tables.deals[won].reset_index(drop=True)
+    frame = tables.deals[won]
     value = _deal_value(tables, won)
     if value is None:
         yield failed_to_run("zero_value", "deals.value")

@@ -1,7 +1,8 @@
 """Where the next euro should go: the best plan, how sure it is, what to do with each channel."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import Literal
 
 import numpy as np
@@ -134,7 +135,7 @@ def optimize_budget(
     today = current_spend(model, current)
     check_money(model, margin)
     known = what_it_rests_on(model)
-    blind = [name for name, by in zip(model.channels_, known, strict=True) if by == _BLIND]
+    blind = list(compress(model.channels_, [by == _BLIND for by in known]))
     fixed = _fixed_total(total, today)
     room = find_room(model.channels_, today, fixed, bounds or {}, limits or Limits(), blind)
     value, slope = mean_curves(model, room.rules, margin)
@@ -158,7 +159,7 @@ def optimize_budget(
         ),
         binding=binding,
         horizon=horizon,
-        notes=(*_notes(model, today, best, known), *_unspent(fixed, best.spend)),
+        notes=(*_notes(model, today, best, blind), *_unspent(fixed, best.spend)),
     )
 
 
@@ -212,35 +213,35 @@ def mean_curves(model: Fitted, rules: Rules, margin: float) -> tuple[Curves, Cur
     knots = np.linspace(rules.lower, reach, _KNOTS)
     response = margin * steady_response(model, knots)[::2].mean(axis=0)
     lines = [PchipInterpolator(x, y) for x, y in zip(knots.T, response.T, strict=True)]
-    slopes = [line.derivative() for line in lines]
+    return _by_channel(lines), _by_channel([line.derivative() for line in lines])
 
-    def value(spend: Floats) -> Floats:
+
+def _by_channel(lines: Sequence[Callable[[Floats], Floats]]) -> Curves:
+    def read(spend: Floats) -> Floats:
         return np.stack([line(x) for line, x in zip(lines, spend, strict=True)])
 
-    def slope(spend: Floats) -> Floats:
-        return np.stack([line(x) for line, x in zip(slopes, spend, strict=True)])
-
-    return value, slope
+    return read
 
 
 def _best(value: Curves, slope: Curves, rules: Rules, total: Total) -> Allocation:
     if not isinstance(total, Target):
         return best_allocation(value, slope, rules)
-    if (total.marginal_romi is None) == (total.romi is None):
+    given = [one for one in (total.marginal_romi, total.romi) if one is not None]
+    if len(given) != 1:
         raise ConfigError("a Target has marginal_romi or romi. Give one of the two.")
-    if not np.isfinite(float(total.romi or total.marginal_romi or 0.0)):
+    asked = given[0]
+    if not np.isfinite(asked):
         raise ConfigError(f"{total} is no return. Pass a number, 0 at break-even.")
-    if total.marginal_romi is not None:
-        return _at_price(value, slope, rules, 1.0 + total.marginal_romi)
-    asked = float(total.romi or 0.0)
-    low, high = 0.0, 1e3
+    if total.romi is None:
+        return _at_price(value, slope, rules, 1.0 + asked)
+    low, high = 1e-6, 1e3
     if _romi(value, _at_price(value, slope, rules, high).spend) < asked:
         raise ConfigError(
             f"two rules clash: no spend within the bounds returns {asked:g} in all. "
             "Lower the target, or the least spends."
         )
     for _ in range(30):
-        price = 0.5 * (low + high) if high < 10 else np.sqrt(max(low, 1e-3) * high)
+        price = np.sqrt(low * high)
         reached = _romi(value, _at_price(value, slope, rules, price).spend) >= asked
         low, high = (low, price) if reached else (price, high)
     return _at_price(value, slope, rules, high)
@@ -385,23 +386,18 @@ def verdicts(above: Floats, change: Floats, known: Sequence[str]) -> tuple[str, 
     )
 
 
-def _notes(model: Fitted, today: Floats, best: Allocation, known: Sequence[str]) -> tuple[str, ...]:
+def _notes(model: Fitted, today: Floats, best: Allocation, blind: Sequence[str]) -> tuple[str, ...]:
     said = [*company_notes(model)]
-    nothing = (today == 0) & (best.spend == 0)
-    idle = [name for name, off in zip(model.channels_, nothing, strict=True) if off]
-    if idle:
+    if idle := list(compress(model.channels_, (today == 0) & (best.spend == 0))):
         said.append(
             f"{quoted(idle)}: no spend in the last quarter, and none in the plan. Name bounds to "
             "consider more."
         )
-    far = best.spend > largest_seen(model) * (1 + 1e-9)
-    if far.any():
-        names = [name for name, beyond in zip(model.channels_, far, strict=True) if beyond]
-        said.append(f"the plan for {quoted(names)} lies beyond any spend seen: extrapolated.")
-    if _BLIND in known:
-        names = [name for name, by in zip(model.channels_, known, strict=True) if by == _BLIND]
+    if far := list(compress(model.channels_, best.spend > largest_seen(model) * (1 + 1e-9))):
+        said.append(f"the plan for {quoted(far)} lies beyond any spend seen: extrapolated.")
+    if blind:
         said.append(
-            f"the data cannot tell the effect of {quoted(names)}; they move by a pilot at most. "
+            f"the data cannot tell the effect of {quoted(blind)}; they move by a pilot at most. "
             "A test would tell."
         )
     return tuple(said)
@@ -409,7 +405,9 @@ def _notes(model: Fitted, today: Floats, best: Allocation, known: Sequence[str])
 
 def _unspent(total: float | None, spend: Floats) -> tuple[str, ...]:
     """Say what steps or a least presence leave of a fixed total."""
-    left = 0.0 if total is None else total - float(spend.sum())
-    if left <= 1e-6 * max(total or 0.0, 1e-12):
+    if total is None:
+        return ()
+    left = total - float(spend.sum())
+    if left <= 1e-6 * total:
         return ()
     return (f"{left:,.6g} of the total of {total:,.6g} a period cannot be spent in these steps.",)

@@ -309,7 +309,7 @@ def separation(column: Column, values: "pd.Series[Any]", won: Flags) -> str | No
     'its best cut is right for 100 of 100 leads won and 100 of 100 not won'
     """
     if len(values) > _MANY:
-        pick = np.unique(np.linspace(0, len(values) - 1, _MANY).astype(np.int64))
+        pick = np.arange(_MANY) * len(values) // _MANY
         values, won = values.iloc[pick], won[pick]
     for score, usable, few, rates in _scores(
         column, as_kind(values, column.kind, column.style), won
@@ -342,8 +342,7 @@ def _scores(
         few = len(column.levels) <= 5
         yield rates_of_others(codes, won), np.ones(len(won), dtype=bool), few, True
         return
-    number = typed.to_numpy(dtype="datetime64[us]").astype(np.int64) if column.kind == "date" else 0
-    score = np.asarray(number if column.kind == "date" else typed, dtype=np.float64)
+    score = typed.to_numpy(dtype=np.float64)  # of dates the microseconds
     distinct = np.unique(score[filled])
     if len(distinct) > 2:
         yield score, filled, False, False
@@ -384,7 +383,7 @@ def best_cut(score: Floats, won: Flags, *, both_ways: bool = True) -> tuple[floa
     >>> best_cut(np.array([1.0, 2.0, 3.0]), np.array([False, True, True]))
     (1.0, 0.0)
     """
-    order = np.argsort(score, kind="stable")
+    order = np.argsort(score)
     ranked, mine = score[order], won[order]
     last = np.append(ranked[1:] != ranked[:-1], True)
     true = 1.0 - np.cumsum(mine)[last] / mine.sum()
@@ -434,12 +433,13 @@ def _limit(n1: int, n0: int, few: bool, apart: float) -> float:
     if few:
         wrong = float(stats.norm.sf(apart / 2))
         misses = rng.binomial(n1, wrong, 20_000) / n1 + rng.binomial(n0, wrong, 20_000) / n0
-        return float(np.quantile(1.0 - misses, 1.0 - ALPHA, method="higher"))
-    gaps = np.empty(2000)
-    for i in range(len(gaps)):
-        score = np.concatenate([rng.normal(apart, 1.0, n1), rng.normal(0.0, 1.0, n0)])
-        mine = np.argsort(score) < n1
-        gaps[i] = np.abs(np.cumsum(mine) / n1 - np.cumsum(~mine) / n0).max()
+        gaps = 1.0 - misses
+    else:
+        gaps = np.empty(2000)
+        for i in range(len(gaps)):
+            score = np.concatenate([rng.normal(apart, 1.0, n1), rng.normal(0.0, 1.0, n0)])
+            mine = np.argsort(score) < n1
+            gaps[i] = np.abs(np.cumsum(mine) / n1 - np.cumsum(~mine) / n0).max()
     # Without the last rounding a perfect cut may fall short of 1.
     return round(float(np.quantile(gaps, 1.0 - ALPHA, method="higher")), 12)
 

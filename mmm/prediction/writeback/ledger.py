@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 from mmm.crm.target import Fields
@@ -143,7 +144,7 @@ class Ledger:
         if (known := self._fresh.pop(where, None)) is not None:
             return Items(list(range(len(known.leads))), known)
         answers, _ = chunks.answers_of(self.connection, where)
-        places = [place for place, letter in enumerate(answers) if letter == LETTERS[PLANNED]]
+        places = chunks.places_of(answers, PLANNED)
         if not places:
             return Items([], Part([], {}, {}))
         return Items(places, chunks.content(self.connection, where).take(places))
@@ -225,8 +226,9 @@ def writable() -> Iterator[None]:
 
 def _free_name(connection: sqlite3.Connection, name: str) -> str:
     taken = {row[0] for row in connection.execute("SELECT id FROM batch")}
-    names = (name if again == 1 else f"{name}-{again}" for again in range(1, len(taken) + 2))
-    return next(one for one in names if one not in taken)
+    if name not in taken:
+        return name
+    return next(one for again in count(2) if (one := f"{name}-{again}") not in taken)
 
 
 def finish(ledger: Ledger, batch: Batch) -> None:
@@ -299,7 +301,7 @@ def reasons_of(ledger: Ledger, batch: Batch, state: str) -> list[tuple[str, str]
     for number, answers in chunks.chunks_with(connection, batch, state):
         leads = chunks.leads_of(connection, (batch.number, number))
         _, reasons = chunks.answers_of(connection, (batch.number, number))
-        mine = (lead for lead, one in zip(leads, answers, strict=True) if one == LETTERS[state])
+        mine = [leads[place] for place in chunks.places_of(answers, state)]
         found += [(lead, reasons.get(lead, "")) for lead in mine]
     return found
 
@@ -322,12 +324,12 @@ def open_ledger(path: Path, *, now: str | None = None, read_only: bool = False) 
     """
     moment = now or datetime.now(UTC).replace(microsecond=0).isoformat()
     try:
-        if read_only and not path.exists():
-            connection = sqlite3.connect(":memory:", isolation_level=None)
-        else:
+        absent = read_only and not path.exists()
+        if not absent:
             path.parent.mkdir(parents=True, exist_ok=True)
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))  # ids are its owner's alone
-            connection = sqlite3.connect(path, isolation_level=None, timeout=10)
+        where = ":memory:" if absent else path
+        connection = sqlite3.connect(where, isolation_level=None, timeout=10)
         try:
             _prepare(connection, path)
             if read_only:  # a connection that may write, so that it clears its own files away

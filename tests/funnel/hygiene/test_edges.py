@@ -5,6 +5,7 @@ from decimal import Decimal
 import pandas as pd
 import pytest
 
+from mmm.errors import InputError
 from mmm.funnel.hygiene.overview import hygiene
 from tests.funnel.hygiene.test_overview import AS_OF, deal, deals, ids, instants, lead, leads
 
@@ -128,3 +129,96 @@ def test_an_account_has_the_name_that_most_of_its_people_give(names, twice):
     most = pd.concat([contacts, contacts.iloc[[1]].assign(person_id="p4")], ignore_index=True)
     again = hygiene(deals(deal(1)), None, None, most, as_of=AS_OF)["duplicate_companies"].n
     assert bool(again) == (names[1] == names[2])
+
+
+def people(**columns):
+    n = max(len(values) for values in columns.values())
+    return pd.DataFrame({"person_id": [f"p{i}" for i in range(1, n + 1)], **columns})
+
+
+def test_people_and_accounts_twice_are_listed_by_table_with_won_euros_and_month():
+    contacts = people(
+        account_id=["A1", "A2", "A3"],
+        name=["Ann Mill", "Mill Ann", "Eve Hill"],
+        email=["ann@pump.example", "ann@pump.example", "eve@lake.example"],
+    )
+    table = deals(deal(1), deal(2, won=False), deal(3)).assign(person_id=["p1", "p2", "p3"])
+    came = leads(lead(1), lead(2, created_at="2025-02-05"), lead(2), lead(3))
+    found = hygiene(table, came.assign(lead_id=list("abcd")), None, contacts, as_of=AS_OF)
+    for name, where, bad in (
+        ("duplicate_people", "contacts", "p2"),
+        ("duplicate_companies", "accounts", "A2"),
+    ):
+        assert found[name].rows[["table", "id"]].to_numpy().tolist() == [[where, bad]]
+        # The lost deal of A2 is no euro of these.
+        assert (found[name].euros, found[name].euros_of) == (Decimal("100.00"), Decimal("200.00"))
+    # In the month in which the first lead of each came; people have none here.
+    assert found["duplicate_companies"].by_month[["n", "n_of"]].to_numpy().tolist() == [[1, 3]]
+    assert found["duplicate_people"].by_month.empty
+    without = hygiene(table.drop(columns="person_id"), None, None, contacts, as_of=AS_OF)
+    assert without["duplicate_people"].euros == 0
+
+
+def test_people_are_looked_for_among_leads_where_contacts_do_not_name_them():
+    came = leads(lead(1), lead(2), lead(3)).assign(
+        email=["a@x.example", "b@y.example", "A@x.example"]
+    )
+    contacts = people(role=["buyer"])
+    for there in (None, contacts):
+        found = hygiene(deals(deal(1)), came, None, there, as_of=AS_OF)
+        assert ids(found, "duplicate_people") == ["l3"]
+        assert found["duplicate_companies"].n == 1
+    nameless = people(account_id=["A1"], role=["buyer"])
+    silent = hygiene(deals(deal(1)), None, None, nameless, as_of=AS_OF)
+    assert silent["duplicate_people"].note
+    assert silent["duplicate_companies"].note
+
+
+def test_one_person_on_two_rows_is_no_duplicate_and_one_without_id_is_not_listed():
+    contacts = pd.DataFrame({"person_id": ["p1", "p1", None], "email": ["ann@pump.example"] * 3})
+    check = hygiene(deals(deal(1)), None, None, contacts, as_of=AS_OF)["duplicate_people"]
+    assert (check.n, check.n_of) == (0, 1)
+
+
+def test_a_public_mail_box_is_no_company_and_a_missing_name_hides_none():
+    free = people(account_id=["A1", "A2"], email=["a@gmail.com", "b@gmail.com"])
+    assert ids(hygiene(deals(deal(1)), None, None, free, as_of=AS_OF), "duplicate_companies") == []
+    some = people(
+        account_id=["A1", "A2"], company=["Alfa Pumps", None],
+        email=["a@pump.example", "b@pump.example"],
+    )  # fmt: skip
+    assert hygiene(deals(deal(1)), None, None, some, as_of=AS_OF)["duplicate_companies"].n == 1
+
+
+def test_deals_without_value_or_date_are_not_the_same_deal():
+    none = [deal(n, account_id="A1", value=None) for n in (1, 2)]
+    undated = [deal(n, account_id="A2", won=None, created_at=None) for n in (3, 4)]
+    twice = [deal(n, account_id="A3") for n in (5, 6)]
+    table = deals(*none, *undated, *twice)
+    for given in (table, table.drop(columns="kind")):
+        assert ids(hygiene(given, as_of=AS_OF), "duplicate_deals") == ["d6"]
+
+
+def test_euros_are_of_deals_and_not_of_leads():
+    table = deals(deal(1, kind=None, owner=None), deal(2))
+    came = leads(lead(1, source="Webinar"), lead(2), lead(3), lead(4, mql_at="2025-01-01"))
+    found = hygiene(table, came, as_of=AS_OF)
+    half = found["half_filled_deals"]
+    assert (half.euros, half.euros_of) == (Decimal("100.00"), Decimal("200.00"))
+    assert ids(found, "spelling_source") == ["l1"]
+    for name in ("half_filled_leads", "spelling_source", "mql_before_lead"):
+        assert found[name].euros is None
+    bare = table.drop(columns="value").assign(source=["Fairs", "fairs"])
+    assert hygiene(bare, as_of=AS_OF)["spelling_source"].euros is None
+
+
+def test_an_invoice_without_deal_or_amount_is_passed_over():
+    table = deals(deal(1), deal(2))
+    assert "invoices" in str(hygiene(table, as_of=AS_OF)["invoices_differ"].note.sentence())
+    for money in ("amount", "value", "invoiced"):
+        rows = {"deal_id": ["d1", "d1", None], money: [Decimal(90), None, Decimal(7)]}
+        check = hygiene(table, invoices=pd.DataFrame(rows), as_of=AS_OF)["invoices_differ"]
+        assert (check.n, check.n_of, check.euros) == (1, 1, Decimal(10))
+    for rows in ({"deal_id": ["d1"]}, {"amount": [Decimal(1)]}):
+        with pytest.raises(InputError, match="invoices need deal_id and amount; found"):
+            hygiene(table, invoices=pd.DataFrame(rows), as_of=AS_OF)

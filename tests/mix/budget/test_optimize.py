@@ -9,7 +9,7 @@ import pytest
 from mmm.errors import ConfigError
 from mmm.mix import MixModel, mix_findings, optimize_budget
 from mmm.mix.budget.limits import Limits, find_room
-from mmm.mix.budget.optimize import Target, gain_draws, mean_curves, verdicts
+from mmm.mix.budget.optimize import Target, gain_draws, hidden_bias, mean_curves, verdicts
 from mmm.mix.effects.curves import marginal_response, steady_response
 from mmm.mix.inference.sampler import Sampling
 
@@ -97,8 +97,11 @@ def test_targets_are_reached(model):
     whole = optimize_budget(model, total=Target(romi=5.0), limits=Limits(max_change=None))
     response = steady_response(model, whole.proposed)[::2].mean(axis=0).sum()
     assert response / whole.proposed.sum() - 1 == pytest.approx(5.0, abs=0.05)
-    with pytest.raises(ConfigError, match="one of the two"):
-        optimize_budget(model, total=Target())
+    assert 0 <= marginal.optimality_gap < 1e-3
+    assert marginal.multiplier == pytest.approx(1.0)
+    for target in (Target(), Target(marginal_romi=1.0, romi=1.0)):
+        with pytest.raises(ConfigError, match="one of the two"):
+            optimize_budget(model, total=target)
     with pytest.raises(ConfigError, match="two rules clash"):
         optimize_budget(model, total=Target(romi=1e6))
 
@@ -137,6 +140,9 @@ def test_totals_and_today_are_checked(model):
         ({"tau": -1.0}, "tau is -1.0"),
         ({"tau": float("nan")}, "tau is nan"),
         ({"tau": {"Search": 1.0, "Social": -1.0, "Events": 0.0}}, "tau is"),
+        ({"current": {**dict.fromkeys(CHANNELS, 1.0), "Radio": 1.0}}, "'Radio'; the model has"),
+        ({"current": {"Search": float("inf"), "Social": 1.0, "Events": 1.0}}, "no spend"),
+        ({"horizon": 1.5}, "horizon is 1.5"),
     ],
 )
 def test_numbers_that_cannot_be_are_refused(model, options, said):
@@ -170,6 +176,7 @@ def test_a_total_of_nothing_is_one(model):
     nothing = optimize_budget(model, 0.0, limits=Limits(max_change=None))
     assert nothing.proposed.tolist() == [0.0] * 3
     assert nothing.expected_gain < 0
+    assert not [note for note in nothing.notes if "cannot be spent" in note]
 
 
 def test_a_target_of_break_even_is_one(model):
@@ -202,6 +209,7 @@ def test_each_part_of_the_rule_flips_a_verdict():
     assert one(0.8, 0.0, "data") == "hold"
     assert one(0.2, -1.0, "prior") == "cut"
     assert one(0.21, -1.0, "prior") == "hold"
+    assert one(0.2, 0.0, "data") == "hold"
     assert one(0.9, 1.0, "not identified") == "test"
 
 
@@ -248,6 +256,9 @@ def test_the_interval_of_the_last_euro_is_that_of_each_channel(model, plan):
         draws = marginal_response(model, spend) - 1.0
         assert lower == pytest.approx([np.quantile(one, 0.05) for one in draws.T])
         assert upper == pytest.approx([np.quantile(one, 0.95) for one in draws.T])
+    means = (plan.marginal_romi, plan.marginal_romi_after)
+    for mean, spend in zip(means, (plan.current, plan.proposed), strict=True):
+        assert mean == pytest.approx(np.mean(marginal_response(model, spend) - 1.0, axis=0))
 
 
 def test_returns_without_hidden_bias_are_as_sure_as_their_draws(model, plan):
@@ -288,3 +299,63 @@ def test_a_channel_that_was_never_paid_for_does_not_lie_beyond_what_was_seen():
     assert plan.proposed[1] == 0.0
     assert not [note for note in plan.notes if "beyond any spend seen" in note]
     assert [note for note in plan.notes if "'x1': no spend in the last quarter" in note]
+
+
+def test_a_verdict_follows_what_the_last_euro_returns_today(model, plan):
+    above = (marginal_response(model, plan.current) - 1.0 > plan.multiplier).mean(axis=0)
+    expected = verdicts(above, plan.proposed - plan.current, plan.identified)
+    assert plan.verdict == expected == ("push", "cut", "hold")
+    assert plan.identified == ("data",) * 3
+
+
+def test_growth_may_be_bought_at_a_loss(model):
+    half = optimize_budget(model, Target(marginal_romi=-0.5), limits=Limits(max_change=None))
+    inside = [i for i, rule in enumerate(half.binding) if not rule]
+    assert inside
+    at = marginal_response(model, half.proposed)[::2].mean(axis=0)
+    assert at[inside] == pytest.approx(0.5, abs=0.05)
+    # All media return 2 beside each euro where the last euro no longer earns itself back.
+    whole = optimize_budget(model, Target(romi=2.0), limits=Limits(max_change=None))
+    response = steady_response(model, whole.proposed)[::2].mean(axis=0).sum()
+    assert response / whole.proposed.sum() - 1 == pytest.approx(2.0, abs=0.01)
+    assert whole.multiplier < 0
+
+
+def test_a_target_that_all_media_pass_spends_what_the_bounds_allow(model):
+    bounds = {"Search": (0.0, 50.0), "Social": (0.0, 20.0), "Events": (0.0, 5.0)}
+    plan = optimize_budget(model, Target(romi=0.0), bounds)
+    assert plan.proposed == pytest.approx([50.0, 20.0, 5.0])
+    assert plan.notes == ()
+
+
+def test_there_is_no_last_euro_where_nothing_is_spent(model):
+    today = {"Search": 0.0, "Social": 0.5, "Events": 20.0}
+    plan = optimize_budget(model, 20.5, {"Search": (0.5, 0.5), "Social": (0.0, 0.0)}, today)
+    assert plan.current.tolist() == list(today.values())
+    assert plan.proposed == pytest.approx([0.5, 0.0, 20.0])
+    assert np.isnan(plan.marginal_romi).tolist() == [True, False, False]
+    assert np.isnan(plan.marginal_romi_after_lower).tolist() == [False, True, False]
+
+
+def test_the_spread_of_hidden_demand_is_that_of_the_money_that_moves(model, plan):
+    tau = {"Search": 0.5, "Social": 1.0, "Events": 2.0}
+    moved = plan.proposed - plan.current
+    told = optimize_budget(model, tau=tau)
+    assert told.hidden_spread == pytest.approx(np.linalg.norm(moved * list(tau.values())))
+    # Without tests 0.4 times the return expected a priori: a quarter of the outcome by its spend.
+    expected = 0.4 * 0.25 * model.outcome_.sum() / model.spend_.sum()
+    assert plan.hidden_spread == pytest.approx(np.linalg.norm(moved) * expected)
+    assert hidden_bias(model, 0.5, None) == pytest.approx(np.full(3, 0.5 * expected))
+
+
+def test_a_model_of_counts_needs_the_money_that_one_leaves():
+    rng = np.random.default_rng(0)
+    spend = rng.gamma(3.0, 40.0, (60, 2))
+    sampling = Sampling(n_warmup=40, n_draws=40, n_starts=1, max_rounds=1)
+    model = MixModel(likelihood="negative_binomial", sampler=sampling, on_nonconvergence="warn")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(spend, rng.poisson(3.0, 60))
+    with pytest.raises(ConfigError, match="the outcome counts"):
+        optimize_budget(model)
+    assert optimize_budget(model, margin=900.0).margin == 900.0

@@ -263,8 +263,8 @@ def test_a_count_that_says_nothing_is_not_refused_for_leaving_out_its_own_win():
     # Rates of the others of a level differ by the row's own win alone, where levels are alike.
     counts = np.repeat(np.arange(7.0), [200, 50, 25, 25, 25, 25, 25])
     won = np.arange(len(counts)) % 25 < 9
-    frame = pd.DataFrame({"n_touches": counts})
-    assert find_leakage(frame, won).empty
+    for column in (counts, np.array(list("abcdefg"))[counts.astype(int)]):
+        assert find_leakage(pd.DataFrame({"n_touches": column}), won).empty
 
 
 def test_categories_that_say_how_leads_ended_are_warned_of():

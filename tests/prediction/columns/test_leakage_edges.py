@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mmm.errors import DataWarning
 from mmm.prediction.columns.leakage import (
     CLOSED,
     LATER,
@@ -12,7 +13,9 @@ from mmm.prediction.columns.leakage import (
     find_leakage,
     honest_limit,
     rates_of_others,
+    separation,
 )
+from mmm.prediction.columns.types import Column
 
 DAY = pd.Timestamp("2025-01-01", tz="UTC")
 
@@ -114,3 +117,70 @@ def test_the_last_twentieth_of_a_number_is_judged_by_itself():
     assert found["evidence"].tolist() == [
         "its best cut is right for 100 of 100 leads won and 900 of 900 not won"
     ]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_evidence_counts_the_leads_that_the_best_cut_sorts_rightly(sign):
+    won = np.arange(400) < 100
+    score = np.where(won, 5.0, 0.0) + np.arange(400) / 1000
+    score[:2], score[-3:] = -1.0, 9.0
+    found = find_leakage(pd.DataFrame({"score": sign * score}), won)
+    assert found["evidence"].tolist() == [
+        "its best cut is right for 98 of 100 leads won and 297 of 300 not won"
+    ]
+
+
+def test_a_number_is_judged_by_a_cut_inside_a_twentieth_too():
+    assert reasons({"score": np.arange(60) / 7}, np.arange(60) >= 38) == [SEPARATES]
+
+
+def test_of_very_many_rows_fifty_thousand_are_looked_at():
+    won = np.arange(60_000) % 4 == 0
+    found = find_leakage(pd.DataFrame({"paid": won * 3.5}), won)
+    said = [int(word) for word in found["evidence"].iloc[0].split() if word.isdigit()]
+    assert sum(said[::2]) == sum(said[1::2]) == 50_000
+
+
+def test_missing_is_a_value_of_its_own_beside_the_lowest():
+    won = np.arange(200) % 2 == 0
+    number = np.where(won, 1.0, np.where(np.arange(200) % 4 == 1, 2.0, np.nan))
+    assert separation(Column("x", "number"), pd.Series(number), won) is not None
+    filled = np.where(won, np.arange(200) / 7, np.nan)
+    assert separation(Column("x", "number"), pd.Series(filled), won) is not None
+    one = np.where(np.arange(200) == 1, np.nan, filled)
+    one[1] = 3.0
+    assert separation(Column("x", "number"), pd.Series(one), won) is not None
+
+
+def test_what_is_late_is_counted_among_the_dates_that_are_there():
+    n = 100
+    created = pd.Series(DAY + pd.to_timedelta(np.arange(n), unit="D"))
+    met = created + pd.to_timedelta(np.where(np.arange(n) % 2, 9.0, -1.0), unit="D")
+    met[::4] = pd.NaT
+    found = find_leakage(pd.DataFrame({"met": met}), np.arange(n) % 3 == 0, created_at=created)
+    assert found["evidence"].tolist() == [
+        "50 of 75 values are dated after the start of their lead, by 9 days in the median"
+    ]
+
+
+def test_two_late_dates_are_too_few_however_few_there_are():
+    created = pd.Series(DAY + pd.to_timedelta(np.arange(20), unit="D"))
+    written = created + pd.to_timedelta(np.where(np.arange(20) < 2, 9, 0), unit="D")
+    won = np.arange(20) % 3 == 0
+    table = {"size": np.arange(20) % 7}
+    assert reasons(table, won, created_at=created, dates={"size": written}) == []
+
+
+def test_a_column_of_one_value_and_one_of_none_are_told_apart():
+    table = pd.DataFrame({"country": "IT", "fax": pd.Series([None] * 40, dtype="str")})
+    found = find_leakage(table, np.arange(40) % 2 == 0)
+    assert found["evidence"].tolist() == ["one value in every row", "no value at all"]
+
+
+def test_words_of_an_end_are_known_in_italian_and_behind_a_column_of_the_past():
+    won = np.arange(400) % 3 == 0
+    tags = np.where(won, "Vinto da Rossi", np.where(np.arange(400) % 2, "Perso", "Chiamare"))
+    tags[::9], tags[1::9] = "Chiamare", "Vinto da Rossi"
+    table = pd.DataFrame({"Ultima nota precedente": tags, "Tag": tags})
+    with pytest.warns(DataWarning, match=r"'Tag' holds words .* \('Perso', 'Vinto da Rossi'"):
+        find_leakage(table, won)

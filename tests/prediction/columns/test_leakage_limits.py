@@ -7,7 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mmm.prediction.columns.leakage import CLOSED, MISSING, SEPARATES, find_leakage
+from mmm.prediction.columns.leakage import (
+    CLOSED,
+    MISSING,
+    SEPARATES,
+    find_leakage,
+    honest_limit,
+)
 
 Z = NormalDist().inv_cdf(0.99)
 
@@ -59,26 +65,30 @@ def test_three_times_as_often_is_enough(k1, expected):
     assert [name for name in found if name == CLOSED] == expected
 
 
+@pytest.mark.parametrize("n_won", [200, 320])
 @pytest.mark.parametrize(("word", "times"), [("filled", 4.0), ("missing", 12.0)])
-def test_rows_of_one_class_alone_are_refused_where_honest_ones_hardly_come(word, times):
-    # Half are won. Of rows `times` as likely among the won, all n are won with this chance.
-    honest = max(0.9, times / (times + 1))
-    enough = next(n for n in range(1, 200) if honest**n < 0.01)
+def test_rows_of_one_class_alone_are_refused_where_honest_ones_hardly_come(word, times, n_won):
+    # Of rows `times` as likely among the won, all n are won with this chance.
+    honest = max(0.9, times * n_won / (times * n_won + 400 - n_won))
+    enough = next(n for n in range(1, 400) if honest**n < 0.01)
     for n, expected in ((enough, [MISSING]), (enough - 1, [])):
-        won = np.arange(400) < 200
+        won = np.arange(400) < n_won
         some = np.arange(400) < n
         column = pd.Series(np.where(some == (word == "filled"), "x", None), dtype="str")
         assert reason(column, won) == expected
 
 
-@pytest.mark.parametrize("few_missing", [1, 2])
-def test_rows_nearly_of_one_class_need_more_evidence(few_missing):
-    # Half are won: twenty times as likely among the won is 95%, less than the 97% that are asked.
-    def chance(n):
-        return sum(comb(n, j) * 0.03**j * 0.97 ** (n - j) for j in range(few_missing + 1))
+@pytest.mark.parametrize(("few_missing", "n_won"), [(1, 600), (2, 600), (2, 900)])
+def test_rows_nearly_of_one_class_need_more_evidence(few_missing, n_won):
+    # Twenty times as likely among the won: of half won 95%, less than the 97% that are asked.
+    honest = max(0.97, 20 * n_won / (20 * n_won + 1200 - n_won))
 
-    enough = next(n for n in range(few_missing, 600) if chance(n) < 0.01)
-    won = np.arange(1200) < 600
+    def chance(n):
+        each = (comb(n, j) * (1 - honest) ** j * honest ** (n - j) for j in range(few_missing + 1))
+        return sum(each)
+
+    enough = next(n for n in range(few_missing, 1200) if chance(n) < 0.01)
+    won = np.arange(1200) < n_won
     for n, expected in ((enough, [MISSING]), (enough - 1, [])):
         missing = (np.arange(1200) < n - few_missing) | (np.arange(1200) >= 1200 - few_missing)
         column = pd.Series(np.where(missing, None, "x"), dtype="str")
@@ -94,3 +104,35 @@ def test_a_cut_that_is_not_searched_for_proves_more(as_text, n_values, expected)
     value[:14] = 1
     column = np.array(list("abcdef"))[value - 1] if as_text else value.astype(float)
     assert reason(column, won) == expected
+
+
+@pytest.mark.parametrize(("n1", "expected"), [(10, [SEPARATES]), (9, [])])
+def test_a_cut_with_errors_needs_ten_of_each_class(n1, expected):
+    won = np.arange(n1 + 600) < n1
+    said = np.where(won, "yes", "no")
+    said[-6:] = "yes"
+    assert reason(said, won) == expected
+
+
+def test_an_exact_copy_of_five_wins_is_believed_among_many_leads_alone():
+    # A yes and a no 2.5 standard deviations apart: 35 rows without an error are no wonder.
+    honest = (1 - NormalDist().cdf(-1.25)) ** np.array([35, 60])
+    assert honest[0] > 0.01 > honest[1]
+    for n, expected in ((35, []), (60, [SEPARATES])):
+        won = np.arange(n) < 5
+        assert reason(np.where(won, "y", "n"), won) == expected
+
+
+@pytest.mark.parametrize(("n1", "n0"), [(200, 200), (100, 800)])
+def test_the_limit_of_few_values_is_that_of_two_shares_of_errors(n1, n0):
+    wrong = NormalDist().cdf(-1.5)
+    expected = 1 - 2 * wrong + Z * sqrt(wrong * (1 - wrong) * (1 / n1 + 1 / n0))
+    assert honest_limit(n1, n0, few=True) == pytest.approx(expected, abs=0.012)
+
+
+@pytest.mark.parametrize("n_values", [3, 4])
+def test_a_number_known_of_few_leads_is_judged_among_these(n_values):
+    row = np.arange(1200)
+    won = row % 2 == 0
+    value = np.where(won, n_values, 1 + row // 2 % (n_values - 1)).astype(float)
+    assert reason(np.where(row < 300, value, np.nan), won) == [SEPARATES]

@@ -1,15 +1,33 @@
 """The ledger: last values as they add up, and people taken out of packed chunks."""
 
 import json
+import os
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmm.errors import SourceError
+from mmm.errors import ConfigError, SourceError
 from mmm.prediction.writeback import Change, Draft, Key, counts, finish, forget, open_ledger, prune
 from mmm.prediction.writeback import last as last_module
-from mmm.prediction.writeback.entries import PLANNED, REFUSED, SENT, WRITTEN, Chunk, Outcome
+from mmm.prediction.writeback import ledger as ledger_module
+from mmm.prediction.writeback.entries import (
+    CLOSED,
+    FAILED,
+    OPEN,
+    PLANNED,
+    REFUSED,
+    SENT,
+    UNDONE,
+    WRITTEN,
+    Chunk,
+    Outcome,
+)
 from mmm.prediction.writeback.ledger import answered, reasons_of, reopen
 
 SYSTEM = "fake:crm"
@@ -54,6 +72,7 @@ def test_last_values_are_those_of_the_last_nights(folder, written, kept, often):
     wanted, day_of = {}, {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(last_module, "_MOST", 0 if often else 1000)  # fold each night, or never
+        patch.setattr(ledger_module, "_WORTH_COPYING", 2 if often else 1000)
         for day, there in zip(DAYS, written, strict=False):
             ledger = open_ledger(path, now=f"{day}T05:00:00+00:00")
             night(ledger, there, day)
@@ -181,9 +200,13 @@ def test_another_process_finds_which_chunk_may_have_been_sent(tmp_path):
     ledger = open_ledger(tmp_path / "ledger.sqlite")
     batch = ledger.plan(draft(), grades(4), 2)
     ledger.mark(batch, Chunk(1, "pending"), SENT)
+    ledger.mark(batch, Chunk(1, "sent"), FAILED, "no answer")
+    ledger.mark(batch, Chunk(1, "failed"), SENT)
     ledger.connection.close()
     again = open_ledger(tmp_path / "ledger.sqlite")
     assert again.chunks(batch) == [Chunk(0, "pending"), Chunk(1, "sent")]
+    attempts = again.connection.execute("SELECT n_attempts FROM chunk ORDER BY number").fetchall()
+    assert attempts == [(0,), (2,)]
     again.connection.close()
 
 
@@ -223,3 +246,129 @@ def test_a_ledger_is_made_in_a_new_folder_and_bears_its_mark(tmp_path):
     open_ledger(path).connection.close()
     # The application id of a file of SQLite stands at byte 68; that of a ledger may never change.
     assert path.read_bytes()[68:72] == b"mmml"
+    # The version at byte 60: another one is a ledger that those in use can no longer be read as.
+    assert int.from_bytes(path.read_bytes()[60:64], "big") == 2
+
+
+def test_a_ledger_that_is_not_ours_or_newer_is_refused_and_let_go(tmp_path):
+    other, newer = tmp_path / "other.sqlite", tmp_path / "newer.sqlite"
+    with closing(sqlite3.connect(other)) as raw:
+        raw.execute("CREATE TABLE notes(text)")
+    open_ledger(newer).connection.close()
+    with closing(sqlite3.connect(newer)) as raw:
+        raw.execute("PRAGMA user_version = 3")
+    for path, said in (
+        (other, "another program wrote it"),
+        (newer, r"is of version 3; this mmm reads up to 2\. Install a newer mmm"),
+    ):
+        with pytest.raises(SourceError, match=said) as refused:
+            open_ledger(path)
+        # On Linux the files that are still open stand there.
+        held = [os.readlink(one) for one in Path("/proc/self/fd").glob("*") if one.exists()]
+        assert str(path) not in held
+        del refused  # which would keep it open
+
+
+def test_an_unknown_batch_is_answered_with_the_last_five_that_can_be_taken_back(tmp_path):
+    ledger = open_ledger(tmp_path / "ledger.sqlite")
+    with pytest.raises(ConfigError, match="It has none at all"):
+        ledger.batch("b")
+    for _ in range(6):
+        batch = ledger.plan(draft(), grades(1), 5)
+    ledger.plan(replace(draft("u"), undoes=batch.number), grades(1), 5)
+    with pytest.raises(
+        ConfigError,
+        match=r"no batch 'x'\. The last are 'b-6', 'b-5', 'b-4', 'b-3', 'b-2' and 1 more;",
+    ):
+        ledger.batch("x")
+    ledger.connection.close()
+
+
+def test_the_end_of_a_batch_drops_what_had_no_answer_and_closes_what_it_undoes(tmp_path):
+    ledger = open_ledger(tmp_path / "ledger.sqlite", now="2025-03-01T05:00:00+00:00")
+    assert ledger.now == "2025-03-01T05:00:00+00:00"
+    batch = ledger.plan(draft(), grades(4), 2)
+    assert batch.state == OPEN
+    ledger.answer(batch, Chunk(0, "sent"), (), others=WRITTEN)
+    finish(ledger, batch)
+    assert counts(ledger, batch) == {
+        "planned": 0, "written": 2, "refused": 0, "kept": 0, "dropped": 2,
+    }  # fmt: skip
+    assert ledger.batch("b").state == CLOSED
+    undo = ledger.plan(replace(draft("u"), undoes=batch.number), grades(2), 2)
+    finish(ledger, undo)
+    assert [one.state for one in ledger.batches()] == [UNDONE, CLOSED]
+    ledger.plan(draft("open"), grades(1), 2)
+    ledger.now = "2025-03-09T05:00:00+00:00"
+    assert prune(ledger, 1) == 2  # what is open has not ended
+    assert [one.id for one in ledger.batches()] == ["open"]
+    ledger.connection.close()
+
+
+def test_a_chunk_with_an_answer_for_all_asks_for_nothing_more(tmp_path):
+    ledger = open_ledger(tmp_path / "ledger.sqlite")
+    batch = ledger.plan(draft(), grades(2), 5)
+    chunk = Chunk(0, "sent")
+    assert ledger.items(batch, chunk).places == [0, 1]  # as planned here
+    ledger.answer(batch, chunk, (), others=WRITTEN)
+    assert ledger.items(batch, chunk).places == []
+    assert ledger.chunks(batch) == []
+    ledger.connection.close()
+
+
+def test_of_a_large_chunk_what_was_refused_is_not_taken_for_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(ledger_module, "_WORTH_COPYING", 2)  # of all sizes, as texts
+    ledger = open_ledger(tmp_path / "ledger.sqlite")
+    batch = ledger.plan(draft(), grades(6), 3)
+    first, second = ledger.chunks(batch)
+    ledger.answer(batch, first, [Outcome(1, REFUSED, "locked")], others=WRITTEN)
+    ledger.answer(batch, second, (), others=WRITTEN)
+    finish(ledger, batch)
+    assert sorted(ledger.written(SYSTEM)) == ["L0", "L2", "L3", "L4", "L5"]
+    ledger.connection.close()
+
+
+def test_what_a_system_has_is_taken_for_what_was_written(tmp_path):
+    ledger = open_ledger(tmp_path / "ledger.sqlite")
+    ledger.adopt(SYSTEM, {"L1": {"mmm_grade": "A"}})
+    assert told(ledger.written(SYSTEM)) == {"L1": {"mmm_grade": "A"}}
+    assert not ledger.written("other:crm")
+    ledger.connection.close()
+
+
+@pytest.mark.parametrize("adopted", [False, True])
+def test_a_ledger_does_not_grow_with_every_night(tmp_path, monkeypatch, adopted):
+    monkeypatch.setattr(last_module, "_MOST", 3)
+    ledger = open_ledger(tmp_path / "ledger.sqlite")
+    first = datetime(2025, 3, 1)
+    for number in range(12):
+        ledger.now = (first + timedelta(days=number)).isoformat()
+        there = {"L1": {"mmm_grade": "AB"[number % 2]}}
+        if adopted:
+            ledger.adopt(SYSTEM, there)
+        else:
+            night(ledger, there, f"b{number}")
+    assert ledger.connection.execute("SELECT count(*) FROM written").fetchone()[0] <= 5
+    assert told(ledger.written(SYSTEM)) == {"L1": {"mmm_grade": "B"}}
+    ledger.connection.close()
+
+
+def test_who_looks_on_does_not_hold_up_a_night(tmp_path):
+    path = tmp_path / "ledger.sqlite"
+    ledger = open_ledger(path)
+    night(ledger, {"L1": {"mmm_grade": "A"}, "L2": {"mmm_grade": "A"}}, size=1)
+    looking = open_ledger(path, read_only=True)
+    looking.connection.execute("BEGIN")
+    assert len(looking.batches()) == 1
+    night(ledger, {"L3": {"mmm_grade": "B"}}, "next")
+    assert len(looking.batches()) == 1
+    looking.connection.close()
+    assert len(ledger.batches()) == 2
+    ledger.connection.close()
+
+
+def test_the_instant_of_a_ledger_is_a_whole_second_of_utc(tmp_path):
+    ledger = open_ledger(tmp_path / "ledger.sqlite")
+    now = datetime.fromisoformat(ledger.now)
+    assert (now.microsecond, now.utcoffset()) == (0, timedelta(0))
+    ledger.connection.close()
