@@ -333,14 +333,14 @@ def _scores(
 ) -> Iterator[tuple[Floats, Flags, bool, bool]]:
     """Yield scores of a column: its numbers in order, then the rates of its levels.
 
-    Rates say something where they are higher for leads won. Lower they are of themselves: the rate
-    of the others leaves out the row's own win, and nothing else where levels are alike.
+    Levels that not every lead has are also looked at alone. Rates say something where they are
+    higher for leads won. Lower they are of themselves: the rate of the others leaves out the row's
+    own win, and nothing else where levels are alike.
     """
     filled = typed.notna().to_numpy(dtype=bool)
     if column.kind == "category":
         codes = typed.cat.codes.to_numpy().astype(np.int64) + 1
-        few = len(column.levels) <= 5
-        yield rates_of_others(codes, won), np.ones(len(won), dtype=bool), few, True
+        yield from _by_level(codes, filled, won, len(column.levels) <= 5)
         return
     score = typed.to_numpy(dtype=np.float64)  # of dates the microseconds
     distinct = np.unique(score[filled])
@@ -350,7 +350,16 @@ def _scores(
     if len(distinct) > 30:
         edges = np.unique(np.quantile(score[filled], np.linspace(0, 1, 21)[:-1]))
     bins = np.where(filled, np.searchsorted(edges, score, side="right"), 0)
-    yield rates_of_others(bins, won), np.ones(len(won), dtype=bool), len(edges) <= 5, True
+    yield from _by_level(bins, filled, won, len(edges) <= 5)
+
+
+def _by_level(
+    codes: npt.NDArray[np.int64], filled: Flags, won: Flags, few: bool
+) -> Iterator[tuple[Floats, Flags, bool, bool]]:
+    rates = rates_of_others(codes, won)
+    yield rates, np.ones(len(won), dtype=bool), few, True
+    if not filled.all():
+        yield rates, filled, few, True
 
 
 def rates_of_others(codes: npt.NDArray[np.int64], won: Flags) -> Floats:

@@ -184,3 +184,15 @@ def test_words_of_an_end_are_known_in_italian_and_behind_a_column_of_the_past():
     table = pd.DataFrame({"Ultima nota precedente": tags, "Tag": tags})
     with pytest.warns(DataWarning, match=r"'Tag' holds words .* \('Perso', 'Vinto da Rossi'"):
         find_leakage(table, won)
+
+
+@pytest.mark.parametrize("words", [("sì", "no"), ("alta", "bassa")])
+def test_levels_that_few_leads_have_are_looked_at_alone(words):
+    rng = np.random.default_rng(4)
+    won = rng.random(400) < 0.3
+    known = rng.random(400) < 0.25
+    outcome = np.where(won, *words).astype(object)
+    assert reasons({"call": np.where(known, outcome, None)}, won) == [SEPARATES]
+    honest = np.where(rng.random(400) < 0.25, *reversed(words)).astype(object)
+    mixed = np.where(rng.random(400) < 0.7, outcome, honest)
+    assert reasons({"call": np.where(known, mixed, None)}, won) == []
