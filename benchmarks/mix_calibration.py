@@ -23,7 +23,6 @@ from mmm.mix.inference.counts import draw_counts, expected_count
 from mmm.mix.inference.joint import Joint, join_panels
 from mmm.mix.inference.media import mean_contribution, respond
 from mmm.mix.inference.posterior import Problem, noise_correlation, trend_size
-from mmm.mix.inference.prior import draw_prior
 from mmm.mix.inference.problem import Scaled
 from mmm.mix.inference.sampling import sample_mix
 
@@ -85,6 +84,7 @@ def figures(joint: Joint, problems: list[Problem], z: np.ndarray) -> dict[str, n
         found[f"curve {k + 1}"] = joint.read(joint.parts[0], z)[:, k]
     if joint.pooling is not None:
         found["pooling (z)"] = z[:, joint.pooling]
+        found["spread of deviations (z)"] = z[:, joint.pooling + 1]
     return found
 
 
@@ -94,8 +94,7 @@ def one_set(seed: int, likelihood: str, n_panels: int) -> dict[str, object]:
     scaled = templates(likelihood, n_panels)
     names = [NAMES] * n_panels
     blank = join_panels([one.problem for one in scaled], names)
-    media = scaled[0].problem.media
-    truth = draw_prior((1, blank.n_parameters), blank.deviations, media.spread_scale, rng)
+    truth = blank.draw_prior(1, rng)
     problems = [
         draw_outcome(one.problem, blank.read(part, truth), rng)
         for one, part in zip(scaled, blank.parts, strict=True)

@@ -6,6 +6,8 @@ read off joint ones: those of the curves are common; the others are
     z_panel = sqrt(1 - w) z_common + sqrt(w) z_own,  logit w ~ N(-0.85, 1),
 
 distributed as they would be alone whatever w is, which says how much panels differ, and is learnt.
+Deviations of shares, common and own, stand in units of their common scale k, log k ~ N(0,
+spread_scale): with many of them, chains that see k by their sizes alone would hardly move it.
 Of counts the baseline does not integrate out: it is that of each panel, and not pooled. A test of
 all panels together is a normal term in the sum of what each of them would show.
 """
@@ -21,7 +23,7 @@ from mmm.mix.inference.full_vector import log_density_counts
 from mmm.mix.inference.lifts import LiftTerm, lift_density, predicted_lifts
 from mmm.mix.inference.media import Media, Response, pull_back, respond
 from mmm.mix.inference.posterior import Problem, log_density
-from mmm.mix.inference.prior import log_prior
+from mmm.mix.inference.prior import draw_prior, log_prior
 from mmm.mix.transforms import Floats
 
 _POOLING = (-0.85, 1.0)  # of logit w: a median of 0.3
@@ -77,16 +79,45 @@ class Joint:
     n_parameters : int
     deviations : ndarray of intp
         Where the deviations of shares stand, common ones and those of panels.
+    spread_scale : float
+        Standard deviation of log k.
     pooling : int or None
-        Where w stands; None for one panel, whose parameters are the joint ones.
+        Where w stands, and log k after it; None for one panel, whose parameters are the joint ones.
     tests : tuple of CompanyTest
     """
 
     parts: tuple[Part, ...]
     n_parameters: int
     deviations: Positions
+    spread_scale: float
     pooling: int | None = None
     tests: tuple[CompanyTest, ...] = ()
+
+    def draw_prior(self, n_draws: int, rng: np.random.Generator) -> Floats:
+        """Draw joint parameters from the prior, shape (n_draws, n_parameters)."""
+        shape = (n_draws, self.n_parameters)
+        if self.pooling is not None:
+            return rng.standard_normal(shape)
+        return draw_prior(shape, self.deviations, self.spread_scale, rng)
+
+    def log_prior(self, z: Floats) -> tuple[Floats, Floats]:
+        """Return the log prior density, up to a constant, and its gradient."""
+        if self.pooling is not None:
+            return -0.5 * (z * z).sum(axis=1), -z
+        return log_prior(z, self.deviations, self.spread_scale)
+
+    def log_spread(self, z: Floats) -> Floats:
+        """Return log k of several panels, shape (n_draws, 1)."""
+        at = 1 + (self.pooling or 0)
+        return self.spread_scale * z[:, at : at + 1]
+
+    def scaled(self, z: Floats) -> Floats:
+        """Return the parameters with deviations in units of their own."""
+        if self.pooling is None:
+            return z
+        result = z.copy()
+        result[:, self.deviations] *= np.exp(self.log_spread(z))
+        return result
 
     def own_share(self, z: Floats) -> Floats:
         """Return w, shape (n_draws, 1)."""
@@ -96,26 +127,40 @@ class Joint:
 
     def read(self, part: Part, z: Floats) -> Floats:
         """Return the parameters of a panel, shape (n_draws, n_panel)."""
+        return self.pooled(part, self.scaled(z))
+
+    def pooled(self, part: Part, scaled: Floats) -> Floats:
+        """Return the parameters of a panel, given scaled ones."""
         if self.pooling is None:
-            return z
-        share, own = self.own_share(z), z[:, part.common]
+            return scaled
+        share, own = self.own_share(scaled), scaled[:, part.common]
         own[:, part.pooled] *= np.sqrt(1.0 - share)
-        own[:, part.pooled] += np.sqrt(share) * z[:, part.own]
+        own[:, part.pooled] += np.sqrt(share) * scaled[:, part.own]
         return own
 
-    def pull_back(self, part: Part, z: Floats, gradient: Floats) -> Floats:
-        """Turn a gradient in the parameters of a panel into one in the joint ones."""
+    def pull_back(self, part: Part, scaled: Floats, gradient: Floats) -> Floats:
+        """Turn a gradient in the parameters of a panel into one in the scaled ones."""
         if self.pooling is None:
             return gradient
-        result, share = np.zeros_like(z), self.own_share(z)
+        result, share = np.zeros_like(scaled), self.own_share(scaled)
         pooled = gradient[:, part.pooled]
         result[:, part.common] = gradient
         result[:, part.common[part.pooled]] = np.sqrt(1.0 - share) * pooled
         result[:, part.own] = np.sqrt(share) * pooled
-        common, own = z[:, part.common[part.pooled]], z[:, part.own]
+        common, own = scaled[:, part.common[part.pooled]], scaled[:, part.own]
         turn = own * np.sqrt(1.0 - share) - common * np.sqrt(share)
         by_logit = 0.5 * np.sqrt(share * (1.0 - share)) * (pooled * turn).sum(1, keepdims=True)
         result[:, self.pooling] = _POOLING[1] * by_logit[:, 0]
+        return result
+
+    def unscaled(self, scaled: Floats, gradient: Floats) -> Floats:
+        """Turn a gradient in scaled parameters into one in the joint ones."""
+        if self.pooling is None:
+            return gradient
+        result, at = gradient.copy(), self.deviations
+        result[:, at] *= np.exp(self.log_spread(scaled))
+        moved = (gradient[:, at] * scaled[:, at]).sum(axis=1)
+        result[:, self.pooling + 1] += self.spread_scale * moved
         return result
 
 
@@ -142,7 +187,8 @@ def join_panels(
         n = problems[0].n_parameters
         every = np.arange(n)
         part = Part(every, np.zeros(n, dtype=bool), every[:0])
-        return Joint((part,), n, every[problems[0].media.spread_at], tests=tuple(tests))
+        media = problems[0].media
+        return Joint((part,), n, every[media.spread_at], media.spread_scale, tests=tuple(tests))
     curve: dict[str, int] = {}
     stop = 0
     for problem, names in zip(problems, channels, strict=True):
@@ -150,14 +196,14 @@ def join_panels(
             if name not in curve:
                 curve[name], stop = stop, stop + length
     size = {name: stop + k for k, name in enumerate(curve)}
-    after = stop + len(size)  # total, trend, correlation, and the pooling
+    after = stop + len(size)  # total, trend, correlation, pooling and spread
     believed = {
         names[c]
         for problem, names in zip(problems, channels, strict=True)
         for c in (() if problem.media.own is None else problem.media.own.channels)
     }
     shared = [place for name, place in size.items() if name not in believed]
-    parts, stop, deviations = [], after + 4, [np.array(shared, dtype=np.intp)]
+    parts, stop, deviations = [], after + 5, [np.array(shared, dtype=np.intp)]
     for problem, names in zip(problems, channels, strict=True):
         at = np.arange(problem.n_parameters)
         pooled = (at >= problem.media.n_curve) & (at < problem.n_shared)
@@ -167,7 +213,9 @@ def join_panels(
         stop += len(own) + len(baseline)
         parts.append(Part(common, pooled, own))
         deviations.append(own[problem.media.shared])
-    return Joint(tuple(parts), stop, np.concatenate(deviations), after + 3, tuple(tests))
+    spread_scale = problems[0].media.spread_scale
+    at = np.concatenate(deviations)
+    return Joint(tuple(parts), stop, at, spread_scale, after + 3, tuple(tests))
 
 
 def _lengths(media: Media, names: Sequence[str]) -> dict[str, int]:
@@ -208,8 +256,9 @@ def log_joint(joint: Joint, problems: Sequence[Problem], z: Floats) -> tuple[Flo
     gradient : ndarray, shape (n_draws, joint.n_parameters)
     """
     with np.errstate(all="ignore"):  # as the density of each panel
-        density, gradient = log_prior(z, joint.deviations, problems[0].media.spread_scale)
-    own = [joint.read(part, z) for part in joint.parts]
+        density, prior = joint.log_prior(z)
+        scaled, gradient = joint.scaled(z), np.zeros_like(z)
+        own = [joint.pooled(part, scaled) for part in joint.parts]
     slopes: dict[int, Floats] = {}
     if joint.tests:
         tested, slopes = _log_tests(joint, problems, own)
@@ -219,8 +268,8 @@ def log_joint(joint: Joint, problems: Sequence[Problem], z: Floats) -> tuple[Flo
         found, slope = of_panel(problem, own[i])
         if i in slopes:
             slope[:, : problem.media.n_parameters] += slopes[i]
-        density, gradient = density + found, gradient + joint.pull_back(part, z, slope)
-    return density, gradient
+        density, gradient = density + found, gradient + joint.pull_back(part, scaled, slope)
+    return density, prior + joint.unscaled(scaled, gradient)
 
 
 def _log_tests(

@@ -61,24 +61,39 @@ def draw_prior(
     return z
 
 
-def draw_spread(own: Floats, spread_scale: float, rng: np.random.Generator) -> Floats:
-    """Draw the common scale k given the deviations.
+def draw_log_spread(
+    own: Floats, spread_scale: float, now: Floats, rng: np.random.Generator
+) -> Floats:
+    """Draw log k given the deviations, by a proposal that is all but exact.
 
     Parameters
     ----------
     own : ndarray, shape (n_draws, n_deviations)
     spread_scale : float
+        Above 0.
+    now : ndarray, shape (n_draws,)
+        Where log k stands, and stays where the proposal is refused.
     rng : numpy.random.Generator
 
     Returns
     -------
     ndarray, shape (n_draws,)
     """
-    nodes = _scales(spread_scale, own.shape[1])
+    nodes, n = _scales(spread_scale, own.shape[1]), np.arange(len(own))
     each = _by_scale(nodes, own)
     part = np.exp(each - each.max(axis=1, keepdims=True)).cumsum(axis=1)
     at = (part < rng.random((len(own), 1)) * part[:, -1:]).sum(axis=1)
-    return np.asarray(np.exp(nodes.log_scale[at]))
+    first, width = nodes.log_scale[0], nodes.log_scale[1] - nodes.log_scale[0]
+    tried = nodes.log_scale[at] + width * (rng.random(len(own)) - 0.5)
+    before = np.rint((now - first) / width).astype(np.intp).clip(0, len(nodes.log_scale) - 1)
+    square = (own * own).sum(axis=1)
+
+    def height(log_k: Floats) -> Floats:
+        prior = 0.5 * (log_k / spread_scale) ** 2 + own.shape[1] * log_k
+        return np.asarray(-prior - 0.5 * square * np.exp(-2.0 * log_k))
+
+    better = height(tried) - each[n, at] - height(now) + each[n, before]
+    return np.where(rng.random(len(own)) < np.exp(np.minimum(better, 0.0)), tried, now)
 
 
 @dataclass(frozen=True, eq=False)

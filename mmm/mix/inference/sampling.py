@@ -53,7 +53,7 @@ def sample_mix(
     # The matrices are small: threads of the linear algebra would only wait for each other.
     with threadpool_limits(limits=1):
         density = _density(joint, problems)
-        mode = find_mode(density, joint.n_parameters, sampling.n_starts, rng)
+        mode = _mode(joint, problems, sampling, rng)
         at = [joint.read(part, mode[None]) for part in joint.parts]
         heavy = likelihood == "student_t" or (
             likelihood == "auto"
@@ -67,7 +67,7 @@ def sample_mix(
             return _sample_heavy(panels, start, joint, sampling, rng)
         draws = sample(
             density, joint.n_parameters, sampling, rng, has_converged,
-            stir=_stirring(joint, problems), mode=mode,
+            stir=_stirring(joint), mode=mode,
         )  # fmt: skip
         flat = draws.z.reshape(-1, joint.n_parameters)
         kept = flat[:: max(len(flat) // _KEPT, 1)]
@@ -81,10 +81,33 @@ def _density(joint: Joint, problems: Sequence[Problem]) -> Density:
     return lambda z: log_joint(joint, problems, z)
 
 
-def _stirring(joint: Joint, problems: Sequence[Problem]) -> Stir | None:
+def _mode(
+    joint: Joint, problems: Sequence[Problem], sampling: Sampling, rng: np.random.Generator
+) -> Floats:
+    """Find the mode, of panels with the scale of deviations held at its prior median.
+
+    Beside many deviations the scale has its mode far from where it has its mass.
+    """
+    density = _density(joint, problems)
+    if joint.pooling is None:
+        return find_mode(density, joint.n_parameters, sampling.n_starts, rng)
+    at = joint.pooling + 1
+
+    def held(z: Floats) -> tuple[Floats, Floats]:
+        z = z.copy()
+        z[:, at] = 0.0
+        value, gradient = density(z)
+        gradient[:, at] = 0.0
+        return value, gradient
+
+    mode = find_mode(held, joint.n_parameters, sampling.n_starts, rng)
+    mode[at] = 0.0
+    return mode
+
+
+def _stirring(joint: Joint) -> Stir | None:
     """Return what moves the parts that panels have in common; None for one panel."""
-    scale = problems[0].media.spread_scale
-    return None if joint.pooling is None else lambda z, rng: interweave(joint, scale, z, rng)
+    return None if joint.pooling is None else lambda z, rng: interweave(joint, z, rng)
 
 
 def _sample_heavy(
@@ -94,9 +117,10 @@ def _sample_heavy(
     sampling: Sampling,
     rng: np.random.Generator,
 ) -> tuple[Draws, tuple[Posterior, ...]]:
+    mode = _mode(joint, start, sampling, rng)
     draws = sample(
         _density(joint, start), joint.n_parameters, sampling, rng, has_converged,
-        _renewing(joint, start), _stirring(joint, start),
+        _renewing(joint, start), _stirring(joint), mode,
     )  # fmt: skip
     kept = slice(None, None, max(len(draws.records) // _KEPT, 1))
     z, record = draws.renewed_z[kept], draws.records[kept]

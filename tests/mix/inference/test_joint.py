@@ -60,7 +60,7 @@ def test_parameters_of_a_panel_are_as_those_alone_and_alike_between_panels():
     problems, joint = two_panels()
     media, n_draws = problems[0].media, 20_000
     rng = np.random.default_rng(3)
-    z = draw_prior((n_draws, joint.n_parameters), joint.deviations, media.spread_scale, rng)
+    z = joint.draw_prior(n_draws, rng)
     first, second = (joint.read(part, z) for part in joint.parts)
     alone = draw_prior((n_draws, first.shape[1]), media.deviations, media.spread_scale, rng)
     for k in range(first.shape[1]):
