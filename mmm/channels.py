@@ -96,10 +96,12 @@ DEFAULT_RULES = (
     ChannelRule(
         "Paid social", source="paid?social|social?paid|*social?ads|*linkedin?ads|paid?video"
     ),
+    ChannelRule("Paid social", source="social a pagamento*|social media a pagamento*"),
     ChannelRule("Paid social", source="facebook?ads|meta?ads|tiktok?ads|instagram?ads"),
     ChannelRule("Paid search", source=_SEARCH, medium=_PAID),
     ChannelRule("Paid search", medium="cpc|ppc|sem|sea|paid?search|paidsearch"),
     ChannelRule("Paid search", source="google?ad*|adwords|bing?ads|microsoft?ads|paid?search|sem"),
+    ChannelRule("Paid search", source="ricerca a pagamento*"),
     ChannelRule("Email", medium="e-mail*|email*|newsletter*|dem|mailing*"),
     ChannelRule("Email", source="e-mail*|email*|newsletter*|dem|mailing*|mailchimp*|mailup*"),
     ChannelRule("Organic social", source=_SOCIAL),
@@ -117,6 +119,7 @@ DEFAULT_RULES = (
     ChannelRule("Referral", source="*referral*|reference|cliente esistente*|referenza*"),
     ChannelRule("Direct", source="(direct)*|direct*|diretto*|traffico diretto*"),
     ChannelRule("Direct", medium="(none)|direct*"),
+    ChannelRule("Offline", source="offline|offline?sources|fonti offline|origini offline"),
     ChannelRule("Website", source="sito*|web?site*|web|website*|form*|contact?us*|chat*|*chat"),
     ChannelRule("Press", source="stampa*|press*|rivista*|magazine*"),
     ChannelRule("Press", medium="stampa*|press*|print*|rivista*"),
@@ -126,7 +129,6 @@ DEFAULT_RULES = (
 
 # What is paid for is not organic, unless somebody wrote that it is.
 _PAID_FOR = {"Organic social": "Paid social", "Organic search": "Paid search"}
-_SAYS_ORGANIC = ("organic", "organico", "seo", "ricerca organica")
 
 
 @dataclass(frozen=True)
@@ -216,7 +218,8 @@ class ChannelMap:
                 return rule.channel
         for rule in DEFAULT_RULES if self.defaults else ():
             if rule.matches(where, how, what):
-                open_to = paid and not how and not where.startswith(_SAYS_ORGANIC)
+                organic = "organic" in where or where.startswith("seo")
+                open_to = paid and not how and not organic
                 return _PAID_FOR.get(rule.channel, rule.channel) if open_to else rule.channel
         return None
 

@@ -43,12 +43,27 @@ USUAL = [
     ("Sito web", None, "Website"),
     ("Telefonata", None, "Phone"),
     ("altro", None, "Other"),
+    ("Ricerca organica", None, "Organic search"),
+    ("Ricerca a pagamento", None, "Paid search"),
+    ("Email marketing", None, "Email"),
+    ("Social organico", None, "Organic social"),
+    ("Social media organici", None, "Organic social"),
+    ("Social a pagamento", None, "Paid social"),
+    ("Altre campagne", None, "Other"),
+    ("Traffico diretto", None, "Direct"),
+    ("Fonti offline", None, "Offline"),
+    ("OFFLINE", None, "Offline"),
 ]
 
 
 @pytest.mark.parametrize(("source", "medium", "channel"), USUAL)
 def test_usual_spellings_have_a_channel(source, medium, channel):
     assert ChannelMap().name(source=source, medium=medium) == channel
+
+
+def test_organic_stays_organic_where_it_has_spend():
+    for source in ("Social organico", "Ricerca organica", "Organic social", "SEO"):
+        assert ChannelMap().name(source=source, paid=True).startswith("Organic")
 
 
 @pytest.mark.parametrize("placeholder", ["unknown", "(not set)", "N/A", "Select", " ", "n.d."])

@@ -55,6 +55,31 @@ def test_a_cure_in_a_file_comes_with_the_commands_that_take_it(tmp_path):
     pd.concat([deals, deals.head(1)]).to_csv(tmp_path / "d.csv", index=False)
     base = ("attribute", "--touches", FILES["touches"], "--deals", "d.csv", "--out", "o.csv")
     error = one_line_of_error(mmm(*base, cwd=tmp_path))
-    assert error.endswith("`mmm init` writes mmm.toml, and `mmm run mmm.toml` takes it.")
+    assert error.endswith("`mmm init` writes mmm.toml; pass it with --config mmm.toml.")
     (tmp_path / "d.csv").write_text("deal_id\nx\n")
     assert "mmm init" not in one_line_of_error(mmm(*base, cwd=tmp_path))
+
+
+def test_settings_say_what_words_and_sources_mean(tmp_path):
+    (tmp_path / "d.csv").write_text(
+        "deal_id,person_id,won,closed_at\na,p1,Yes!,2025-02-01\nb,p2,Offered,2025-02-02\n"
+    )
+    (tmp_path / "t.csv").write_text(
+        "person_id,touched_at,source\np1,2025-01-10,zzz\np2,2025-01-11,zzz\n"
+    )
+    (tmp_path / "mmm.toml").write_text(
+        '[deals]\nsource = "d.csv"\nwon_values = {"Yes!" = true, "Offered" = false}\n'
+        '[touches]\nsource = "t.csv"\n[attribution]\nmodels = ["linear"]\nheadline = "linear"\n'
+        '[channels]\nrules = [{channel = "Fairs", source = "zzz"}]\n'
+    )
+    bare = mmm(
+        "attribute", "--touches", "t.csv", "--deals", "d.csv", "--out", "o.csv", cwd=tmp_path
+    )
+    assert one_line_of_error(bare).endswith("pass it with --config mmm.toml.")
+    run = mmm("attribute", "--config", "mmm.toml", "--out", "o.csv", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    credit = pd.read_csv(tmp_path / "o.csv")
+    assert credit[["channel", "model", "credit"]].to_numpy().tolist() == [["Fairs", "linear", 1.0]]
+    asked = ("--config", "mmm.toml", "--models", "markov", "--out", "t.csv")
+    assert "t.csv" in one_line_of_error(mmm("attribute", *asked, cwd=tmp_path))
+    assert "--deals is missing" in one_line_of_error(mmm("attribute", "--out", "o", cwd=tmp_path))

@@ -53,6 +53,28 @@ def test_a_channel_without_spend_is_refused_and_one_that_is_new_is_not(say, conf
     assert [(row["key"], row["channel"]) for row in listed] == [("one", "Events"), ("two", "Event")]
 
 
+def test_a_channel_may_be_named_as_the_page_names_it_in_either_language(say, configured):
+    said = say("register", "one", "--channel", "Fiere ed eventi", *PLAN)
+    assert "Registered: one (Events" in said.out
+    (row,) = json.loads(say("list", "--json").out)["experiments"]
+    assert row["channel"] == "Events"
+
+
+def test_warnings_of_the_spend_are_said_as_elsewhere_in_the_language_of_the_settings(
+    say, configured
+):
+    (configured / "fairs.csv").write_text(
+        "date,channel,spend\n2025-01-06,Fairs,7\n2025-01-13,Fairs,7\n"
+    )
+    two = CONFIG.replace("[spend]\n", "[[spend]]\n").replace(
+        "[signal]", '[[spend]]\nsource = "fairs.csv"\n[signal]'
+    )
+    (configured / "mmm.toml").write_text('[company]\nlanguage = "it"\n' + two)
+    said = say("register", "one", "--channel", "Events", *PLAN)
+    assert "avviso: spesa di fairs.csv: inizia il 2025-01-06" in said.err
+    assert "reading.py" not in said.err
+
+
 def test_channels_of_a_weekly_table_are_those_of_the_configuration(say, configured):
     mix = '[mix]\nsource = "weekly.csv"\noutcome = "revenue"\nchannels = ["Fairs"]\n'
     (configured / "weekly.toml").write_text(CONFIG + mix)

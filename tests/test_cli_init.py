@@ -90,7 +90,7 @@ def test_init_and_check_speak_italian(tmp_path):
     done = mmm("init", "export", "--lang", "it", cwd=tmp_path)
     assert done.stdout.splitlines()[0] == "touches: attivita.csv, 6 colonne ipotizzate"
     assert done.stdout.splitlines()[-1].startswith("Scritto: mmm.toml, con ")
-    assert "nota: da correggere in deals: deals, colonna “deal_id”: indica una riga" in done.stderr
+    assert "nota: da correggere: deals, colonna “deal_id”: indica una riga" in done.stderr
     check = mmm("check", "mmm.toml", cwd=tmp_path)
     assert check.returncode == 2
     assert "mmm: spend, colonna “date”: indica una riga di totali" in check.stderr

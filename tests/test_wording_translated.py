@@ -9,7 +9,8 @@ import pytest
 
 from mmm import datasets
 from mmm.cli.shell import for_shell
-from mmm.errors import MmmError
+from mmm.errors import DataWarning, MmmError
+from mmm.prediction.columns.leakage import _warn_of_names
 from mmm.run.config import absolute, make_config
 from mmm.run.guess import look_at_files, to_toml
 from mmm.run.reading import READERS, read_table
@@ -81,6 +82,43 @@ def test_the_cure_of_an_unknown_end_is_said_in_italian():
         'Scrivete won_values = { won = true, forse = "?" } sotto [deals] in mmm.toml, con true o '
         "false al posto di ogni “?”; le parole lasciate fuori contano come aperte."
     )
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("touches: 9 rows have no person_id nor account_id", "senza person_id né account_id: 9"),
+        (
+            "spend misses 2 days between the first and the last row of a channel, the first of "
+            "them 2024-06-08 (Ads). Add the rows, or pass fill='zero' (nothing was spent) or "
+            "fill='interpolate'.",
+            "mancano 2 giorni tra la prima e l’ultima riga di un canale, a partire da 2024-06-08 "
+            '(Ads). Aggiungete le righe, oppure scrivete fill = "zero" (non si è speso nulla) o '
+            'fill = "interpolate" sotto [[spend]] in mmm.toml.',
+        ),
+        (
+            "spend: 0 missing periods and 7 missing amounts: fill='zero'",
+            'spend: periodi mancanti 0, importi mancanti 7: fill = "zero"',
+        ),
+        ("one value in every row", "un solo valore in tutte le righe"),
+        ("spend: encoding: UTF-16", "spend: codifica UTF-16"),
+        (
+            "1 won deals have no value and count as 0 ('d1'): fill them in, or use "
+            "measure='conversions'.",
+            "trattative vinte senza valore, contate come 0: 1 ('d1'). Completatele",
+        ),
+        ("deals: 1 rows repeat a deal_id; the first one of each is kept", "deal_id: 1; di"),
+    ],
+)
+def test_no_english_is_left_in_what_readers_say(message, said):
+    for_several = for_shell(message, with_file=True).replace("[spend]", "[[spend]]")
+    assert said in translated(for_several, "it")
+
+
+def test_names_that_sound_late_are_said_in_italian():
+    with pytest.warns(DataWarning, match="sound like") as caught:
+        _warn_of_names(["call_duration"])
+    assert translated(str(caught[0].message), "it").startswith("Il nome di 'call_duration' fa ")
 
 
 def test_a_message_is_in_one_language():

@@ -9,72 +9,134 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from mmm.cli.options import Contacts, Deals, Json, Leads, Locale, Map, Roles, Touches, Tz, config_of
+from mmm.cli.options import Contacts, Json, Leads, Locale, Map, Roles, Touches, config_of
+from mmm.cli.settings import OwnTz, tables_of
 from mmm.cli.shell import for_shell, print_json, print_notes, progress, records, told
 from mmm.errors import ConfigError, InputError
 
+TABLES = ("touches", "deals", "leads", "contacts", "roles")
+Settings = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        help="An mmm.toml: where the tables lie and how they are written, [channels], [journeys] "
+        "and [attribution]. Options win over it.",
+    ),
+]
+
 
 def attribute(
-    deals: Deals,
     out: Annotated[Path, typer.Option(help="CSV file to write.")],
+    deals: Annotated[
+        str | None, typer.Option(help="Deals: a file or a database URL#table.")
+    ] = None,
     touches: Touches = None,
     leads: Leads = None,
     contacts: Contacts = None,
     roles: Roles = None,
-    by: Annotated[str, typer.Option(help="person or account.")] = "person",
-    dimension: Annotated[str, typer.Option(help="Column of touches to credit.")] = "channel",
-    lookback_days: Annotated[float, typer.Option(help="Days before the deal.")] = 180,
+    by: Annotated[str | None, typer.Option(help="person or account; else person.")] = None,
+    dimension: Annotated[
+        str | None, typer.Option(help="Column of touches to credit; else channel.")
+    ] = None,
+    lookback_days: Annotated[
+        float | None, typer.Option(help="Days before the deal; else 180.")
+    ] = None,
     maturity_days: Annotated[float | None, typer.Option(help="Age of a lost journey.")] = None,
-    touch_sharing: Annotated[str, typer.Option(help="next_deal or all_open.")] = "next_deal",
+    touch_sharing: Annotated[
+        str | None, typer.Option(help="next_deal or all_open; else next_deal.")
+    ] = None,
     models: Annotated[
-        str, typer.Option(help="Comma-separated.")
-    ] = "first_touch,last_touch,linear,markov",
+        str | None,
+        typer.Option(help="Comma-separated; else first_touch,last_touch,linear,markov."),
+    ] = None,
     measure: Annotated[str | None, typer.Option(help="value or conversions.")] = None,
-    level: Annotated[float, typer.Option(help="Coverage of the intervals.")] = 0.9,
+    level: Annotated[
+        float | None, typer.Option(help="Coverage of the intervals; else 0.9.")
+    ] = None,
     robustness: Annotated[
         Path | None, typer.Option(help="CSV of the shares under other choices, one at a time.")
     ] = None,
     locale: Locale = None,
-    tz: Tz = "UTC",
+    tz: OwnTz = None,
     column: Map = None,
+    config: Settings = None,
     as_json: Json = False,
 ) -> None:
     """Attribute deals."""
+    given = dict(zip(TABLES, (touches, deals, leads, contacts, roles), strict=True))
+    journey = {"by": by, "dimension": dimension, "lookback_days": lookback_days}
+    journey |= {"maturity_days": maturity_days, "touch_sharing": touch_sharing}
+    settings = _settings(config, given, locale, tz, column)
+    _check_targets(out, robustness, given, settings)
+    chosen = settings.attribution
+    names = chosen.models if models is None else [one.strip() for one in models.split(",")]
+    asked = {"measure": measure, "level": chosen.level if level is None else level}
+    _credit(settings, journey, [one for one in names if one], asked, (out, robustness), as_json)
+
+
+def _settings(
+    file: Path | None,
+    given: dict[str, str | None],
+    locale: str | None,
+    tz: str | None,
+    mapping: list[str] | None,
+) -> Any:
+    """Return the configuration that a file and the options describe."""
+    if file is not None:
+        return tables_of(file, given, locale, tz, mapping, TABLES)
+    if given["deals"] is None:
+        raise ConfigError("--deals is missing. Pass it, or --config with a section [deals].")
+    return config_of(given, locale, tz or "UTC", mapping)
+
+
+def _check_targets(
+    out: Path, robustness: Path | None, given: dict[str, str | None], settings: Any
+) -> None:
+    """Refuse to write what is no CSV, over a table, or two tables into one file."""
+    from mmm.run.config import sources
+    from mmm.tables.write import refuse_input
+
+    files = {Path(source).resolve() for source in given.values() if source}
+    files |= {Path(file).resolve() for file in sources(settings)}
+    for target in (out, robustness):
+        if target is not None:
+            _refuse_ending(target)
+            refuse_input(target, files)
+    if robustness is not None and robustness.resolve() == out.resolve():
+        raise ConfigError("--robustness and --out name the same file. Name two.")
+
+
+def _credit(
+    settings: Any,
+    journey: dict[str, Any],
+    names: list[str],
+    asked: dict[str, Any],
+    targets: tuple[Path, Path | None],
+    as_json: bool,
+) -> None:
+    """Read the tables, credit the channels, write what was found and say it."""
     from mmm.attribution import compare
     from mmm.journeys import build_journeys
     from mmm.run import read_tables
     from mmm.tables import write_csv
-    from mmm.tables.write import refuse_input
 
-    targets = [target for target in (out, robustness) if target is not None]
-    given = {"touches": touches, "deals": deals, "leads": leads, "contacts": contacts}
-    given["roles"] = roles
-    files = {Path(source).resolve() for source in given.values() if source}
-    for target in targets:
-        _refuse_ending(target)
-        refuse_input(target, files)
-    if robustness is not None and robustness.resolve() == out.resolve():
-        raise ConfigError("--robustness and --out name the same file. Name two.")
+    out, robustness = targets
     with told():
         with _way_to_settings():
-            tables = read_tables(config_of(given, locale, tz, column), progress)
+            tables = read_tables(settings, progress)
         progress("building journeys")
         source = tables.get("touches"), tables["deals"]
         options: dict[str, Any] = {
             **{name: tables.get(name) for name in ("leads", "contacts", "roles")},
-            "by": by,
-            "dimension": dimension,
-            "lookback_days": lookback_days,
-            "maturity_days": maturity_days,
-            "touch_sharing": touch_sharing,
+            **settings.journeys.model_dump(),
+            **{name: value for name, value in journey.items() if value is not None},
+            "channels": settings.channels.to_map(),
         }
         journeys = build_journeys(*source, **options)
-        names = [name.strip() for name in models.split(",") if name.strip()]
-        result = compare(journeys, names, measure=measure, level=level)
+        result = compare(journeys, names, **asked)
         frame = result.to_frame(cents=result.results[0].measure == "value")
         write_csv(frame, out)
-        chosen = "markov" if "markov" in names else names[0]
-        asked = {"model": chosen, "measure": measure, "level": level, **options}
+        asked = {"model": "markov" if "markov" in names else names[0], **asked, **options}
         said = "" if robustness is None else _other_choices(source, asked, robustness)
     print_notes(journeys.about["notes"])
     if as_json:
@@ -84,7 +146,7 @@ def attribute(
     _print_credit(frame, result.results[0].measure)
     if said:
         print(said)
-    print(f"Written: {', '.join(str(target.resolve()) for target in targets)}")
+    print(f"Written: {', '.join(str(target.resolve()) for target in targets if target)}")
 
 
 def _refuse_ending(target: Path) -> None:
@@ -95,13 +157,13 @@ def _refuse_ending(target: Path) -> None:
 
 @contextmanager
 def _way_to_settings() -> Iterator[None]:
-    """Say which commands take mmm.toml, where a cure is a line of it."""
+    """Say which option takes mmm.toml, where a cure is a line of it."""
     try:
         yield
     except InputError as error:
         lines = [for_shell(line, with_file=False) for line in str(error).splitlines()]
         if any("in mmm.toml" in line for line in lines):
-            lines[-1] += " `mmm init` writes mmm.toml, and `mmm run mmm.toml` takes it."
+            lines[-1] += " `mmm init` writes mmm.toml; pass it with --config mmm.toml."
         raise InputError("\n".join(lines)) from error
 
 

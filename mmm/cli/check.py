@@ -154,4 +154,5 @@ def _say_all(tables: dict[str, Any], foreign: dict[str, Any], state: Any | None,
         print(say("printed.not_yet", lang))
         return
     for finding in state.findings():
-        print(say("printed.to_mend", lang, text=finding.sentence(lang)))
+        text = finding.sentence(lang)
+        print(say("printed.to_mend", lang, text=text[:1].lower() + text[1:]))

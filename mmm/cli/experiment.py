@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mmm.cli.options import Json
-from mmm.cli.shell import notes, print_json, records
+from mmm.cli.shell import for_shell, notes, print_json, records, told
 from mmm.errors import ConfigError, InputError, SourceError, quoted
 
 experiment = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -45,8 +45,7 @@ def register(
     """Register a pilot."""
     from mmm.signal import ExperimentLog
 
-    if not new_channel:
-        _check_channel(channel, config)
+    channel = channel if new_channel else _known_channel(channel, config)
     ExperimentLog(log).register(
         name,
         channel=channel,
@@ -114,26 +113,40 @@ def list_pilots(log: Log = LOG, as_json: Json = False) -> None:
         print(told)
 
 
-def _check_channel(channel: str, file: Path) -> None:
-    """Refuse a channel without spend: its result would count nowhere, and an entry stays."""
+def _known_channel(channel: str, file: Path) -> str:
+    """Return a channel by its own name, also where it is named as the page does, in any language.
+
+    One without spend is refused: its result would count nowhere, and an entry stays.
+    """
     from mmm.run import load_config
     from mmm.run.reading import paid_channels
+    from mmm.wording import entries
+    from mmm.wording.translated import translated
 
     if file == CONFIG and not file.is_file():
         notes.print(
             f"note: there is no {file} here, so that the name of the channel is not checked"
         )
-        return
+        return channel
+    settings = load_config(file, logs=False)
+    lang = settings.company.language
     try:
-        known = paid_channels(load_config(file, logs=False))
+        with told(lambda text: translated(for_shell(text, with_file=True), lang), lang):
+            known = paid_channels(settings)
     except (InputError, SourceError) as error:
         notes.print(f"note: the name of the channel is not checked: {error}")
-        return
-    if known and channel not in known:
+        return channel
+    if channel in known:
+        return channel
+    for name in known:
+        if channel in entries().get(f"channel.{name}", {}).values():
+            return name
+    if known:
         raise ConfigError(
             f"nothing is spent on {channel!r} in the tables of {file}; channels with spend are "
             f"{quoted(known, 20)}. Correct --channel; for one that is new, add --new-channel."
         )
+    return channel
 
 
 def _today(on: str | None) -> str:

@@ -92,8 +92,8 @@ def _say(
         notes.print(say("guessed.not_read", lang, file=name, problem=in_language(problem)))
     for sheet in guess.unused:
         notes.print(say("guessed.not_used", lang, file=sheet.title))
-    for table, problem in problems.items():
-        notes.print(say("guessed.to_mend", lang, table=table, problem=problem))
+    for problem in dict.fromkeys("\n".join(problems.values()).splitlines()):
+        notes.print(say("guessed.to_mend", lang, problem=problem))
     if guess.table("deals") is None:
         notes.print(say("guessed.no_deals", lang))
     print(say("guessed.written", lang, out=out, n=questions))

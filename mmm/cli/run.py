@@ -49,6 +49,8 @@ def _run(config: Any, out: Path, as_json: bool) -> None:
             if steps.files:  # each step that was done is written, whatever stopped the next
                 kept = [path.name for path in steps.files.values()]
                 notes.print(say("printed.kept", lang, files=kept, folder=out))
+            if older := steps.older():
+                notes.print(say("printed.older", lang, files=older))
             raise
         progress(say("progress.writing_page", lang))
         files = write_results(result, config, out)

@@ -138,6 +138,7 @@ def train(
             )
             begin("training")
             horizon = said.horizon_days if horizon_days is None else horizon_days
+            how["channels"] = options.config and options.config.channels.to_map()
             trained = training.train_tables(tables, horizon_days=horizon, **how)
         else:
             recipe = Recipe("", lead_id, created_at, ended_at, outcome, groups)
@@ -205,8 +206,10 @@ def _say_trained(trained: Any, files: dict[str, Path], as_json: bool, lang: str)
 def _say_refused(refused: Any, lang: str) -> None:
     from mmm.prediction.columns.leakage import DROPPED
     from mmm.wording import say
+    from mmm.wording.translated import translated
 
     for row in refused.itertuples():
         key = "scored.left_out" if row.reason in DROPPED else "scored.refused"
         reason = say("scored.reason", lang, reason=row.reason.replace(" ", "_"))
-        print(say(key, lang, column=row.column, reason=reason, evidence=row.evidence))
+        evidence = translated(row.evidence, lang)
+        print(say(key, lang, column=row.column, reason=reason, evidence=evidence))

@@ -90,24 +90,52 @@ def settle(
             raise ConfigError("--leads is missing. Pass it, or --config with a section [leads].")
         speak("en")
         return Settings(leads, locale, tz or "UTC")
-    from mmm.run.config import load_config
-
-    config = load_config(file, logs=False)
-    tables = {name for name in _TABLES if getattr(config, name) or given.get(name)}
-    columns = columns_of(mapping, sorted(tables))
-    changes: dict[str, Any] = dict.fromkeys(("spend", "costs", "roles"))
-    for name in sorted(tables):
-        changes[name] = _section(config, name, given.get(name), locale, tz, columns.get(name, {}))
-    # What the page needs to read is no matter of lead scores.
-    changes["mix"] = config.mix.model_copy(update={"source": None, "decisions": None})
-    changes["signal"] = config.signal.model_copy(update={"experiments": None})
-    config = config.model_copy(update=changes)
+    config = tables_of(file, given, locale, tz, mapping)
     if config.leads is None:
         raise ConfigError(f"{file.name} has no section [leads]. Add it, or pass --leads.")
     speak(config.company.language)
     own = config.leads
     place = own.source if own.table is None else f"{own.source}#{own.table}"
     return Settings(place, own.locale, own.tz, config.company.language, config)
+
+
+def tables_of(
+    file: Path,
+    given: dict[str, str | None],
+    locale: str | None,
+    tz: str | None,
+    mapping: list[str] | None,
+    names: tuple[str, ...] = _TABLES,
+) -> Any:
+    """Read a configuration with these tables alone, options put in.
+
+    Parameters
+    ----------
+    file : Path
+    given : dict of str to str or None
+        The source of each table that an option names.
+    locale, tz, mapping
+        Of all the tables.
+    names : tuple of str
+        The tables that the command takes.
+
+    Raises
+    ------
+    ConfigError
+        As `mmm.run.config.load_config`.
+    """
+    from mmm.run.config import load_config
+
+    config = load_config(file, logs=False)
+    tables = {name for name in names if getattr(config, name) or given.get(name)}
+    columns = columns_of(mapping, sorted(tables))
+    changes: dict[str, Any] = dict.fromkeys({"spend", "costs", "roles"} - set(names))
+    for name in sorted(tables):
+        changes[name] = _section(config, name, given.get(name), locale, tz, columns.get(name, {}))
+    # What the page needs to read is no matter of these commands.
+    changes["mix"] = config.mix.model_copy(update={"source": None, "decisions": None})
+    changes["signal"] = config.signal.model_copy(update={"experiments": None})
+    return config.model_copy(update=changes)
 
 
 def _section(
@@ -119,19 +147,21 @@ def _section(
     columns: dict[str, str | bool],
 ) -> Any:
     """Return the section of a table, options put in."""
-    from mmm.run.config import DealsSection, TimedSection
+    from mmm.run.config import ContactsSection, DealsSection, TableSection, TimedSection
 
     section = getattr(config, name)
     if section is None:
         assert source is not None
-        section = (DealsSection if name == "deals" else TimedSection)(source=source)
+        kinds: dict[str, Any] = {"deals": DealsSection, "contacts": ContactsSection}
+        kinds["roles"] = TableSection
+        section = kinds.get(name, TimedSection)(source=source)
     changes: dict[str, Any] = {}
     if source is not None:
         place, _, table = source.partition("#") if "://" in source else (source, "", "")
         changes |= {"source": place, "table": table or None}
     if locale is not None:
         changes["locale"] = locale
-    if tz is not None and name != "contacts":
+    if tz is not None and name not in ("contacts", "roles"):
         changes["tz"] = tz
     if columns:
         changes["columns"] = {**section.columns, **columns}

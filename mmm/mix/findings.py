@@ -165,15 +165,14 @@ def _verdicts(plan: BudgetPlan, common: dict[str, Any]) -> list[Finding]:
             if plan.current[i] == 0
             else "mix.suspected"
             if rule == NOT_RAISED
-            else _verdict_key(
-                verdict, plan.advice in _MOVES, abs(advised[i] - plan.current[i]) > still
-            ),
+            else _verdict_key(verdict, plan, i, still),
             plan.marginal_romi[i],
             facts=common
             | {
                 "channel": channel,
                 "current": float(plan.current[i]),
                 "proposed": float(advised[i]),
+                "planned": float(plan.proposed[i]),
                 "lower": float(plan.marginal_romi_lower[i]),
                 "upper": float(plan.marginal_romi_upper[i]),
             },
@@ -188,10 +187,13 @@ def _idle_key(advised: float) -> str:
     return "mix.start" if advised > 0 else "mix.idle"
 
 
-def _verdict_key(verdict: str, moves: bool, moved: bool) -> str:
+def _verdict_key(verdict: str, plan: BudgetPlan, i: int, still: float) -> str:
     """Return the sentence of a verdict: whether money moves now depends on the whole plan."""
     if verdict == "hold":
-        return "mix.hold_moved" if moved else "mix.hold"
+        if abs(plan.recommended[i] - plan.current[i]) > still:
+            return "mix.hold_moved"
+        later = plan.advice == "test first" and abs(plan.proposed[i] - plan.current[i]) > still
+        return "mix.hold_later" if later else "mix.hold"
     if verdict == "test":
         return "mix.test"
-    return f"mix.{verdict}" if moves else f"mix.{verdict}_later"
+    return f"mix.{verdict}" if plan.advice in _MOVES else f"mix.{verdict}_later"

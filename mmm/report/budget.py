@@ -180,7 +180,7 @@ def print_pilots(advice: BudgetAdvice | None, lang: str) -> list[dict[str, Any]]
                 delta=row.delta,
             ),
             "length": wording.say(f"brief.periods_{advice.every}", lang, n=row.n_periods),
-            "power": wording.format_chance(row.power, lang),
+            "chance": wording.format_chance(row.chance, lang),
             "value": money(row.value),
             "net": money(row.net_value),
             "verdict": wording.say(

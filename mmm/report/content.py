@@ -156,8 +156,8 @@ def _gaps(brief: Brief) -> list[Finding]:
     found = [_gap(gap) for gap in brief.gaps]
     best = None if brief.budget is None else best_pilot(brief.budget)
     if best is not None:
-        facts = {"channel": best["channel"], "n": best["n_periods"], "power": best["power"]}
-        found.append(Finding("brief.test_tells", best["power"], facts=facts))
+        facts = {"channel": best["channel"], "n": best["n_periods"], "chance": best["chance"]}
+        found.append(Finding("brief.test_tells", best["chance"], facts=facts))
     return found
 
 

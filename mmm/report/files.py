@@ -66,6 +66,13 @@ class StepFiles:
             else:
                 self.files[name] = write_csv(frame, target)
 
+    def older(self) -> list[str]:
+        """Name the tables and pages in the folder that this run neither wrote nor read."""
+        own = {file.resolve() for file in self.files.values()} | self._inputs
+        there = sorted(self.folder.glob("*")) if self.files else []
+        kinds = {".csv", ".html"}
+        return [f.name for f in there if f.suffix in kinds and f.resolve() not in own]
+
     def end(self, manifest: Mapping[str, Any]) -> None:
         """Write the manifest: the run is whole."""
         text = json.dumps(manifest, indent=2, sort_keys=True, default=str, ensure_ascii=False)

@@ -14,6 +14,7 @@ from mmm.journeys import UNATTRIBUTED
 from mmm.run import RunResult
 from mmm.run.answer import no_test_pays
 from mmm.run.health import Health
+from mmm.tables.several import not_reaching
 from mmm.wording import Finding
 
 FEW_DEALS = 30
@@ -156,9 +157,9 @@ def _unattributed(main: pd.DataFrame, result: RunResult, currency: str) -> Itera
 
 
 def _costs(result: RunResult, currency: str) -> Iterator[Finding]:
-    economics = result.economics
-    if economics is None:
-        return
+    economics, days = result.economics, result.spend_period
+    if economics is None or days is None or not_reaching(result.tables["spend"], *days):
+        return  # a channel whose spend is not all there seems cheap
     lines = economics[~economics["channel"].isin([TOTAL, SHARED, UNATTRIBUTED])]
     known = lines[lines["media"].notna() & (lines["customers"] >= 1)]
     known = known.sort_values("cac")
@@ -226,12 +227,23 @@ def _limits(result: RunResult, currency: str) -> Iterator[Finding]:
         yield Finding("limits.young", young, facts={"n": young})
     yield from _unmatched(result, currency)
     yield from _foreign_spend(result)
+    yield from _part_of_spend(result)
     if result.economics is not None:
         yield Finding("limits.same_days", None)
         if "costs" not in result.tables:
             yield Finding("limits.media_only", None)
         yield from _shared_costs(result.economics, currency)
     yield Finding("limits.offline", None)
+
+
+def _part_of_spend(result: RunResult) -> Iterator[Finding]:
+    """Name the files of spend that do not reach over the days of the rest."""
+    if result.spend_period is None:
+        return
+    files = not_reaching(result.tables["spend"], *result.spend_period)
+    for file, (first, last) in files.items():
+        facts = {"file": file, "first": first, "last": last}
+        yield Finding("limits.part_of_spend", None, facts=facts)
 
 
 def _shared_costs(economics: pd.DataFrame, currency: str) -> Iterator[Finding]:

@@ -105,8 +105,9 @@ class BudgetAdvice:
         What all media brought, then each channel.
     pilots : pandas.DataFrame or None
         Tests, the most worth first: channel, mode, delta (change as a share of spend), n_periods,
-        power, value (of knowing, in money over a year), net_value (after its cost), periods_needed,
-        pays (net value above 0). None where none was planned.
+        power, chance (of a clear answer), value (of knowing, in money over a year), net_value
+        (after its cost), periods_needed, pays (net value above 0, and the chance not too small).
+        None where none was planned.
     scenarios : pandas.DataFrame or None
         scenario (key in words: what_if.<name>), total, profit, profit_lower, profit_upper against
         today per period, probability_better.

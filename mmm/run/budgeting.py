@@ -114,7 +114,7 @@ def advise_budget(
     plan = with_pilots(plan, [pilot for pilot in pilots if pilot.channel not in told])
     advice = _advice(model, plan, weeks, config, limits)
     seen, unseen = look_back(model, weeks, _QUARTER[weeks.every], mix.backtest)
-    proposed = pilot_frame(pilots).assign(pays=[pilot.net_value > 0 for pilot in pilots])
+    proposed = pilot_frame(pilots)
     advice = dataclasses.replace(
         advice,
         tested=tested,

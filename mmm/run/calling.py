@@ -12,6 +12,7 @@ from mmm.errors import MmmWarning
 from mmm.prediction import ActionPolicy, calibration_doubt, hold_out, next_actions
 from mmm.prediction.columns.leakage import DROPPED
 from mmm.prediction.features.ends import lead_ends, link_deals
+from mmm.prediction.features.moments import last_look, to_instant
 from mmm.prediction.suspects import TOO_GOOD, figures
 from mmm.run.advice import Calls
 from mmm.run.config import Config, ScoringSection
@@ -65,7 +66,7 @@ def call_first(
     lang, settings = config.company.language, config.scoring
     if "leads" not in tables:
         raise NoAnswer("calls", "no_leads", "add_leads")
-    known = {n: known_on(tables[n], as_of) for n in ("leads", "deals")}
+    known = _known(tables, as_of)
     check_fates(known["leads"], known["deals"], settings.horizon_days, as_of)
     waiting, n_in_pipeline, n_gone = to_call(
         known["leads"], known["deals"], settings.horizon_days, as_of
@@ -85,11 +86,24 @@ def call_first(
             seed=settings.seed,
             allow=settings.allow,
             as_of=as_of,
+            channels=channels,
         )
     progress(say("progress.scoring_leads", lang, n=len(waiting)))
     rows, drift = scored_leads(trained, given, set(waiting["lead_id"]), as_of)
     rows = described(rows, waiting, given, channels, settings, config, as_of)
     return _calls(rows, trained, config, as_of, (n_in_pipeline, n_gone, n_aside), drift)
+
+
+def _known(tables: Tables, as_of: pd.Timestamp) -> dict[str, pd.DataFrame]:
+    """Return leads and deals as they stood on a day.
+
+    Stage and reason of discard are those of the export: on an earlier day nobody knew them.
+    """
+    given = {name: tables[name] for name in ("leads", "deals")}
+    known = {name: known_on(table, as_of) for name, table in given.items()}
+    if last_look(given) > to_instant(as_of):
+        known["leads"] = known["leads"].drop(columns=["stage", "discard_reason"], errors="ignore")
+    return known
 
 
 def check_fates(
@@ -130,7 +144,7 @@ def fates(
     at = created.to_numpy(dtype="datetime64[us]")[:, None] + _AGES
     limit = at + np.timedelta64(round(horizon_days * _DAY * 1e6), "us")
     day = np.datetime64(as_of.tz_convert("UTC").tz_localize(None), "us")
-    told = (limit <= day) & ~(ends.at[:, None] <= at)
+    told = (limit <= day) & ~(ends.at[:, None] <= at) & ~(ends.undated & ends.won)[:, None]
     won = told & ends.won[:, None] & (ends.at[:, None] <= limit)
     return int(told.any(axis=1).sum()), int(won.any(axis=1).sum())
 
@@ -281,8 +295,9 @@ def _days_since_touch(
     seen = touches[touches["touched_at"] <= as_of]
     for key in ("person_id", "account_id"):
         if key in seen.columns and key in leads.columns:
-            last = leads[key].map(seen.dropna(subset=[key]).groupby(key)["touched_at"].max())
-            days = days.fillna(_days_since(last, leads, as_of))
+            last = seen.dropna(subset=[key]).groupby(key)["touched_at"].max()
+            at = last.reindex(leads[key]).set_axis(leads.index)
+            days = days.fillna(_days_since(at, leads, as_of))
     return days
 
 

@@ -26,6 +26,7 @@ from mmm.funnel.kpis import (
 from mmm.funnel.records import Outcomes, lead_outcomes, link_deals
 from mmm.funnel.stages import sales_cycle
 from mmm.journeys import UNATTRIBUTED
+from mmm.tables.several import not_reaching
 
 Tables = Mapping[str, pd.DataFrame]
 Period = tuple[date, date]
@@ -114,10 +115,16 @@ def cac_change(compared: Compared) -> Explanation:
     Raises
     ------
     MmmError
-        If there is no spend, or an amount is missing.
+        If there is no spend, an amount is missing, or a file of it does not reach over the periods.
     """
     if "spend" not in compared.tables:
         raise MmmError("needs spend. Add the table.")
+    (start, _), (_, end) = compared.periods
+    for name, (first, last) in not_reaching(compared.tables["spend"], start, end).items():
+        raise MmmError(
+            f"spend of {name} is there from {first} to {last}, and {start} to {end} is compared. "
+            "Add the rest."
+        )
     tables = [
         cohort.assign(cost=_costs(compared, cohort, period))
         for cohort, period in zip(_cohorts(compared), compared.periods, strict=True)

@@ -59,6 +59,12 @@ class TimedSection(TableSection):
     on_duplicate: Literal["error", "first", "last"] = "error"
 
 
+class LeadsSection(TimedSection):
+    """The leads."""
+
+    won_values: dict[str, bool] | None = None
+
+
 class ContactsSection(TableSection):
     """The people, and the account of each."""
 
@@ -236,7 +242,7 @@ class Config(_Section):
     company: CompanySection = CompanySection()
     deals: DealsSection
     touches: TimedSection | None = None
-    leads: TimedSection | None = None
+    leads: LeadsSection | None = None
     spend: tuple[SpendSection, ...] | None = Field(default=None, min_length=1)
     costs: CostsSection | None = None
     contacts: ContactsSection | None = None

@@ -24,8 +24,14 @@ def customer_costs(
     config: Config,
     as_of: pd.Timestamp,
 ) -> tuple[pd.DataFrame | None, tuple[date, date] | None]:
-    """Return what a customer of each channel costs, and the days of that spend; None without."""
-    if "spend" not in tables or config.journeys.dimension != "channel":
+    """Return what a customer of each channel costs, and the days of that spend; None without.
+
+    Spend in periods that begin after `as_of` is left out, and a note of the table says so.
+    """
+    if "spend" not in tables:
+        return None, None
+    _note_planned(tables["spend"], as_of)
+    if config.journeys.dimension != "channel":
         return None, None
     spend = until(tables["spend"], as_of)
     if not len(spend):
@@ -46,6 +52,18 @@ def period_of_spend(spend: pd.DataFrame) -> tuple[date, date]:
 def until(spend: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
     """Leave out the periods that begin after `as_of`: planned spend has no customers yet."""
     return spend[spend["date"] <= as_of.tz_localize(None)]
+
+
+def _note_planned(spend: pd.DataFrame, as_of: pd.Timestamp) -> None:
+    """Say what is spent in periods that begin after `as_of`: it is in no figure."""
+    later = spend[spend["date"] > as_of.tz_localize(None)]
+    later = later[(later["spend"] > 0).fillna(False).to_numpy(dtype=bool)]
+    if len(later):
+        note = (
+            f"spend: {sum(later['spend'], Decimal(0)):f} from {later['date'].min().date()} on is "
+            f"after the last day of the data, {as_of.date()}: it counts in no figure"
+        )
+        spend.attrs["notes"] = (*spend.attrs.get("notes", ()), note)
 
 
 def channel_lines(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from datetime import date
 
 from mmm.errors import MmmError
 from mmm.run.advice import Gap
@@ -14,6 +15,10 @@ _NEEDS = {
 }
 _NO_COLUMN = re.compile(r"(\w+) has no column ((?:'[^']+'(?:, )?)+)")
 _NEEDS_COLUMN = re.compile(r"needs (\w+)\.(\w+) or \w+\.(\w+)\. Add the column\.")
+_SPEND_OF = re.compile(
+    r"spend of (?P<file>.+) is there from (?P<first>\S+) to (?P<last>\S+), "
+    r"and (?P<start>\S+) to (?P<end>\S+) is compared\. Add the rest\."
+)
 # What the health of the funnel tries, and the answer that it is.
 _ANSWERS = {
     "cac": "cac",
@@ -72,6 +77,9 @@ def of_error(answer: str, error: MmmError) -> Gap:
     text = str(error)
     if text in _NEEDS:
         return make_gap(answer, *_NEEDS[text])
+    if found := _SPEND_OF.fullmatch(text):
+        days = {n: date.fromisoformat(found[n]) for n in ("first", "last", "start", "end")}
+        return make_gap("cac_change", "spend_of_file", "spend_of_file", file=found["file"], **days)
     if found := _NO_COLUMN.match(text):
         columns = re.findall("'([^']+)'", found[2])
         return make_gap(answer, "no_column", "add_column", table=found[1], columns=columns)

@@ -277,7 +277,8 @@ def _of_tables(
     look = pd.to_datetime(rows["looked_at"], utc=True, format="ISO8601").dt.tz_localize(None)
     limit = look + pd.Timedelta(days=float(recipe.horizon_days or 0.0))
     won = is_won & (at <= limit).astype("boolean")
-    there = is_won.notna() & (limit <= pd.Timestamp(now)) & ~(at <= look)
+    told = is_won.notna() & ~(is_won.fillna(False) & at.isna())  # won on an unknown day: in time?
+    there = told & (limit <= pd.Timestamp(now)) & ~(at <= look)
     return won.where(there.to_numpy(dtype=np.bool_))
 
 

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import BaseModel
 
 from mmm.run.config import Config
 from mmm.run.reading import file_names
 from mmm.tables.sources import sheet_of
 
 _FILES = {"source", "decisions", "experiments"}  # where they lie is the matter of one computer
+_PLACES = {"source", "table", "columns"}  # of a table; what it held is among the inputs
+_SECTIONS = ("deals", "touches", "leads", "spend", "costs", "contacts", "roles")
 _LIBRARIES = ("numpy", "pandas", "scipy", "scikit-learn", "pyarrow", "duckdb")
 
 
@@ -34,8 +37,9 @@ def manifest(
     dict
         version, versions (Python and libraries), as_of, currency, inputs (name, source, rows,
         sha256; empty for a database; of spend in several files one entry each, named
-        "spend: ads.csv"), seeds, settings (name to value; those of the mix, the
-        scoring and the signal with their section before them).
+        "spend: ads.csv"), seeds, settings (name to value; those of the mix, the scoring, the
+        signal, the channels and the tables with their section before them; of the last two those
+        that are set).
     """
     inputs = [one for name, table in tables.items() for one in _files(config, name, table)]
     if config.mix.source is not None:
@@ -47,6 +51,7 @@ def manifest(
     for name in ("mix", "scoring", "signal"):
         section = getattr(config, name).model_dump(exclude_none=True, exclude=_FILES)
         settings |= {f"{name}.{key}": value for key, value in section.items()}
+    settings |= _set(config)
     return {
         "version": version("mmm-research"),
         "versions": {"python": platform.python_version()}
@@ -60,6 +65,20 @@ def manifest(
             "scoring": config.scoring.seed,
         },
         "settings": settings,
+    }
+
+
+def _set(config: Config) -> dict[str, Any]:
+    """State the rules of the channels and how tables are read, where these are not the usual."""
+    sections: dict[str, BaseModel] = {"channels": config.channels}
+    for name in _SECTIONS:
+        files = config.files(name)
+        names = [name] if len(files) == 1 else [f"{name}: {file}" for file in file_names(files)]
+        sections |= dict(zip(names, files, strict=True))
+    return {
+        f"{name}.{key}": value
+        for name, section in sections.items()
+        for key, value in section.model_dump(exclude_defaults=True, exclude=_PLACES).items()
     }
 
 

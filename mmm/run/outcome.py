@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Literal
 
 import numpy as np
@@ -110,6 +111,7 @@ def weeks_of(tables: Tables, channels: ChannelMap, mix: MixSection, as_of: pd.Ti
         raise NoAnswer("budget", "nothing_spent", "check_spend")
     every: Every = mix.every or ("month" if spend.attrs["every"] == "month" else "week")
     deals, new_only = new_business(known_on(tables["deals"], as_of))
+    deals = _zero_filled(deals)
     leads = tables.get("leads")
     known = {"deals": deals} | ({} if leads is None else {"leads": known_on(leads, as_of)})
     outcome, thin = _choice(known, mix, spend, every)
@@ -200,8 +202,9 @@ def unit_value(known: Tables, outcome: str, as_of: pd.Timestamp) -> float:
         return float(value[won].sum() / max(int(deals["won"].notna().sum()), 1))
     leads = known["leads"]
     ends = lead_ends(leads, deals)
+    over = ~np.isnat(ends.at) | ends.undated
     age = (as_of - leads["created_at"]).dt.total_seconds().to_numpy() / 86_400
-    ripe = (~np.isnat(ends.at) | (age >= _RIPE_DAYS)) & leads[spec.at].notna().to_numpy()
+    ripe = (over | (age >= _RIPE_DAYS)) & leads[spec.at].notna().to_numpy()
     of_lead = link_deals(leads, deals[won])
     brought = value[won][(of_lead >= 0) & ripe[of_lead]].sum()
     if not brought > 0:
@@ -213,6 +216,14 @@ def _values(deals: pd.DataFrame) -> "np.ndarray[Any, np.dtype[np.float64]]":
     if "value" not in deals.columns:
         return np.zeros(len(deals))
     return np.array([0.0 if pd.isna(x) else float(x) for x in deals["value"]], dtype=np.float64)
+
+
+def _zero_filled(deals: pd.DataFrame) -> pd.DataFrame:
+    """Count won deals without a value as 0, as attribution does and says, where others have one."""
+    if "value" not in deals.columns or deals["value"].isna().all():
+        return deals
+    missing = deals["value"].isna() & deals["won"].fillna(False).astype(bool)
+    return _kept(deals.assign(value=deals["value"].mask(missing, Decimal(0))), deals)
 
 
 def _read(mix: MixSection) -> Weeks:

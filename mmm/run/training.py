@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mmm.channels import ChannelMap
 from mmm.errors import InputError, SourceError, quoted
 from mmm.prediction import LeadScorer, TrainingTable, find_leakage, training_table
 from mmm.prediction.columns.leakage import DROPPED
@@ -154,6 +155,7 @@ def train_tables(
     seed: int,
     allow: Collection[str],
     as_of: pd.Timestamp | None = None,
+    channels: ChannelMap | None = None,
 ) -> ScoringModel:
     """Train on leads, touches and deals: features as known on a day, and what followed.
 
@@ -167,9 +169,12 @@ def train_tables(
         As for `LeadScorer`.
     as_of : pandas.Timestamp, optional
         Nothing later is used; by default the latest instant of the tables.
+    channels : ChannelMap, optional
+        Rules that name the channels; kept with the model, so that its scores know them.
     """
     given: dict[str, Any] = {name: tables.get(name) for name in ("touches", "deals")}
-    table = training_table(tables["leads"], **given, horizon_days=horizon_days, as_of=as_of)
+    given |= {"horizon_days": horizon_days, "as_of": as_of, "channel_map": channels}
+    table = training_table(tables["leads"], **given)
     known = table.past_horizon()
     if not len(known.X):
         raise InputError(

@@ -194,6 +194,7 @@ def _localised(naive: Any, context: Context, days: Any = None) -> Any:
         context.days = there
     elif days is not None:
         context.days = there & days
+    context.only_days = context.days is not None and bool((context.days == there).all())
     try:
         return pc.assume_timezone(naive, context.tz).cast(_INSTANT)
     except pa.ArrowInvalid:

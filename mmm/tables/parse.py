@@ -69,6 +69,8 @@ class Context:
         Set by the reader of instants: no zone was given.
     days : array of bool, optional
         Set by the reader of instants: the rows that gave a day without a time.
+    only_days : bool
+        Set by the reader of instants: every row that is filled gave a day without a time.
     symbol : tuple of (str, array), optional
         Set by the reader of amounts: the currency written beside them, and in which rows.
     """
@@ -82,6 +84,7 @@ class Context:
     rows: Rows = field(default_factory=Rows)
     naive: bool = False
     days: npt.NDArray[np.bool_] | None = None
+    only_days: bool = False
     symbol: tuple[str, npt.NDArray[np.bool_]] | None = None
 
     def is_a(self, kind: str) -> Any:
@@ -295,7 +298,7 @@ def to_flag(column: Any, context: Context) -> Any:
         return array
     words = to_text(array, context)
     if context.flags is not None:
-        return _declared_flags(words, context.flags, context)
+        return declared_flags(words, context.flags, context)
     plain = pc.replace_substring_regex(pc.utf8_lower(words), r"[\s/_-]+", "-")
     _refuse_unknown_flags(words, plain, context)
     return pa.array([None if w is None else FLAG_WORDS[w] for w in plain.to_pylist()], pa.bool_())
@@ -318,7 +321,8 @@ def _refuse_unknown_flags(words: Any, plain: Any, context: Context) -> None:
     )
 
 
-def _declared_flags(words: Any, flags: Mapping[str, bool], context: Context) -> Any:
+def declared_flags(words: Any, flags: Mapping[str, bool], context: Context) -> Any:
+    """Turn words into true (won), false (lost) or missing (open), as a company says."""
     flags = {str(word): meaning for word, meaning in flags.items()}
     wrong = [word for word, meaning in flags.items() if not isinstance(meaning, bool)]
     if wrong:

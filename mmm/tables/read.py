@@ -144,6 +144,9 @@ def read_raw(
     frame = _to_pandas(typed, extras)
     _note_unlabelled(spec, frame, notes)
     frame.attrs = {"table": spec.name, "notes": tuple(dict.fromkeys(notes))}
+    read = (column.name for column in spec.columns if column.name in typed and not column.ends_day)
+    if days := tuple(name for name in read if contexts[name].only_days):
+        frame.attrs["days"] = days  # these instants are midnights: nothing tells the hour
     symbols = {name: c.symbol for name, c in contexts.items() if c.symbol is not None}
     return Reading(frame, raw.rows, symbols)
 

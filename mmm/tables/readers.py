@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import pandas as pd
+import pyarrow as pa
 
-from mmm.errors import DataWarning, InputError, quoted
+from mmm.errors import ConfigError, DataWarning, InputError, quoted
 from mmm.tables.currency import one_currency
+from mmm.tables.parse import Context, declared_flags
 from mmm.tables.read import Columns, Reading, drop_duplicates, read, with_note
 from mmm.tables.schema import SPECS
 
@@ -202,12 +204,15 @@ def read_leads(
     tz: str = "UTC",
     table: str | None = None,
     *,
+    won_values: Mapping[str, bool] | None = None,
     on_duplicate: Keep = "error",
 ) -> pd.DataFrame:
     """Read leads: people or companies before the deal.
 
     Parameters are those of `read_touches`; needs lead_id and created_at. Columns that the package
-    does not know are kept: they are the features of a lead.
+    does not know are kept: they are the features of a lead. `won_values` says which words of the
+    column stage end a lead, ``{"Cliente": True, "Perso": False}``: they become won and lost, which
+    are known by themselves, as is discarded. Such a lead is over though it has no ended_at.
 
     Examples
     --------
@@ -217,8 +222,27 @@ def read_leads(
     ['lead_id', 'created_at', 'employees']
     """
     spec = SPECS["leads"]
-    reading = read(spec, source, columns, locale, tz, table)
-    return drop_duplicates(reading, spec, on_duplicate).done()
+    reading = drop_duplicates(read(spec, source, columns, locale, tz, table), spec, on_duplicate)
+    if won_values is not None:
+        _end_stages(reading, won_values)
+    return reading.done()
+
+
+def _end_stages(reading: Reading, won_values: Mapping[str, bool]) -> None:
+    """Spell the stages that end a lead as won and lost."""
+    frame = reading.frame
+    if "stage" not in frame.columns:
+        raise ConfigError(
+            f"won_values= are words of the column stage, and leads have {quoted(frame.columns)}. "
+            "Name the column with columns={'stage': ...}."
+        )
+    context = Context("leads column 'stage'")
+    told = declared_flags(pa.array(frame["stage"], pa.string()), won_values, context)
+    spelled = pd.Series(told.to_pylist(), index=frame.index, dtype=object)
+    ends = spelled.map({True: "won", False: "lost"}).astype("str")
+    frame["stage"] = ends.where(ends.notna(), frame["stage"])
+    for note in context.notes:
+        reading.frame = with_note(frame, note)
 
 
 def read_contacts(

@@ -105,6 +105,9 @@ DEALS = TableSpec(
     not_future=("created_at", "closed_at"),
 )
 
+LOST_STAGES = ("lost", "discarded")
+"""Stages of leads, in lower case, that end one without a win."""
+
 LEADS = TableSpec(
     "leads",
     (

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
+from datetime import date, timedelta
 from decimal import Decimal, localcontext
 from itertools import combinations
 from typing import Any
@@ -17,6 +18,8 @@ from mmm.tables.schema import SPECS
 from mmm.tables.spend import LABELS, Fill, complete, infer_period, lone_date, one_row_each
 
 Frames = Mapping[str, pd.DataFrame]
+Span = tuple[date, date]
+_APART = timedelta(days=31)  # spend by month begins up to a month before or after the rest
 
 
 def join_spend(frames: Frames, fill: Fill | None = None) -> pd.DataFrame:
@@ -34,7 +37,8 @@ def join_spend(frames: Frames, fill: Fill | None = None) -> pd.DataFrame:
     pandas.DataFrame
         As `read_spend` returns it, without columns that it does not know; rows of one channel and
         date are added up. Where files are by different periods, all of it is by day, in cents that
-        add up to the amounts. ``attrs["rows"]`` counts the rows of each file.
+        add up to the amounts. ``attrs["rows"]`` counts the rows of each file, ``attrs["spans"]``
+        has the first and the last day of each, with the files that share a channel with it.
 
     Raises
     ------
@@ -44,7 +48,8 @@ def join_spend(frames: Frames, fill: Fill | None = None) -> pd.DataFrame:
     Warns
     -----
     DataWarning
-        Where two files have the same row, and where one is by month and another by day or week.
+        Where two files have the same row, where one is by month and another by day or week, and
+        where one begins later, or ends earlier, than another by more than a month.
 
     Examples
     --------
@@ -68,6 +73,8 @@ def join_spend(frames: Frames, fill: Fill | None = None) -> pd.DataFrame:
         for name in bare
     ]
     notes += _shared_rows(frames)
+    spans = _spans(frames)
+    notes += _apart_said(spans)
     parts = frames if alike else {name: by_day(frame) for name, frame in frames.items()}
     notes += [] if alike else _spread_said(frames)
     whole = _stacked(parts)
@@ -79,7 +86,41 @@ def join_spend(frames: Frames, fill: Fill | None = None) -> pd.DataFrame:
     whole.attrs["every"] = every if alike else "day"
     whole = complete(whole, fill)
     whole.attrs["rows"] = tuple(len(frame) for frame in frames.values())
+    whole.attrs["spans"] = spans
     return whole
+
+
+def not_reaching(spend: pd.DataFrame, first: date, last: date) -> dict[str, Span]:
+    """Return the files of spend that begin, or end, more than a month within two days.
+
+    Parameters
+    ----------
+    spend : pandas.DataFrame
+        As `join_spend` returns it; spend of one file is all there is, and reaches.
+    first, last : date
+
+    Returns
+    -------
+    dict of str to (date, date)
+        First and last day of each such file.
+
+    Examples
+    --------
+    >>> from mmm.tables import read_spend
+    >>> rows = {"date": ["2024-01", "2024-06"], "channel": "Fairs", "spend": ["10", "5.50"]}
+    >>> spend = read_spend(pd.DataFrame(rows), fill="zero")
+    >>> spend.attrs["spans"] = {"fairs.csv": (date(2024, 1, 1), date(2024, 6, 30))}
+    >>> not_reaching(spend, date(2023, 12, 15), date(2024, 6, 30))
+    {}
+    >>> list(not_reaching(spend, date(2023, 7, 1), date(2024, 6, 30)))
+    ['fairs.csv']
+    """
+    spans: Mapping[str, Span] = spend.attrs.get("spans", {})
+    return {
+        name: span
+        for name, span in spans.items()
+        if span[0] - first > _APART or last - span[1] > _APART
+    }
 
 
 def by_day(frame: pd.DataFrame) -> pd.DataFrame:
@@ -112,12 +153,55 @@ def by_day(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _ends(starts: Any, every: str) -> Any:
-    """Return the day after each week or month."""
-    if every == "week":
-        return starts + pd.Timedelta(days=7)
+    """Return the day after each period."""
+    if every != "month":
+        return starts + pd.Timedelta(days=7 if every == "week" else 1)
     following = (starts.dt.to_period("M") + 1).dt.to_timestamp()
     day = np.minimum(starts.dt.day.max(), following.dt.days_in_month)  # 30 January, 29 February
     return following + pd.to_timedelta(day - 1, unit="D")
+
+
+def _spans(frames: Frames) -> dict[str, Span]:
+    """Return first and last day of each file; files that share a channel go on with each other.
+
+    A file of one date is one bill: it has no span.
+    """
+    own = {name: _span(frame) for name, frame in frames.items() if frame["date"].nunique() > 1}
+    labels = {
+        name: {one for label in ("channel", "source") if label in frame for one in frame[label]}
+        for name, frame in frames.items()
+    }
+    spans = {}
+    for name in own:
+        mates = [own[other] for other in own if other == name or labels[name] & labels[other]]
+        spans[name] = min(first for first, _ in mates), max(last for _, last in mates)
+    return spans
+
+
+def _span(frame: pd.DataFrame) -> Span:
+    """Return the first and the last day of a file, its last period included."""
+    ends = _ends(frame["date"], str(frame.attrs["every"]))
+    return frame["date"].min().date(), (ends.max() - pd.Timedelta(days=1)).date()
+
+
+def _apart_said(spans: Mapping[str, Span]) -> list[str]:
+    """Warn of files that begin later, or end earlier, than another: the rest counts as 0."""
+    begin = min((first for first, _ in spans.values()), default=date.min)
+    end = max((last for _, last in spans.values()), default=date.max)
+    notes = [
+        f"spend of {name} begins on {first}, that of other files on {begin}: before, it counts as 0"
+        for name, (first, _) in spans.items()
+        if first - begin > _APART
+    ]
+    notes += [
+        f"spend of {name} ends on {last}, that of other files on {end}: after, it counts as 0"
+        for name, (_, last) in spans.items()
+        if end - last > _APART
+    ]
+    for note in notes:
+        cure = "Add what is not there, or a row with 0 where nothing was spent."
+        warnings.warn(f"{note}. {cure}", DataWarning, stacklevel=4)
+    return notes
 
 
 def _parts(amount: Decimal, n: int) -> list[Decimal]:
@@ -212,7 +296,8 @@ def _spread_said(frames: Frames) -> list[str]:
     if "month" in by:
         cure = (
             "Within a month such spend never moves, and weeks say nothing of it: export it by "
-            'week, or write every = "month" under [mix].'
+            'week. With every = "month" under [mix] months are compared, where there are enough '
+            "for the channels: 18 at least."
         )
         warnings.warn(f"{problem}. {cure}", DataWarning, stacklevel=4)
     return [problem]

@@ -16,6 +16,8 @@ from mmm.wording.sentences import say
 _ROWS = re.compile(r"\b(sheet row|row|line)(s?)\b|(?<=\d )of\b|(?<=more )of\b|\band (\d+) more\b")
 _BY = re.compile(r"\bby (day|week|month) in\b")
 _PERIODS = {"day": "giorno", "week": "settimana", "month": "mese"}
+_MANY = {"days": "giorni", "weeks": "settimane", "months": "mesi"}
+_OR = re.compile(r"""(?<=["\])}']) or (?=[\w"'])""")
 _NAMES = {"sheet row": "rig{} del foglio", "row": "rig{}", "line": "rig{} del file"}
 
 
@@ -55,7 +57,12 @@ def _part(name: str, text: str, lang: str) -> str | None:
     if name == "note":
         return _found("reading", text, lang)
     if name == "what":
-        return text.replace('" or "', '" o "').replace("your name", "il vostro nome")
+        text = text.replace("(nothing was spent)", "(non si è speso nulla)")
+        return _OR.sub(" o ", text).replace("your name", "il vostro nome")
+    if name == "columns":
+        return text.replace(" nor ", " né ")
+    if name == "every":
+        return _MANY.get(text, text)
     if name == "periods":
         return _BY.sub(lambda found: f"per {_PERIODS[found[1]]} in", text)
     return _ROWS.sub(_row_words, text) if name == "rows" else text

@@ -105,8 +105,9 @@ def pilots(pays=(True, False), channels=("Fairs", "Radio")):
     return pd.DataFrame(
         {
             "channel": channels, "mode": ["flighting", "holdout"], "delta": [0.5, 0.3],
-            "n_periods": [12, 8], "power": [0.85, 0.4], "value": [12_000.0, 800.0],
-            "net_value": [9_000.0, -300.0], "periods_needed": [12, 30], "pays": pays,
+            "n_periods": [12, 8], "power": [0.85, 0.4], "chance": [0.8, 0.35],
+            "value": [12_000.0, 800.0], "net_value": [9_000.0, -300.0],
+            "periods_needed": [12, 30], "pays": pays,
         }
     )  # fmt: skip
 

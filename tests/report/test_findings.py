@@ -1,11 +1,12 @@
 """Who is said to have earned most."""
 
+from datetime import date
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
-from mmm.report.findings import leader
+from mmm.report.findings import _costs, _part_of_spend, leader
 
 
 def result(**shares):
@@ -35,3 +36,22 @@ def test_sources_without_a_name_do_not_lead_and_are_asked_for_where_they_weigh_m
 def test_where_nothing_has_a_name_that_is_what_is_said():
     (found,) = leader(result(**{"(unmatched)": 0.8, "(unattributed)": 0.2}), "markov", "EUR")
     assert found.facts["channel"] == "(unmatched)"
+
+
+@pytest.mark.parametrize(("begins", "said"), [(date(2024, 1, 1), 1), (date(2025, 1, 1), 0)])
+def test_no_channel_is_the_cheapest_where_spend_of_a_file_is_not_all_there(begins, said):
+    lines = {"channel": ["Email", "Events"], "media": [9, 90], "customers": [3, 3], "cac": [3, 30]}
+    spend = pd.DataFrame()
+    end = date(2025, 12, 31)
+    spend.attrs["spans"] = {"ads.csv": (date(2024, 1, 1), end), "plan.xlsx": (begins, end)}
+    found = SimpleNamespace(
+        economics=pd.DataFrame(lines),
+        spend_period=(date(2024, 1, 1), end),
+        tables={"spend": spend},
+        budget=None,
+    )
+    assert len(list(_costs(found, "EUR"))) == said
+    limits = list(_part_of_spend(found))
+    assert len(limits) == 1 - said
+    for lang, words in (("en", "look cheaper"), ("it", "costare meno del vero")):
+        assert all(words in one.sentence(lang) for one in limits)

@@ -209,7 +209,7 @@ def test_every_card_says_of_which_records_it_is():
 def test_no_chance_on_the_page_is_certain(probability, written, lang):
     calls = made_up_calls()
     sure = replace(calls, table=calls.table.assign(probability=probability))
-    tests = pilots().assign(power=probability)
+    tests = pilots().assign(chance=probability)
     budget = made_up(probability_better=probability, pilots=tests)
     html = render_brief(a_brief(budget=budget, calls=sure), lang)
     shown = html.partition("<main>")[2].partition('id="whatif-data"')[0]

@@ -192,6 +192,15 @@ def test_the_files_hold_what_the_run_found(demo, tmp_path):
     assert {"python", "numpy", "pandas"} <= set(manifest["versions"])
 
 
+def test_files_of_an_earlier_run_are_named_where_there_are_some(demo, tmp_path):
+    steps = StepFiles(demo_config(), tmp_path / "new")
+    assert steps.older() == []
+    steps({"calls": demo.calls})
+    assert steps.older() == []
+    (tmp_path / "new" / "credit.csv").write_text("of before")
+    assert steps.older() == ["credit.csv"]
+
+
 def test_an_answer_that_is_gone_leaves_no_old_file(demo, tmp_path):
     steps = StepFiles(demo_config(), tmp_path)
     steps({"calls": demo.calls})

@@ -277,10 +277,12 @@ def test_bad_input_ten_weeks_of_spend_are_too_few():
     )
 
 
-def test_bad_input_08_a_constant_channel_is_named_and_tested():
+def test_bad_input_08_a_constant_channel_is_named_and_tested_only_where_that_pays():
     advice, gaps = advised(company(n_weeks=60, constant=("Banner",)), funnel={"margin": 0.5})
     (gap,) = gaps
-    assert advice.table.set_index("channel").loc["Banner", "verdict"] == "test"
+    pays = advice.pilots.set_index("channel").loc["Banner", "pays"]
+    verdict = advice.table.set_index("channel").loc["Banner", "verdict"]
+    assert (verdict == "test") == pays
     assert gap.answer == "returns"
     assert "The spend on Banner never changes: what it brings cannot be told" in gap.sentence("en")
     assert "La spesa su Banner non cambia mai: quanto porta non si distingue" in gap.sentence("it")

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from mmm.channels import ChannelMap
 from mmm.errors import ConfigError
 from mmm.prediction import hold_out
-from mmm.run.calling import FEWEST, call_first, fates, to_call
+from mmm.run.calling import FEWEST, _days_since_touch, call_first, fates, to_call
 from mmm.run.deal_value import deal_values, shrunk_means
 from mmm.run.gaps import NoAnswer
+from mmm.tables import read_leads, read_touches
 from mmm.wording import LANGUAGES
 from tests.run.companies import AS_OF, config_of, lead_tables, silent
 
@@ -118,6 +119,47 @@ def test_nothing_later_than_the_day_is_used(tables):
         .sort_index()
         .reindex(sorted(whole.every["lead_id"])),
     )
+
+
+def test_a_web_log_without_accounts_says_when_people_were_last_seen(tables, calls):
+    leads = tables[0].assign(account_id=tables[0]["person_id"].str.replace("p", "a"))
+    who = calls.every["lead_id"].iloc[0]
+    person = leads.loc[leads["lead_id"].eq(who), "person_id"].iloc[0]
+    rows = {"person_id": [person], "touched_at": ["2024-12-20T10:00:00Z"], "channel": ["Email"]}
+    touches = read_touches(pd.DataFrame(rows)).assign(account_id=pd.Series([None], dtype="str"))
+    days = _days_since_touch(leads, touches, AS_OF)
+    assert days[leads["person_id"].eq(person)].tolist() == [pytest.approx(9.583, abs=1e-3)]
+    assert days.notna().sum() == 1
+
+
+def test_leads_that_their_stage_ends_are_not_called_and_only_as_of_the_export(tables):
+    leads, deals = tables
+    waiting, _, _ = to_call(leads, deals, 60, AS_OF)
+    gone = waiting["lead_id"].iloc[:6]
+    mine = leads["lead_id"].isin(gone)
+    words = ["Perso", "Scartato", "Cliente"] * 2
+    stage = leads["lead_id"].map(dict(zip(gone, words, strict=True))).fillna("MQL")
+    means = {"Perso": False, "Scartato": False, "Cliente": True}
+    told = read_leads(leads.assign(stage=stage), won_values=means)
+    fewer, _, _ = to_call(told, deals, 60, AS_OF)
+    assert set(fewer["lead_id"]) == set(waiting["lead_id"]) - set(gone)
+    assert fates(told, deals, 60, AS_OF)[1] == fates(leads, deals, 60, AS_OF)[1]
+    day = leads.loc[mine, "created_at"].max()
+    settings = {"scoring": {"horizon_days": 60}}
+    early, same = (called(one, deals, day, **settings).every for one in (told, leads))
+    assert set(early["lead_id"]) == set(same["lead_id"])
+
+
+def test_reasons_know_the_channels_of_the_companys_own_rules(tables):
+    leads, deals = tables
+    own = ChannelMap.from_rules([{"channel": "Stand", "source": "fair"}])
+    asked = leads.assign(asked_demo=None, source=np.where(leads["asked_demo"] == 1, "fair", "xy"))
+    asked.attrs = leads.attrs
+    given = {"leads": asked.drop(columns="asked_demo"), "deals": deals}
+    settings = config_of(scoring={"horizon_days": 60})
+    found = call_first(given, own, settings, as_of=AS_OF, progress=silent)
+    assert any("Stand" in one["it"] for one in found.every["reason"])
+    assert {"Stand"} < set(found.every["channel"])
 
 
 def test_open_opportunities_are_not_called(tables):

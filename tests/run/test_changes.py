@@ -1,5 +1,7 @@
 """Every indicator with a change has its because and its action."""
 
+from datetime import timedelta
+
 import pandas as pd
 import pytest
 
@@ -8,6 +10,7 @@ from mmm.channels import ChannelMap
 from mmm.errors import MmmError
 from mmm.run.agreement import Agreement, kept
 from mmm.run.changes import Compared, explanations, two_periods
+from mmm.run.gaps import health_gaps
 from mmm.run.health import funnel_health
 
 AS_OF = pd.Timestamp("2025-12-25", tz="UTC")
@@ -100,3 +103,21 @@ def test_leads_without_dates_say_what_the_agreement_needs(tables):
     health = funnel_health({**tables, "leads": bare}, ChannelMap(), as_of=AS_OF)
     assert health.kept is None
     assert any(line.startswith("agreement: needs leads.mql_at") for line in health.missing)
+
+
+def test_costs_are_not_compared_where_a_file_of_spend_misses_part_of_the_periods(tables):
+    (start, _), (_, end) = periods = two_periods(tables, AS_OF)
+    spend = tables["spend"].copy()
+    late = start + timedelta(days=90)
+    for first, compared in ((start + timedelta(days=31), True), (late, False)):
+        spend.attrs["spans"] = {"ads.csv": (start, end), "fairs.xlsx": (first, end)}
+        found, missing = explanations(
+            Compared({**tables, "spend": spend}, ChannelMap(), periods, AS_OF, 0.9, 0)
+        )
+        assert (found[0].formula.name == "cac") == compared
+        assert bool(missing) != compared
+    (gap,) = health_gaps(missing)
+    for lang, like in (("en", "would be compared: not like with like"), ("it", "alla pari")):
+        sentence = gap.sentence(lang)
+        assert "fairs.xlsx" in sentence
+        assert like in sentence

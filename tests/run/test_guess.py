@@ -383,6 +383,7 @@ def test_a_plan_with_a_column_a_month_is_spend(tmp_path):
         shutil.copy(datasets.path(name), tmp_path)
     text, settings = written(look_at_files([tmp_path]), tmp_path)
     assert settings["spend"]["columns"] == {"source": "Voce"}  # the usual rules know Fiere
+    assert "Agenzia" in text.partition("rules = [")[2]
     assert settings["spend"]["locale"] == "it"
     assert "2 columns, “gen 2025” to “feb 2025”, with the spend of a month each" in text
     assert "to mend" not in text
@@ -391,6 +392,14 @@ def test_a_plan_with_a_column_a_month_is_spend(tmp_path):
         (tmp_path / "piano media.csv").write_text(plan, "utf-8")
     text, _ = written(look_at_files([tmp_path]), tmp_path)
     assert "to mend: spend has a column a month without its year: 'gennaio', 'febbraio'" in text
+
+
+def test_no_channel_is_asked_for_a_row_of_totals(tmp_path):
+    months = {"gen 2025": ["1", "2", "3", "6"], "feb 2025": ["4", "5", "6", "15"]}
+    words = ["Fiere", "Newsletter", "Agenzia", "TOTALE"]
+    guess = looked_at(tmp_path, spesa={"Voce": words, **months})
+    asked = [dict(one.fields)["source"] for one in guess.channels.left]
+    assert asked == ["Agenzia"]
 
 
 def test_bad_input_32_a_date_that_can_be_read_in_two_ways_says_both(tmp_path):
@@ -642,3 +651,31 @@ def test_each_deal_has_the_origin_of_its_own_row(tmp_path):
     assert credit["Events"] == own["Fiera"]
     assert credit["Paid search"] == own["Google Ads"]
     assert journeys.unattributed.deals == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "known", "asked"),
+    [
+        (["Cliente", "MQL", "Scartato", "Perso", "Opportunità"],
+         {"Cliente": True, "Scartato": False, "Perso": False}, []),
+        (["Lead", "Gewonnen", "Kunde"], None, ["Gewonnen", "Kunde"]),
+        (["won", "lost", "discarded", "mql"], None, []),
+    ],
+)  # fmt: skip
+def test_stages_that_end_a_lead_are_guessed_or_asked_for(tmp_path, words, known, asked):
+    n = 12
+    leads = {"lead id": [f"l{i}" for i in range(n)], "contact id": [f"p{i}" for i in range(n)],
+             "lead status": (words * n)[:n], "lead source": "Fairs",
+             "created at": "2024-03-01"}  # fmt: skip
+    pd.DataFrame(leads).to_csv(tmp_path / "leads.csv", index=False)
+    deals = {"deal id": ["d1", "d2"], "contact id": ["p1", "p2"], "close date": "2024-06-01",
+             "status": ["won", "lost"]}  # fmt: skip
+    pd.DataFrame(deals).to_csv(tmp_path / "deals.csv", index=False)
+    text, settings = written(look_at_files([tmp_path]), tmp_path)
+    assert settings["leads"]["columns"]["stage"] == "lead status"
+    assert settings["leads"].get("won_values") == known
+    assert sorted(re.findall(r'^# "?([^"\n]*?)"? = "\?"$', text, re.M)) == sorted(asked)
+    (tmp_path / "mmm.toml").write_text(text, encoding="utf-8")
+    stages = read_tables(load_config(tmp_path / "mmm.toml"))["leads"]["stage"]
+    ends = {word: "won" if won else "lost" for word, won in (known or {}).items()}
+    assert stages.tolist() == [ends.get(word, word) for word in leads["lead status"]]

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from mmm.run.guess import look_at_files
+from mmm.run.guess import look_at_files, to_toml
 
 N = 20
 IDS = [f"K{i:03d}" for i in range(N)]
@@ -67,6 +67,33 @@ def test_contacts_get_the_ids_by_which_touches_name_people(guessed):
     found = guessed(deals=DEALS | {"contact id": IDS}, touches=touches, contacts=people)
     assert found["contacts"]["person_id"] == ("Nr", "link")
     assert found["contacts"]["account_id"] == ("company", "heading")
+
+
+def test_contacts_join_people_in_touch_to_the_companies_of_deals(tmp_path):
+    companies = [f"c{i:03d}" for i in range(N)]
+    tables = {
+        "deals": DEALS | {"ID azienda associata": companies},
+        "touches": TOUCHES | {"contact id": IDS},
+        "contacts": {"ID contatto": IDS, "ID azienda associata": companies},
+    }
+    for name, columns in tables.items():
+        pd.DataFrame(columns).to_csv(tmp_path / f"{name}.csv", index=False)
+    guess = look_at_files([tmp_path])
+    assert guess.joined.by == "account"
+    assert "# question: which columns of deals" not in to_toml(guess, tmp_path)
+    strangers = tables["contacts"] | {"ID azienda associata": [f"z{i:03d}" for i in range(N)]}
+    pd.DataFrame(strangers).to_csv(tmp_path / "contacts.csv", index=False)
+    assert look_at_files([tmp_path]).joined.by is None
+
+
+def test_a_first_name_beside_a_last_name_is_no_name_and_an_owner_is_one(guessed):
+    deals = DEALS | {"Proprietario della trattativa": ["Rossi", "Bianchi"] * (N // 2)}
+    people = {"contact id": IDS, "email": [f"{one}@mill.example" for one in IDS]}
+    first, last = ["Marco", "Anna"] * (N // 2), [f"R{one}" for one in IDS]
+    found = guessed(deals=deals, contacts=people | {"Nome": first, "Cognome": last})
+    assert found["deals"]["owner"] == ("Proprietario della trattativa", "heading")
+    assert "name" not in found["contacts"]
+    assert "name" in guessed(deals=deals, contacts=people | {"Nome": last})["contacts"]
 
 
 @pytest.mark.parametrize(

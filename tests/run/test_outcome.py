@@ -4,9 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mmm.channels import ChannelMap
+from mmm.errors import DataWarning
 from mmm.mix import optimize_budget
-from mmm.run.budgeting import fit_mix
-from mmm.run.outcome import Weeks
+from mmm.run.budgeting import LEAST, fit_mix
+from mmm.run.outcome import Weeks, weeks_of
+from mmm.tables import read_spend
+from mmm.tables.several import join_spend
+from tests.run.companies import AS_OF, config_of, deals_from, spend_table
 
 
 def few(unit_value=8_000.0, times=1, n_weeks=60):
@@ -39,3 +44,29 @@ def test_the_fit_of_few_deals_is_one_of_counts_and_its_plan_is_in_money():
     plan = optimize_budget(model, None, margin=0.4 * weeks.unit_value)
     assert plan.margin == 3_200.0
     assert np.isfinite(plan.expected_profit)
+
+
+@pytest.mark.parametrize("every", ["week", "month"])
+def test_a_won_deal_without_a_value_counts_as_nothing_by_week_and_by_month(every):
+    rng = np.random.default_rng(3)
+    spend = spend_table(rng, 60, {"Fairs": 900.0})
+    deals = deals_from(rng, spend, {"Fairs": 2.0})
+    sums = []
+    for missing in (False, True):
+        given = deals.copy()
+        given.attrs = deals.attrs
+        if missing:
+            given.loc[len(given) // 2, "value"] = None
+        tables = {"spend": spend, "deals": given}
+        mix = config_of(mix={"every": every, "outcome": "won_value"}).mix
+        weeks = weeks_of(tables, ChannelMap(), mix, AS_OF)
+        sums.append(weeks.frame["won_value"].sum())
+    assert sums[0] - sums[1] == pytest.approx(float(deals.loc[len(deals) // 2, "value"]))
+
+
+def test_months_are_offered_only_with_how_many_the_advice_takes():
+    weeks = {"date": ["2024-01-29", "2024-02-05"], "spend": ["10", "5"], "channel": "Ads"}
+    months = {"date": ["2024-01-01", "2024-02-01"], "spend": ["10", "5"], "channel": "Fairs"}
+    files = {"a.csv": read_spend(pd.DataFrame(weeks)), "f.csv": read_spend(pd.DataFrame(months))}
+    with pytest.warns(DataWarning, match=f"enough for the channels: {LEAST['month']} at least"):
+        join_spend(files)

@@ -17,6 +17,7 @@ from mmm.run.costs import channel_lines
 from mmm.run.demo import demo_config
 from mmm.run.reading import check_currencies
 from mmm.wording import format_money, say
+from mmm.wording.translated import translated
 from tests.test_cli import mmm
 
 
@@ -196,6 +197,11 @@ def test_as_of_cuts_the_spend_too(demo):
     known = spend.loc[spend["date"] <= "2024-12-29", "spend"].sum()
     assert result.economics.set_index("channel").loc["(total)", "media"] == known
     assert result.spend_period[1].isoformat() == "2024-12-29"
+    cut = spend["spend"].sum() - known
+    (note,) = [one for one in result.tables["spend"].attrs["notes"] if "no figure" in one]
+    assert note.startswith(f"spend: {cut:f} from 2024-12-30 on is after the last day of the data")
+    assert f"{cut:f} dal 2024-12-30" in translated(note, "it")
+    assert not [one for one in demo[1].tables["spend"].attrs["notes"] if "no figure" in one]
 
 
 def test_a_run_never_replaces_a_table_that_it_read(tmp_path):

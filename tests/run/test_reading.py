@@ -127,3 +127,18 @@ def test_a_mistake_in_one_of_several_files_names_the_file_and_its_section(two_fi
     assert translated(for_shell(ads, with_file=True), "it").startswith(
         "in ads.csv: spend, colonna “spend”: è negativo in riga 1"
     )
+
+
+def test_the_manifest_states_rules_and_readings_that_are_set(config):
+    rule = {"channel": "Print", "medium": "wall"}
+    plain, own = config(), config(channels={"rules": [rule]})
+    section = own.deals.model_copy(update={"won_values": {"won": True}, "tz": "Europe/Rome"})
+    own = own.model_copy(update={"deals": section})
+    found, day = read_tables(plain), pd.Timestamp("2025-03-01", tz="UTC")
+    before, after = (manifest(one, found, day)["settings"] for one in (plain, own))
+    told = {name: after[name] for name in after.keys() - before.keys()}
+    assert told == {
+        "channels.rules": (rule,),
+        "deals.won_values": {"won": True},
+        "deals.tz": "Europe/Rome",
+    }

@@ -1,6 +1,7 @@
 """Spend of several files: to the cent what each file says, and what cannot be compared is said."""
 
 import warnings
+from datetime import date
 from decimal import Decimal
 
 import pandas as pd
@@ -12,7 +13,7 @@ from mmm.cli.shell import for_shell
 from mmm.errors import ConfigError, DataWarning, InputError
 from mmm.mix import mix_table
 from mmm.tables import read_spend
-from mmm.tables.several import by_day, join_spend
+from mmm.tables.several import by_day, join_spend, not_reaching
 from mmm.wording.translated import translated
 
 DAYS = pd.date_range("2024-01-01", "2024-03-31", freq="D")
@@ -143,3 +144,45 @@ def test_the_channel_of_an_export_that_names_none():
         read_spend(rows.rename(columns={"campaign": "channel"}), channel="Paid search")
     with pytest.raises(ConfigError, match="Pass one of them"):
         read_spend(rows, channel="Ads", channels=["spend"])
+
+
+def test_a_file_that_begins_later_or_ends_earlier_than_another_is_warned_of():
+    months = {n: pd.date_range("2024-01-01", periods=n, freq="MS") for n in (12, 6, 1)}
+    files = {
+        "ads.csv": spend(months[12], "9", channel="Ads"),
+        "late.csv": spend(months[6] + pd.DateOffset(months=6), "9"),
+        "early.csv": spend(months[6], "9", channel="Email"),
+    }
+    with pytest.warns(DataWarning, match="counts as 0") as caught:
+        whole = join_spend(files)
+    late, early = (str(one.message) for one in caught)
+    assert late == (
+        "spend of late.csv begins on 2024-07-01, that of other files on 2024-01-01: before, it "
+        "counts as 0. Add what is not there, or a row with 0 where nothing was spent."
+    )
+    assert early.startswith(
+        "spend of early.csv ends on 2024-06-30, that of other files on 2024-12-"
+    )
+    notes = whole.attrs["notes"][-2:]
+    assert "inizia il 2024-07-01, quella di altri file il 2024-01-01: prima" in translated(
+        notes[0], "it"
+    )
+    assert "finisce il 2024-06-30" in translated(notes[1], "it")
+    assert known_in_italian(late)
+    assert known_in_italian(early)
+    year = date(2024, 1, 1), date(2024, 12, 31)
+    assert set(not_reaching(whole, *year)) == {"late.csv", "early.csv"}
+    assert set(not_reaching(whole, date(2024, 8, 1), year[1])) == {"early.csv"}
+    years = {
+        "2024.csv": spend(MONTHS, "9"),
+        "2025.csv": spend(MONTHS + pd.DateOffset(months=3), "9"),
+        "ads.csv": spend(months[6], "9", channel="Ads"),
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        joined = join_spend(years)
+    assert joined.attrs["spans"]["2025.csv"] == (date(2024, 1, 1), date(2024, 6, 30))
+    month_late = {"a.csv": spend(WEEKS, "5"), "b.csv": spend(WEEKS[4:], "5", channel="Ads")}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        join_spend(month_late)

@@ -547,3 +547,16 @@ def test_every_missing_column_is_named_at_once():
         InputError, match=r"no columns 'date', 'spend'.*'date': 'Date', 'spend': 'your name'"
     ):
         read_spend(pd.DataFrame({"Date": ["2024-01-01"], "channel": ["x"], "amount": ["1"]}))
+
+
+def test_stages_that_end_a_lead_are_spelled_as_won_and_lost():
+    rows = {"lead_id": ["l1", "l2", "l3", "l4"], "created_at": ["2024-06-01T00:00:00Z"] * 4,
+            "stage": ["Cliente", "Perso", "MQL", None]}  # fmt: skip
+    frame = pd.DataFrame(rows)
+    read = read_leads(frame, won_values={"Cliente": True, "Perso": False})
+    assert read["stage"].fillna("").tolist() == ["won", "lost", "MQL", ""]
+    assert any("1 won, 1 lost, 2 open" in note for note in read.attrs["notes"])
+    with pytest.raises(InputError, match="leads column 'stage' holds none of the won_values"):
+        read_leads(frame, won_values={"Kunde": True})
+    with pytest.raises(ConfigError, match="won_values= are words of the column stage"):
+        read_leads(frame.drop(columns="stage"), won_values={"Cliente": True})

@@ -310,7 +310,10 @@ def _impossible_dates(tables: CrmTables) -> Iterator[HygieneCheck]:
             continue
         both = (frame[first].notna() & frame[then].notna()).to_numpy(dtype=bool)
         known = frame[both]
-        bad = (known[then] < known[first]).to_numpy(dtype=bool)
+        last = known[then]
+        if then in frame.attrs.get("days", ()):  # days without a time: nothing tells the hour
+            last = last + _DAY - pd.Timedelta(microseconds=1)
+        bad = (last < known[first]).to_numpy(dtype=bool)
         found = np.full(len(known), None, dtype=object)
         found[bad] = (_minutes(known[then][bad]) + " < " + _minutes(known[first][bad])).to_numpy()
         yield counted(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mmm.errors import ConfigError
+from mmm.tables.schema import LOST_STAGES
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ B2B = StageSet(
         Stage("opportunity", deal="created_at"),
         Stage("won", deal="closed_at"),
     ),
-    lost=("lost", "discarded"),
+    lost=LOST_STAGES,
 )
 """lead, MQL, SQL, opportunity, won; lost or discarded on the way."""
 

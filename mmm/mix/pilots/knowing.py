@@ -2,7 +2,8 @@
 
 A channel's return ``theta ~ N(mu, t^2)`` is held against a threshold ``h``: above it, money moves
 in, below it, out. A test measures theta with the standard error ``s``. Money is moved better after
-it only where it can change the side of h that theta is believed to be on.
+it only where it can change the side of h that theta is believed to be on. Near h even a test that
+can hardly tell has a value; whether it is likely to give a clear answer is a question of its own.
 """
 
 import math
@@ -14,6 +15,7 @@ from mmm.errors import ConfigError
 from mmm.mix.transforms import Floats
 
 CONFIDENCE, POWER = 0.975, 0.8
+LEAST_CHANCE = 0.2  # of a clear answer: noise alone gives one in twenty
 _Z = float(ndtri(CONFIDENCE))
 _WEEKS_OF_YEAR = 365.25 / 7
 
@@ -59,6 +61,35 @@ def power(distance: float, s: float) -> float:
     0.8
     """
     return float(ndtr(abs(distance) / s - _Z)) if s > 0 else float(distance != 0)
+
+
+def chance_to_tell(distance: float, spread: float, s: float) -> float:
+    """Return the probability that a test at 95% confidence reads above or below the threshold.
+
+    Over all that is believed of the return (assurance), where `power` takes its mean for the truth:
+    ``Phi((distance - z s) / v) + Phi((-distance - z s) / v)``, ``z = z_.975``, ``v^2 = t^2 + s^2``.
+
+    Parameters
+    ----------
+    distance, spread, s
+        As in `value_of_test`.
+
+    References
+    ----------
+    O'Hagan, Stevens and Campbell 2005, Assurance in clinical trial design, Pharmaceutical
+    Statistics 4(3), 187-201.
+
+    Examples
+    --------
+    >>> round(power(0.0, 0.2), 3), round(chance_to_tell(0.0, 1.0, 0.2), 2)
+    (0.025, 0.7)
+    >>> round(chance_to_tell(0.0, 1.0, 100.0), 2)
+    0.05
+    """
+    v = math.hypot(spread, s)
+    if not (v > 0 and math.isfinite(s)):
+        return 0.0
+    return sum(float(ndtr((side * distance - _Z * s) / v)) for side in (1, -1))
 
 
 def periods_needed(

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from mmm.mix.pilots.knowing import LEAST_CHANCE
 from mmm.mix.transforms import Floats
 from mmm.wording import Finding
 
@@ -29,6 +30,9 @@ class Pilot:
         Of the marginal ROMI that the pilot measures.
     power : float
         Probability that it tells the expected return from the threshold, at 95% confidence.
+    chance : float
+        Probability that it reads above or below the threshold at 95% confidence, over all that is
+        believed of the return.
     periods_needed : int or None
         Periods at which the power reaches 80%; None where no length does.
     reaches : bool
@@ -65,6 +69,7 @@ class Pilot:
     threshold: float
     standard_error: float
     power: float
+    chance: float
     periods_needed: int | None
     reaches: bool
     value: float
@@ -110,6 +115,11 @@ class Pilot:
         ]
         return pd.concat(frames, ignore_index=True)
 
+    @property
+    def pays(self) -> bool:
+        """Whether it is worth more than it costs, and likely enough to give a clear answer."""
+        return self.net_value > 0 and self.chance >= LEAST_CHANCE
+
     def findings(self, currency: str) -> tuple[Finding, ...]:
         """Say whether the pilot pays, and where it cannot tell."""
         facts = {
@@ -119,10 +129,13 @@ class Pilot:
             "value": self.value,
             "cost": self.outcome_lost + self.set_up_cost,
             "power": self.power,
+            "chance": self.chance,
             "currency": currency,
         }
-        worth = "pilot.worth" if self.net_value > 0 else "pilot.not_worth"
-        found = [Finding(f"{worth}_{self.mode}", self.net_value, facts=facts)]
+        key = f"pilot.worth_{self.mode}" if self.pays else f"pilot.not_worth_{self.mode}"
+        if self.net_value > 0 and not self.pays:
+            key = "pilot.hardly_tells"
+        found = [Finding(key, self.net_value, facts=facts)]
         if not self.reaches:
             found.append(Finding("pilot.out_of_reach", self.power, facts=facts))
         return tuple(found)

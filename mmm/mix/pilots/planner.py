@@ -16,6 +16,7 @@ from mmm.mix.pilots.design import Design, Mode, PilotTerms, design_pilot
 from mmm.mix.pilots.ground import Ground, between, survey
 from mmm.mix.pilots.knowing import (
     POWER,
+    chance_to_tell,
     periods_needed,
     power,
     replay,
@@ -188,12 +189,13 @@ def pilot_frame(pilots: Sequence[Pilot]) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Columns channel, mode, delta, n_periods, expected, threshold, standard_error, power,
-        periods_needed, value, perfect_value, outcome_lost, set_up_cost, net_value, false_alarms.
+        chance, periods_needed, value, perfect_value, outcome_lost, set_up_cost, net_value,
+        false_alarms, pays.
     """
     names = [
         "channel", "mode", "delta", "n_periods", "expected", "threshold", "standard_error", "power",
-        "periods_needed", "value", "perfect_value", "outcome_lost", "set_up_cost", "net_value",
-        "false_alarms",
+        "chance", "periods_needed", "value", "perfect_value", "outcome_lost", "set_up_cost",
+        "net_value", "false_alarms", "pays",
     ]  # fmt: skip
     frame = pd.DataFrame([[getattr(pilot, name) for name in names] for pilot in pilots])
     frame = frame.set_axis(names, axis=1) if len(frame) else pd.DataFrame(columns=names)
@@ -201,7 +203,7 @@ def pilot_frame(pilots: Sequence[Pilot]) -> pd.DataFrame:
 
 
 def with_pilots(plan: BudgetPlan, pilots: Sequence[Pilot]) -> BudgetPlan:
-    """Turn "hold" into "test" where a pilot is worth more than it costs.
+    """Turn "hold" into "test" where a pilot pays, and "test" into "hold" where it does not.
 
     Push and cut stay: the plan is sure enough of them.
 
@@ -227,9 +229,11 @@ def with_pilots(plan: BudgetPlan, pilots: Sequence[Pilot]) -> BudgetPlan:
             f"the pilots name {quoted(unknown)}, which the plan does not have. Rank pilots of the "
             "same model."
         )
-    paying = {pilot.channel: pilot for pilot in pilots if pilot.net_value > 0}
+    paying = {pilot.channel: pilot for pilot in pilots if pilot.pays}
+    weighed = dict.fromkeys((pilot.channel for pilot in pilots), "hold")
+    weighed |= dict.fromkeys(paying, "test")
     verdict = tuple(
-        "test" if said == "hold" and name in paying else said
+        weighed.get(name, said) if said in ("hold", "test") else said
         for name, said in zip(plan.channels, plan.verdict, strict=True)
     )
     named = [name for name, said in zip(plan.channels, verdict, strict=True) if said == "test"]
@@ -384,6 +388,7 @@ def _priced(
         threshold=ground.threshold,
         standard_error=s,
         power=power(ground.distance, s),
+        chance=chance_to_tell(ground.distance, ground.spread, s),
         periods_needed=periods_needed(
             ground.distance, order.margin * sigma, laid.design_effect, laid.size
         ),

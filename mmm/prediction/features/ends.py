@@ -8,6 +8,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from mmm.errors import InputError, quoted
+from mmm.tables import SPECS
+from mmm.tables.schema import LOST_STAGES
 
 Instants = npt.NDArray[np.datetime64]
 Flags = npt.NDArray[np.bool_]
@@ -23,22 +25,30 @@ class Ends:
     Attributes
     ----------
     at : ndarray of datetime64[us]
-        UTC; missing while a lead is open.
+        UTC; missing while a lead is open, and where nothing says when it ended.
     won : ndarray of bool
+    undated : ndarray of bool
+        The lead has ended, and nothing says when.
+    told : numpy.datetime64
+        Last instant of the tables: on an earlier day nobody can say which of `undated` had ended.
     """
 
     at: Instants
     won: Flags
+    undated: Flags
+    told: np.datetime64 = NEVER
 
     def seen(self, look: np.datetime64) -> "Ends":
         """Return what was known on a day: later ends had not happened."""
-        known = self.at <= look
-        return Ends(np.where(known, self.at, NEVER), self.won & known)
+        known, undated = self.at <= look, self.undated & ~(self.told > look)
+        at = np.where(known, self.at, NEVER)
+        return Ends(at, self.won & (known | undated), undated, self.told)
 
     @property
     def outcome(self) -> "npt.NDArray[np.str_]":
         """Return won, lost or open for each lead."""
-        return np.where(self.won, "won", np.where(np.isnat(self.at), "open", "lost"))
+        is_open = np.isnat(self.at) & ~self.undated
+        return np.where(self.won, "won", np.where(is_open, "open", "lost"))
 
 
 def lead_ends(leads: pd.DataFrame, deals: pd.DataFrame | None = None) -> Ends:
@@ -47,12 +57,14 @@ def lead_ends(leads: pd.DataFrame, deals: pd.DataFrame | None = None) -> Ends:
     A won deal belongs to the latest lead of its person that is not younger than the deal, else to
     the latest such lead of its account; expansions and renewals belong to none. A lead with such a
     deal is won when the first of them closed; another lead is lost at its ended_at. Without deals,
-    leads whose stage is "won" are won at their ended_at.
+    leads whose stage is "won" are won at their ended_at. Without a date, a lead has ended as its
+    stage says, won, lost or discarded; one with a discard_reason is lost: what the funnel takes
+    for ends.
 
     Parameters
     ----------
     leads : pandas.DataFrame
-        created_at; ended_at, stage, person_id, account_id where known.
+        created_at; ended_at, stage, discard_reason, person_id, account_id where known.
     deals : pandas.DataFrame, optional
         won, closed_at; created_at, person_id, account_id, kind where known.
 
@@ -81,8 +93,7 @@ def lead_ends(leads: pd.DataFrame, deals: pd.DataFrame | None = None) -> Ends:
                 f"Nothing says which leads were won: leads have {quoted(leads.columns)}. "
                 "Pass deals, or leads with stage and ended_at."
             )
-        stage = leads["stage"].astype("str").str.strip().str.lower().fillna("")
-        return Ends(ended, stage.eq("won").to_numpy(dtype=bool) & ~np.isnat(ended))
+        return _with_undated(leads, deals, ended, _says(leads, ("won",)) & ~np.isnat(ended))
     won_at = np.full(len(leads), NEVER)
     new = np.ones(len(deals), dtype=bool)
     if "kind" in deals.columns:
@@ -96,7 +107,29 @@ def lead_ends(leads: pd.DataFrame, deals: pd.DataFrame | None = None) -> Ends:
         order = order[lead[order] >= 0]
         won_at[lead[order]] = at[order]
     is_won = ~np.isnat(won_at)
-    return Ends(np.where(is_won, won_at, ended), is_won)
+    return _with_undated(leads, deals, np.where(is_won, won_at, ended), is_won)
+
+
+def _with_undated(
+    leads: pd.DataFrame, deals: pd.DataFrame | None, at: Instants, won: Flags
+) -> Ends:
+    """Add the leads that their stage or a reason ends, on a day that nobody wrote down."""
+    says_won, lost = _says(leads, ("won",)), _says(leads, LOST_STAGES)
+    if "discard_reason" in leads.columns:
+        lost = lost | leads["discard_reason"].notna().to_numpy(dtype=bool)
+    undated = np.isnat(at) & (says_won | lost)
+    tables = {"leads": leads} if deals is None else {"leads": leads, "deals": deals}
+    days = [instants(frame, c) for name, frame in tables.items() for c in SPECS[name].not_future]
+    told = np.fmax.reduce(np.concatenate(days)) if len(leads) else NEVER
+    return Ends(at, won | (undated & says_won), undated, told)
+
+
+def _says(leads: pd.DataFrame, stages: tuple[str, ...]) -> Flags:
+    """Return which leads are in one of these stages."""
+    if "stage" not in leads.columns:
+        return np.zeros(len(leads), dtype=np.bool_)
+    stage = leads["stage"].astype("str").str.strip().str.lower()
+    return stage.isin(stages).to_numpy(dtype=np.bool_)
 
 
 def link_deals(leads: pd.DataFrame, deals: pd.DataFrame) -> Integers:

@@ -113,7 +113,8 @@ def _known_ends(tables: Mapping[str, pd.DataFrame]) -> Ends:
     )
     if linked:
         return lead_ends(leads, deals)
-    return Ends(instants(leads, "ended_at"), np.zeros(len(leads), dtype=bool))
+    none = np.zeros(len(leads), dtype=bool)
+    return Ends(instants(leads, "ended_at"), none, none)
 
 
 def last_look(tables: Mapping[str, pd.DataFrame]) -> np.datetime64:

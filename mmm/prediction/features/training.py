@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from mmm.channels import ChannelMap
 from mmm.errors import ConfigError, InputError
 from mmm.prediction.features.build import FeatureSpec, features_at, own_touches
 from mmm.prediction.features.ends import Ends, instants, lead_ends
@@ -33,13 +34,13 @@ class TrainingTable(Shown):
     y : pandas.Series of int64
         1 where the lead was won within `horizon_days` of the look.
     settled : pandas.Series of bool
-        Whether `y` is known: the lead has ended, or the horizon has passed. An open lead whose
-        horizon has not passed is not lost: its 0 says "not yet", and only a model that knows
-        censoring may use it.
+        Whether `y` is known: the lead has ended, on a day or without one, or the horizon has
+        passed. An open lead whose horizon has not passed is not lost: its 0 says "not yet", and
+        only a model that knows censoring may use it.
     created_at : pandas.Series of datetime64[us, UTC]
         Instant of the look, from which the horizon runs.
     ended_at : pandas.Series of datetime64[us, UTC]
-        Missing while the lead is open.
+        Missing while the lead is open, and where nothing says when it ended.
     outcome : pandas.Series of str
         won, lost or open, as of `as_of`.
     groups : pandas.Series of int64
@@ -115,6 +116,7 @@ def training_table(
     ages_days: Sequence[float] = (0.0, 30.0, 90.0),
     as_of: Any = None,
     spec: FeatureSpec | None = None,
+    channel_map: ChannelMap | None = None,
 ) -> TrainingTable:
     """Look at each lead at several ages, as long as it is open, and say what followed.
 
@@ -134,6 +136,8 @@ def training_table(
         Last look; by default the latest instant in the tables.
     spec : FeatureSpec, optional
         By default the half-life is learnt from the settled rows.
+    channel_map : ChannelMap, optional
+        Rules that name the channels, where there is no `spec`.
 
     Returns
     -------
@@ -167,8 +171,10 @@ def training_table(
     ended, won = ends.at[moments.lead], ends.won[moments.lead]
     limit = moments.at + np.timedelta64(round(horizon_days * 86_400_000_000), "us")
     in_time = won & (ended <= limit)
-    settled = in_time | ~np.isnat(ended) | (limit <= look)
-    spec, learnt = _learnt(spec, tables, moments, (in_time, settled))
+    settled = in_time | ~np.isnat(ended) | ends.undated[moments.lead] | (limit <= look)
+    own = spec or FeatureSpec(channel_map=channel_map or ChannelMap())
+    fate = None if spec is not None else (in_time, settled)
+    spec, learnt = _learnt(own, tables, moments, fate)
     frame, engagement = features_at(tables, moments, spec)
     groups = group_labels(tables["leads"])[moments.lead]
     lead_id = tables["leads"]["lead_id"].astype("str").to_numpy()[moments.lead]
@@ -197,8 +203,13 @@ def _looks(
     ages = np.array(sorted({round(age * 86_400_000_000) for age in ages_days}))
     at = created[:, None] + ages.astype("timedelta64[us]")
     over = ends.at[:, None] <= at  # false while a lead is open
-    lead, age = np.nonzero((at <= look) & ~over)
+    # Whether a win without a day came in time nobody knows; a loss without one is a loss at any
+    # age, and to drop its later looks would keep those of the winners alone.
+    unknown = ends.undated & ends.won
+    lead, age = np.nonzero((at <= look) & ~over & ~unknown[:, None])
     notes = []
+    if n_unknown := int(unknown.sum()):
+        notes.append(f"{n_unknown} leads left out: they were won, and nothing says when")
     early = int((ends.at <= created).sum())
     if early:
         notes.append(f"{early} leads left out: they ended when or before they came in")
@@ -214,17 +225,17 @@ def _looks(
 
 
 def _learnt(
-    spec: FeatureSpec | None,
+    spec: FeatureSpec,
     tables: dict[str, pd.DataFrame],
     moments: Moments,
-    fate: tuple[Flags, Flags],
+    fate: tuple[Flags, Flags] | None,
 ) -> tuple[FeatureSpec, HalfLife | None]:
-    """Learn the half-life from the settled looks, unless it is given; fix the channels."""
+    """Learn the half-life from won and settled looks, where these are given; fix the channels."""
     learnt = None
     if "touches" not in tables:
-        return spec or FeatureSpec(), None
+        return spec, None
     index, keys = own_touches(tables["touches"], tables["leads"])
-    if spec is None:
+    if fate is not None:
         won, settled = fate
         known = np.flatnonzero(settled)
         query, event = index.pairs(keys[moments.lead[known]], moments.at[known])
@@ -232,7 +243,7 @@ def _learnt(
         born = instants(tables["leads"], "created_at")[moments.lead[known]]
         strata = np.unique(moments.at[known] - born, return_inverse=True)[1]
         learnt = learn_half_life(age, query, won[known], strata=strata)
-        spec = FeatureSpec(half_life_days=learnt.days)
+        spec = replace(spec, half_life_days=learnt.days)
     if spec.channels is None:
         _, event = index.pairs(keys[moments.lead], moments.at)
         seen = tables["touches"].iloc[np.unique(index.row[event])]

@@ -15,7 +15,7 @@ from mmm.prediction.learning.forest import Forest
 from mmm.prediction.learning.learners import Whole
 from mmm.prediction.learning.model import Model
 from mmm.prediction.learning.naming import column_name, is_step, opening_name
-from mmm.wording import format_count, format_date, say
+from mmm.wording import entries, format_count, format_date, say
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -140,7 +140,8 @@ def sentences(
 ) -> npt.NDArray[np.object_]:
     """Say the three weightiest columns of each lead, as tuples of sentences, shape (n,).
 
-    Columns are named as people read them; see `mmm.prediction.learning.naming`.
+    Columns are named as people read them; see `mmm.prediction.learning.naming`. A value that is
+    missing is named only where nothing else tells a lead from the others.
 
     Parameters
     ----------
@@ -157,7 +158,7 @@ def sentences(
     if parts.values.shape[1] == 0:
         result[:] = [none] * n
         return result
-    size = np.abs(parts.values)
+    size = _of_values(np.abs(parts.values), parts.columns, frame)
     top = np.argsort(-size, axis=1, kind="stable")[:, :N_REASONS]
     strong = np.take_along_axis(size, top, axis=1) >= LEAST
     said = np.full(top.shape, None, dtype=object)
@@ -173,6 +174,16 @@ def sentences(
     for i in range(n):
         result[i] = tuple(text for text in said[i] if text is not None) or none
     return result
+
+
+def _of_values(size: Floats, columns: Sequence[str], frame: pd.DataFrame) -> Floats:
+    """Pass over missing values, where a lead has something else to be told by."""
+    missing = np.zeros(size.shape, dtype=np.bool_)
+    for j, name in enumerate(columns):
+        if name in frame.columns:
+            missing[:, j] = frame[name].isna()
+    told = np.any((size >= LEAST) & ~missing, axis=1, keepdims=True)
+    return np.where(missing & told, 0.0, size)
 
 
 def next_grades(model: Model, grades: Grades, frame: pd.DataFrame, lang: str) -> pd.DataFrame:
@@ -253,7 +264,7 @@ def _standard(feature: Feature, code: int) -> float:
 
 def _shown(feature: Feature, code: int, lang: str) -> str:
     if not feature.numeric:
-        return feature.levels[code - 1]
+        return _level(feature, feature.levels[code - 1], lang)
     return _written(feature, _middle(feature, code), lang)
 
 
@@ -268,7 +279,7 @@ def _cells(feature: Feature, frame: pd.DataFrame, row: Integers, lang: str) -> l
 def _written(feature: Feature, value: Any, lang: str) -> str:
     match feature.column.kind:
         case "category":
-            return str(value)
+            return _level(feature, str(value), lang)
         case "boolean":
             return say("reasons.yes" if value >= 0.5 else "reasons.no", lang)
         case "date":
@@ -279,6 +290,12 @@ def _written(feature: Feature, value: Any, lang: str) -> str:
     size = abs(float(value))
     digits = 0 if size >= 100 or float(value).is_integer() else 1 if size >= 10 else 2
     return format_count(float(value), lang, digits)
+
+
+def _level(feature: Feature, level: str, lang: str) -> str:
+    """Name a category; channels of ours are translated."""
+    key = f"channel.{level}"
+    return say(key, lang) if feature.name == "channel" and key in entries() else level
 
 
 def _ages(ages: Floats, lang: str) -> list[str]:

@@ -363,7 +363,7 @@ def _pilots(brief: Brief, lang: str) -> Table | None:
     frame = _labelled(brief.budget.pilots, lang, channel="channel")
     columns: dict[str, tuple[str, Kind]] = {
         "channel": ("channel", "text"), "change": ("delta", "share"),
-        "n_periods": ("n_periods", "count"), "power": ("power", "chance"),
+        "n_periods": ("n_periods", "count"), "chance": ("chance", "chance"),
         "test_value": ("value", "cents"), "net_value": ("net_value", "cents"),
     }  # fmt: skip
     return _table("pilots", frame, columns, lang, say("part.pilots", lang))

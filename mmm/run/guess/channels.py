@@ -6,10 +6,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from mmm.channels import DEFAULT_RULES, FIELDS, PLACEHOLDERS, ChannelMap
 from mmm.run.guess.headings import plain
 from mmm.run.guess.tables import TableGuess
+from mmm.tables.parse import names_totals
 
 MOST_LEFT = 15
 _STANDARD = frozenset(rule.channel for rule in DEFAULT_RULES)
@@ -108,6 +110,9 @@ def _combinations(tables: Sequence[TableGuess]) -> Counter[tuple[tuple[str, str]
             name: guess.sheet.table.column(str(guess.column(name))).to_pylist() for name in present
         }
         frame = pd.DataFrame({name: map(_text, values) for name, values in columns.items()})
+        if guess.months and len(frame):  # reading leaves out a row of totals
+            labels = pa.array(frame[frame.columns[0]], pa.string())
+            frame = frame[~names_totals(labels).to_numpy(zero_copy_only=False)]
         if frame.empty:
             continue
         for values, rows in frame.groupby(list(frame.columns), dropna=False).size().items():

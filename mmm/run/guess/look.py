@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from mmm.errors import MmmError, SourceError, quoted
 from mmm.run.guess.channels import ChannelGuess, as_source, guess_channels
-from mmm.run.guess.links import linked, own_leads
+from mmm.run.guess.links import LEAST_SHARED, linked, own_leads, shared
 from mmm.run.guess.looks import Sheet, open_sheets
 from mmm.run.guess.tables import TableGuess, guess_tables
 from mmm.run.guess.writing import Writing, is_italian, writing_of
@@ -196,7 +196,7 @@ def _joined(tables: Sequence[TableGuess]) -> Joined:
     linked_by = {one.ours: one.by == "link" for one in deals.columns if one.ours in _WAYS}
     person, account = (ways[ours] and linked_by.get(ours, False) for ours in _WAYS)
     if not (person or account):
-        return Joined(None)
+        return Joined("account" if _through_contacts(deals, other, found.get("contacts")) else None)
     if not person:
         return Joined("account")
     people = _people(other) if account else None
@@ -205,6 +205,19 @@ def _joined(tables: Sequence[TableGuess]) -> Joined:
 
 
 _WAYS = ("person_id", "account_id")
+
+
+def _through_contacts(deals: TableGuess, other: TableGuess, contacts: TableGuess | None) -> bool:
+    """Tell whether the contacts know the people in touch, and the companies of the deals."""
+    if contacts is None:
+        return False
+    for ours, table in zip(_WAYS, (other, deals), strict=True):
+        left, right = table.column(ours), contacts.column(ours)
+        if left is None or right is None:
+            return False
+        if shared(table.sheet, str(left), contacts.sheet, str(right)) < LEAST_SHARED:
+            return False
+    return True
 
 
 def _people(guess: TableGuess) -> float | None:

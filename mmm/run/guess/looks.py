@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from mmm.tables.instants import numbered_months
 from mmm.tables.parse import FLAG_WORDS, MISSING_WORDS, flat, is_text
+from mmm.tables.schema import LOST_STAGES
 from mmm.tables.sources import load
 
 Kind = Literal["empty", "instant", "amount", "flag", "email", "text"]
@@ -33,12 +34,22 @@ WON = re.compile(r"\b(won|win|vint[oaie]|acquisit[oaie]|firmat[oaie]|closedwon|s
 LOST = re.compile(
     r"\b(lost|lose|pers[oaie]|perdut[oaie]|rifiutat[oaie]|annullat[oaie]|closedlost)\b", re.I
 )
+CUSTOMER = re.compile(r"\b(client[ei]|customers?)\b", re.I)
+DISCARDED = re.compile(
+    r"\b(discarded|disqualified|unqualified|not qualified|recycled|junk|scartat[oaie]|"
+    r"squalificat[oaie]|non qualificat[oaie]|non idone[oaie]|eliminat[oaie])\b",
+    re.I,
+)
 _NOT = re.compile(r"\b(not|non)\W+(won|vint[oaie])\b", re.I)
 _OPEN = re.compile(
     r"\b(open|new|negotiat\w*|propos\w*|qualif\w*|prospect\w*|contact\w*|discovery|demo|meeting|"
     r"appointment\w*|presentation|quot\w*|contract sent|decision\w*|pending|on hold|in progress|"
     r"pipeline|apert[oaie]|nuov[oaie]|trattativa|negoziazione|offerta|preventivo|in corso|"
     r"contattat[oaie]|incontro|appuntamento|presentazione|valutazione|attesa)\b",
+    re.I,
+)
+_STEP = re.compile(
+    r"\b(leads?|mql|sql|sal|opportunit\w*|subscriber|iscritt[oaie]|nurtur\w*|working|prospect)\b",
     re.I,
 )
 _OVER = re.compile(r"^(\d{1,2})[-/.](\d{1,2})[-/.]\d{4}")
@@ -287,6 +298,26 @@ def outcomes(words: tuple[str, ...]) -> dict[str, bool]:
     return found
 
 
+def stage_ends(words: tuple[str, ...]) -> dict[str, bool]:
+    """Tell which stages of a lead end it: with a customer (true) or without (false).
+
+    The words that are known by themselves are left out.
+
+    Examples
+    --------
+    >>> stage_ends(("Cliente", "MQL", "Scartato", "Lead perso", "won"))
+    {'Cliente': True, 'Scartato': False, 'Lead perso': False}
+    """
+    found = outcomes(words)
+    for word in words:
+        if DISCARDED.search(word.replace("_", " ")):
+            found[word] = False
+        elif CUSTOMER.search(word.replace("_", " ")):
+            found.setdefault(word, True)
+    known = {"won", *LOST_STAGES}
+    return {word: found[word] for word in words if word in found and word.lower() not in known}
+
+
 def is_open(word: str) -> bool:
     """Tell whether a word that is neither won nor lost names a step on the way.
 
@@ -295,4 +326,5 @@ def is_open(word: str) -> bool:
     >>> is_open("In trattativa"), is_open("appointmentscheduled"), is_open("Gewonnen")
     (True, True, False)
     """
-    return _OPEN.search(word.replace("_", " ")) is not None
+    text = word.replace("_", " ")
+    return _OPEN.search(text) is not None or _STEP.search(text) is not None

@@ -26,6 +26,7 @@ ORIGIN = ("channel", "source", "medium", "campaign")
 _STAND_INS = {"leads": ("lead_id", "person_id"), "contacts": ("person_id", "email")}
 _ACROSS = ("instant", "amount", "flag", "empty")
 _MONEY = ("spend", "costs")
+_FIRST, _LAST = {"first name", "nome"}, {"last name", "surname", "cognome"}
 _KEYS = {"deals": "deal_id", "leads": "lead_id", "contacts": "person_id", "touches": "touch_id"}
 
 
@@ -181,7 +182,7 @@ def guess_table(table: str, sheet: Sheet, given: Sequence[ColumnGuess] = ()) -> 
         return None  # amounts and dates stand in deals as well, and the file says that it is such
     if table == "deals":
         chosen = _all_won(_unknown_words(chosen, sheet), sheet)
-    chosen = _with_key(table, chosen, sheet)
+    chosen = _with_key(table, _whole_names(chosen, sheet), sheet)
     months = _months(sheet, chosen) if table == "spend" else ()
     chosen = _row_names(sheet, chosen, months) if months else chosen
     platform = _platform(sheet, chosen) if table == "spend" else ""
@@ -298,6 +299,14 @@ def _names_both(look: Look) -> bool:
 
 def _is_id(heading: str) -> bool:
     return heading.endswith("ID") or plain(heading).split(" ")[-1] == "id"
+
+
+def _whole_names(chosen: list[ColumnGuess], sheet: Sheet) -> list[ColumnGuess]:
+    """Leave out a first or a last name that stands beside the other: two people share it."""
+    there = {plain(look.name) for look in sheet.looks}
+    if not (there & _FIRST and there & _LAST):
+        return chosen
+    return [c for c in chosen if c.ours != "name" or plain(str(c.theirs)) not in _FIRST | _LAST]
 
 
 def _with_key(table: str, chosen: list[ColumnGuess], sheet: Sheet) -> list[ColumnGuess]:

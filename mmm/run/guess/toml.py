@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from mmm.run.guess.look import Guess
-from mmm.run.guess.looks import Sheet, is_open, outcomes
+from mmm.run.guess.looks import Sheet, is_open, outcomes, stage_ends
 from mmm.run.guess.tables import ColumnGuess, TableGuess, channels_across
 from mmm.run.guess.writing import Writing
 from mmm.tables import SPECS
 from mmm.tables.parse import FLAG_WORDS
+from mmm.tables.schema import LOST_STAGES
 from mmm.wording import say
 from mmm.wording.translated import translated
 
@@ -177,7 +178,7 @@ def _table(
             lines += _ask("tz", '"Europe/Rome"', words("guess.tz_none"))
     lines += _columns(table, lang)
     lines += _stages(table, lang)
-    if table.table == "deals":
+    if table.table in {"deals", "leads"}:
         lines += _won_values(table, lang)
     return [*lines, ""]
 
@@ -272,25 +273,28 @@ def _stages(table: TableGuess, lang: str) -> list[str]:
 
 def _won_values(table: TableGuess, lang: str) -> list[str]:
     words = partial(say, lang=lang)
-    look, lines = table.look("won"), list[str]()
+    is_lead = table.table == "leads"
+    look, lines = table.look("stage" if is_lead else "won"), list[str]()
     if look is None:
         return lines
-    said = outcomes(look.words)
-    plain = {re.sub(r"[\s/_-]+", "-", word.lower()) for word in look.words}
-    if look.kind == "flag" or plain <= set(FLAG_WORDS):
+    said = stage_ends(look.words) if is_lead else outcomes(look.words)
+    known = {"won", *LOST_STAGES} if is_lead else set(FLAG_WORDS)
+    plain = {word: re.sub(r"[\s/_-]+", "-", word.lower()) for word in look.words}
+    if look.kind == "flag" or set(plain.values()) <= known:
         return lines
     others = [word for word in look.words if word not in said]
-    unknown = [word for word in others if not is_open(word)]
+    unknown = [w for w in others if not (is_open(w) or (is_lead and plain[w] in known))]
+    section, key = f"[{table.table}.won_values]", "stage" if is_lead else "won"
     if said:
-        lines += ["[deals.won_values]"]
-        lines += _comment(words("guess.won_words", column=_shown(look.name)))
+        lines += [section]
+        lines += _comment(words(f"guess.{key}_words", column=_shown(look.name)))
         lines += [f"{_key(word)} = {str(won).lower()}" for word, won in said.items()]
         if shown := [_shown(word, 30) for word in others if word not in unknown]:
             lines += _comment(words("guess.open_words", words=shown[:MOST_SHOWN]))
     if unknown:
-        key = "won_unknown" if said else "won_none_known"
-        lines += _comment(words(f"guess.{key}", column=_shown(look.name)))
-        lines += [] if said else ["# [deals.won_values]"]
+        which = "unknown" if said else "none_known"
+        lines += _comment(words(f"guess.{key}_{which}", column=_shown(look.name)))
+        lines += [] if said else [f"# {section}"]
         lines += [f'# {_key(_shown(word))} = "?"' for word in unknown[:MOST_SHOWN]]
     return lines
 

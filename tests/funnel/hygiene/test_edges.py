@@ -7,6 +7,7 @@ import pytest
 
 from mmm.errors import InputError
 from mmm.funnel.hygiene.overview import hygiene
+from mmm.tables import read_leads
 from tests.funnel.hygiene.test_overview import AS_OF, deal, deals, ids, instants, lead, leads
 
 
@@ -222,3 +223,13 @@ def test_an_invoice_without_deal_or_amount_is_passed_over():
     for rows in ({"deal_id": ["d1"]}, {"amount": [Decimal(1)]}):
         with pytest.raises(InputError, match="invoices need deal_id and amount; found"):
             hygiene(table, invoices=pd.DataFrame(rows), as_of=AS_OF)
+
+
+def test_a_day_without_a_time_is_not_before_an_hour_of_that_day():
+    rows = {"lead_id": ["l1", "l2"], "created_at": ["2025-01-05 17:41", "2025-01-05 17:41"],
+            "mql_at": ["2025-01-05", "2025-01-04"]}  # fmt: skip
+    came = read_leads(pd.DataFrame(rows), tz="Europe/Rome")
+    assert ids(hygiene(deals(deal(1)), came, as_of=AS_OF), "mql_before_lead") == ["l2"]
+    exact = rows | {"mql_at": ["2025-01-05 00:00", "2025-01-06 09:30"]}
+    came = read_leads(pd.DataFrame(exact), tz="Europe/Rome")
+    assert ids(hygiene(deals(deal(1)), came, as_of=AS_OF), "mql_before_lead") == ["l1"]

@@ -8,6 +8,7 @@ from scipy.stats import norm
 
 from mmm.errors import ConfigError
 from mmm.mix.pilots.knowing import (
+    chance_to_tell,
     periods_needed,
     power,
     replay,
@@ -67,6 +68,17 @@ def test_the_value_of_clearing_is_what_a_reading_above_the_threshold_gains():
     gained = np.where(seen > 0.1, theta - 0.1, 0.0).mean()
     assert value_of_clearing(0.2, 0.8, 0.5) == pytest.approx(gained, abs=0.005)
     assert value_of_clearing(0.2, 0.8, np.inf) == 0.0
+
+
+@pytest.mark.parametrize(("distance", "s"), [(0.0, 0.3), (0.7, 0.5), (-0.7, 2.0)])
+def test_the_chance_to_tell_is_that_of_a_clear_reading_over_what_is_believed(distance, s):
+    rng = np.random.default_rng(0)
+    seen = rng.normal(distance, 0.8, 400_000) + rng.normal(0, s, 400_000)
+    met = np.mean(np.abs(seen) > 1.959964 * s)
+    assert chance_to_tell(distance, 0.8, s) == pytest.approx(met, abs=0.005)
+    assert chance_to_tell(distance, 1e-9, s) == pytest.approx(
+        power(distance, s) + norm.cdf(-abs(distance) / s - 1.959964)
+    )
 
 
 def test_a_test_of_nothing_is_worth_nothing():

@@ -236,9 +236,21 @@ def test_a_test_that_cannot_reach_is_said(model):
 def test_the_sentence_follows_the_net_value(model, mode):
     pilot = plan_pilot(model, "Social", mode=mode, weeks=24)
     for net, key, words in ((1.0, "worth", "conviene farlo"), (-1.0, "not_worth", "non conviene")):
-        found = replace(pilot, net_value=net).findings("EUR")[0]
+        found = replace(pilot, net_value=net, chance=0.3).findings("EUR")[0]
         assert found.metric == f"pilot.{key}_{mode}"
         assert words in found.sentence("it")
+
+
+def test_a_test_with_next_to_no_chance_of_an_answer_is_not_advised_whatever_it_costs(model, plan):
+    for chance, pays in ((0.06, False), (0.3, True)):
+        pilot = replace(plan_pilot(model, "Social", weeks=24), net_value=1.0, chance=chance)
+        assert pilot.pays == pilot_frame([pilot])["pays"].item() == pays
+        assert (pilot.findings("EUR")[0].metric == "pilot.hardly_tells") == (not pays)
+        verdict = dict(zip(plan.channels, with_pilots(plan, [pilot]).verdict, strict=True))
+        assert pays or verdict["Social"] != "test"
+    assert "solo con una probabilità del 6,0%" in replace(pilot, chance=0.06).findings("EUR")[
+        0
+    ].sentence("it")
 
 
 def test_pilots_are_ranked_and_turn_hold_into_test(model, plan):
@@ -248,8 +260,13 @@ def test_pilots_are_ranked_and_turn_hold_into_test(model, plan):
     assert frame["net_value"].is_monotonic_decreasing
     assert len(pilot_frame([])) == 0
     held = replace(plan, verdict=("hold", "hold", "cut"))
-    pays = [replace(p, net_value=1.0 if p.channel != "Social" else -1.0) for p in ranked]
+    pays = [
+        replace(p, net_value=1.0 if p.channel != "Social" else -1.0, chance=0.5) for p in ranked
+    ]
     assert with_pilots(held, pays).verdict == ("test", "hold", "cut")
+    told = replace(plan, verdict=("hold", "test", "test"))
+    assert with_pilots(told, pays).verdict == ("test", "hold", "test")
+    assert with_pilots(told, pays[:0]).verdict == told.verdict
     assert any("'Search'" in note for note in with_pilots(held, pays).notes)
     with pytest.raises(ConfigError, match="which the plan does not have"):
         with_pilots(plan, [replace(ranked[0], channel="Radio")])

@@ -5,6 +5,7 @@ import pytest
 from mmm import datasets
 from mmm.errors import ConfigError, InputError
 from mmm.prediction.features.build import build_features, decayed
+from mmm.prediction.features.ends import lead_ends
 from mmm.prediction.features.half_life import DEFAULT_HALF_LIFE, learn_half_life
 from mmm.prediction.features.training import training_table
 
@@ -65,6 +66,8 @@ def test_nothing_after_the_last_look_is_known(tables):
     whole = training_table(*tables, horizon_days=90, as_of="2025-03-31")
     seen = leads[leads["created_at"] <= look].copy()
     seen["ended_at"] = seen["ended_at"].where(seen["ended_at"] <= look)
+    for column in ("stage", "discard_reason"):  # those of that day are not known
+        seen[column] = seen[column].where(seen["ended_at"].notna())
     for column in ("mql_at", "sql_at", "first_contacted_at"):
         seen[column] = seen[column].where(seen[column] <= look)
     known = deals[deals["created_at"] <= look].copy()
@@ -82,6 +85,36 @@ def test_nothing_after_the_last_look_is_known(tables):
     for name in ("y", "settled", "ended_at", "outcome", "lead_id"):
         pd.testing.assert_series_equal(getattr(whole, name), getattr(cut, name))
     assert whole.spec == cut.spec
+
+
+def test_a_stage_ends_a_lead_and_is_not_known_on_an_earlier_day(tables):
+    leads, _, deals = tables
+    kind = leads["stage"].str.lower()
+    blank = leads.drop(columns="ended_at")
+    ends = lead_ends(blank, deals)
+    dated = lead_ends(leads, deals)
+    np.testing.assert_array_equal(ends.outcome[dated.won], "won")
+    gone = (kind.isin(["lost", "discarded"]) | leads["discard_reason"].notna()).to_numpy()
+    assert (gone & ~dated.won).any()
+    np.testing.assert_array_equal(ends.outcome[gone & ~dated.won], "lost")
+    assert not ends.seen(np.datetime64("2025-03-31", "us")).undated.any()
+    table = training_table(blank, None, deals, horizon_days=90)
+    lost = table.outcome.eq("lost")
+    assert lost.any()
+    assert table.settled[lost].all()
+    assert not table.y[lost].any()
+
+
+def test_a_win_of_which_nothing_says_when_teaches_nothing(tables):
+    leads, _, deals = tables
+    never = leads.loc[~lead_ends(leads, deals).won, "lead_id"].iloc[0]
+    mine = leads["lead_id"].eq(never)
+    odd = leads.assign(
+        stage=leads["stage"].mask(mine, "won"), ended_at=leads["ended_at"].mask(mine)
+    )
+    table = training_table(odd, None, deals)
+    assert never not in set(table.lead_id)
+    assert "1 leads left out: they were won, and nothing says when" in table.notes
 
 
 def test_rows_equal_features_built_at_their_look(tables, table):

@@ -130,3 +130,34 @@ def test_bad_input_34_names_stay_text(plain):
     page = scorer.card_.to_html("it")
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
+
+
+def test_a_missing_value_is_named_only_where_nothing_else_tells():
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame(
+        {"visits": rng.poisson(3, 900).astype(float), "source": rng.choice(["fair", None], 900)}
+    )
+    odds = 0.6 * frame["visits"] - 2.5 + 1.5 * frame["source"].isna()
+    won = (rng.random(900) < 1 / (1 + np.exp(-odds))).astype(int)
+    frame["visits"] = frame["visits"].mask(np.arange(900) % 9 == 0)
+    scorer = LeadScorer().fit(frame, won)
+    blank = frame.assign(lead_id=[f"l{i}" for i in range(900)])[frame["source"].isna()]
+    bare = blank["visits"].isna().to_numpy()
+    said = [" ".join(one) for one in scorer.score_leads(blank).reasons]
+    named = np.array(["not filled in" in text for text in said])
+    assert named[bare].all()
+    busy = blank["visits"].to_numpy() >= 7
+    assert busy.any()
+    assert not named[busy].any()
+
+
+def test_channels_are_named_in_the_language_of_the_reason():
+    rng = np.random.default_rng(4)
+    channel = rng.choice(["Events", "Stand"], 600)
+    won = (rng.random(600) < np.where(channel == "Events", 0.7, 0.2)).astype(int)
+    scorer = LeadScorer().fit(pd.DataFrame({"channel": channel}), won)
+    new = pd.DataFrame({"lead_id": ["a", "b"], "channel": ["Events", "Stand"]})
+    said = [" ".join(one) for one in scorer.score_leads(new, lang="it").reasons]
+    assert "Fiere ed eventi" in said[0]
+    assert "Events" not in said[0]
+    assert "Stand" in said[1]
