@@ -176,7 +176,7 @@ CLAIMS = {
         assert half["upper"] - half["lower"] < 0.6 * (full["upper"] - full["lower"])
         assert abs(full["profit"] / budget.expected_profit - 1) < 0.1
         assert abs(full["P(better)"] - budget.probability_better) < 0.03
-        assert not budget.pilots["pays"].any() and budget.pilots["power"].max() < 0.17
+        assert not budget.pilots["pays"].any() and budget.pilots["chance"].max() < 0.17
         assert any("deals of what gets more" in f.sentence() for f in brief.findings)
         assert "The total matters more than its split" in brief.findings[0].sentence()
         added = beside["truly added per euro"]

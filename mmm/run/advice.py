@@ -40,7 +40,7 @@ class ResponseGrid:
         Outcome per period of holding that spend over the horizon, carry-over in and out included:
         mean over all draws that judge the plan.
     draws : ndarray of float32, shape (n_draws, n_channels, n_grid)
-        The same, draw by draw; at most 200 of them, evenly spaced.
+        The same, draw by draw; at most 200 of them, evenly spaced by the profit of the plan.
     tau : ndarray of float64, shape (n_channels,)
         Standard deviation of the unknown bias of a return, in money (margin applied) a unit of
         spend.

@@ -285,8 +285,10 @@ def response_grid(
     knots = np.linspace(low, high, _N_GRID)
     mean = steady_response(model, knots)[::2].mean(axis=0)
     judging = on_draws(model, slice(1, None, 2))
-    n_draws = len(judging.posterior_.z)
-    kept = np.linspace(0, n_draws - 1, min(_N_DRAWS, n_draws)).round().astype(np.intp)
+    # Few draws, which say of the plan what all of them do: from its worst to its best.
+    order = np.argsort(plan.profit_draws, kind="stable")
+    n_kept = min(_N_DRAWS, len(order))
+    kept = order[((np.arange(n_kept) + 0.5) * len(order) / n_kept).astype(np.intp)]
     held, draws = np.empty(knots.shape), np.empty((len(kept), *knots.T.shape), dtype=np.float32)
     for i, spend in enumerate(knots):
         plans = np.tile(spend, (plan.horizon, 1))

@@ -129,7 +129,7 @@ def efficient_frontier(
     >>> from mmm.mix.inference.sampler import Sampling
     >>> rng = np.random.default_rng(0)
     >>> spend = rng.gamma(2.0, 50.0, (60, 1))
-    >>> quick = Sampling(n_warmup=150, n_draws=200)
+    >>> quick = Sampling(n_warmup=200, n_draws=300)
     >>> model = MixModel(sampler=quick, on_nonconvergence="warn")
     >>> outcome = 900 + 3 * spend[:, 0] + rng.normal(0, 30, 60)
     >>> total = efficient_frontier(model.fit(spend, outcome), n_totals=3).total

@@ -125,7 +125,7 @@ def decompose(model: "MixModel", level: float = 0.9) -> Decomposition:
     >>> from mmm.mix.inference.sampler import Sampling
     >>> rng = np.random.default_rng(0)
     >>> spend = rng.gamma(2.0, 50.0, (60, 1))
-    >>> quick = Sampling(n_warmup=150, n_draws=200)
+    >>> quick = Sampling(n_warmup=200, n_draws=300)
     >>> model = MixModel(sampler=quick, on_nonconvergence="warn")
     >>> parts = decompose(model.fit(spend, 900 + 3 * spend[:, 0] + rng.normal(0, 30, 60)))
     >>> bool(np.allclose(parts.baseline + parts.media.sum(axis=0), parts.fitted))

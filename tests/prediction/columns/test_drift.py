@@ -103,7 +103,7 @@ def test_bad_input_39_calibration_in_doubt():
     assert high.thin > 0.2 > low.thin
     said = raised.finding().sentence()
     assert said.startswith("2 features have moved since training, first of all b and a.")
-    assert raised.finding().sentence("it").endswith("prima di basarci i piani.")
+    assert raised.finding().sentence("it").endswith("prima di basare su di esse i piani.")
     assert "from 9.6% to 51% on average" in high.finding().sentence()
 
 
