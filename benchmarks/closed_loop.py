@@ -61,7 +61,7 @@ class Desk:
     log: ExperimentLog | None = None
     trials: list = field(default_factory=list)
     said: list = field(default_factory=list)
-    acted_on: int | None = None  # tests known when the budget was last moved
+    acted: bool = False  # whether the budget was moved
 
     @property
     def channels(self):
@@ -161,10 +161,19 @@ def attribution(desk):
 
 
 def mix(desk):
-    """Fit the mix, and follow the plan as advised: all the way, half of it, or not at all."""
+    """Fit the mix, and follow the plan as advised, once: all the way, half of it, or not at all."""
+    return once(desk, by_mix(desk)), None
+
+
+def mix_on(desk):
+    """Do so every quarter."""
+    return follow(desk, by_mix(desk)), None
+
+
+def by_mix(desk):
+    """Return the plan of the mix alone."""
     now = dict(zip(desk.channels, map(float, desk.now), strict=True))
-    plan = optimize_budget(desk.mix(), "current", room(desk), now)
-    return follow(desk, plan), None
+    return optimize_budget(desk.mix(), "current", room(desk), now)
 
 
 def room(desk, kept=()):
@@ -174,22 +183,23 @@ def room(desk, kept=()):
     return dict(zip(desk.channels, ends, strict=True))
 
 
-def follow(desk, plan, n_tests=0):
-    """Do what the plan advises, once.
-
-    After that, a step wants something new: a test that was read since, or a plan that is surely
-    better than what is done now.
-    """
+def follow(desk, plan):
+    """Do what the plan advises."""
     desk.said.append(plan.advice)
-    if desk.acted_on is not None and n_tests <= desk.acted_on and plan.advice != "move":
-        return desk.now
-    if not np.allclose(plan.recommended, desk.now):
-        desk.acted_on = n_tests
     return plan.recommended
 
 
+def once(desk, plan):
+    """Do so once: after that, a step wants a plan that is surely better than what is done now."""
+    spend = follow(desk, plan)
+    if desk.acted and plan.advice != "move":
+        return desk.now
+    desk.acted = desk.acted or not np.allclose(spend, desk.now)
+    return spend
+
+
 def joined(desk):
-    """Follow the mix with what pilots showed and what attribution makes doubtful; test on.
+    """Follow the mix, every quarter, with what pilots showed and attribution doubts; test on.
 
     Pilots of quarters before enter the fit, and the hidden bias of a tested channel is that of its
     test. A channel of which attribution suspects that it harvests demand that others made gets no
@@ -212,7 +222,7 @@ def joined(desk):
     cleared = {test.channel for test in tests if test.roas > 1 + plan.multiplier}
     if cleared & suspected:
         plan = planned(suspected - cleared)
-    spend = follow(desk, plan, len(tests))
+    spend = follow(desk, plan)
     open_to = suspected - {test.channel for test in tests}
     freed = {name: planned(suspected - cleared - {name}) for name in open_to}
     gains = {name: one.expected_gain - plan.expected_gain for name, one in freed.items()}
@@ -294,6 +304,7 @@ POLICIES: dict[str, Callable] = {
     "linear": by_credit(linear),
     "attribution": attribution,
     "mix": mix,
+    "mix, on and on": mix_on,
     "joined": joined,
     "optimum": knowing,
 }
@@ -369,7 +380,7 @@ def report(rows):
         print(summary(part).round(3).to_string(index=False))
     print("\n== both")
     print(summary(rows).round(3).to_string(index=False))
-    for other in ("mix", "attribution", "linear"):
+    for other in ("mix", "mix, on and on", "attribution", "linear"):
         value, error = paired(rows, "joined", other)
         print(f"joined less {other}: {value:+.2f} ({error:.2f}) points")
     trials = [row["trials"] for row in rows]

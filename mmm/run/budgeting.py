@@ -104,7 +104,8 @@ def advise_budget(
     model, tested, unfit = fit_with(weeks, mix.seed, beside.tests)
     progress(say("progress.choosing_budget", lang))
     plan, limits = plan_within(model, weeks, config, beside, tested)
-    plan, waits = patient(careful(plan, weeks.outcome), beside)
+    quarter = weeks.frame[weeks.date].iloc[-_QUARTER[weeks.every]]
+    plan, waits = patient(careful(plan, weeks.outcome), beside, quarter)
     progress(say("progress.planning_tests", lang))
     lines = list(zip(plan.channels, plan.binding, plan.identified, strict=True))
     held = tuple(name for name, rule, _ in lines if rule == NOT_RAISED)

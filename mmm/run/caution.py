@@ -13,6 +13,7 @@ from mmm.mix.table.outcomes import OUTCOMES
 from mmm.wording import Finding
 
 _MADE = 0.2  # of an advised move: less was not made
+_TELLING = 30  # won deals of a channel, in which it shows whether it comes last too often
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +29,7 @@ class Beside:
         until a test clears them.
     decisions : DataFrame or None
         Advice of before, as `DecisionLog.to_frame` returns it: after a step nothing more is moved
-        before its result is known or a test was run, unless the next plan is surely better.
+        for a while, unless the next plan is surely better (`patient`).
     """
 
     tests: Sequence[LiftTest] = ()
@@ -62,10 +63,21 @@ def careful(plan: BudgetPlan, outcome: str) -> BudgetPlan:
     return plan
 
 
-def patient(plan: BudgetPlan, beside: Beside) -> tuple[BudgetPlan, tuple[Finding, ...]]:
+def patient(
+    plan: BudgetPlan, beside: Beside, quarter: pd.Timestamp
+) -> tuple[BudgetPlan, tuple[Finding, ...]]:
     """Hold the plan back where a step was made of which nobody knows yet what it brought.
 
-    A second step on the same evidence repeats the error of the first, if it was one.
+    A second step on the same evidence repeats the error of the first, if it was one. The worst of
+    them is hidden demand: where paths tell of every channel that would grow whether it harvests
+    demand, a quarter of results in the fit is enough; else the result, or a test, has to be read.
+
+    Parameters
+    ----------
+    plan : BudgetPlan
+    beside : Beside
+    quarter : Timestamp
+        First day of the last quarter that was fitted.
     """
     decisions = beside.decisions
     if decisions is None or plan.advice != "move half, then test":
@@ -76,5 +88,22 @@ def patient(plan: BudgetPlan, beside: Beside) -> tuple[BudgetPlan, tuple[Finding
     last = pd.Timestamp(made["advised_on"].max())
     if any(pd.Timestamp(test.end) > last for test in beside.tests):
         return plan, ()
-    note = Finding("budget_note.waits", len(made), facts={"on": last.date()})
+    seen_through = _paths_tell(plan, beside.journeys)
+    if seen_through and last <= quarter:
+        return plan, ()
+    key = "budget_note.waits_quarter" if seen_through else "budget_note.waits"
+    note = Finding(key, len(made), facts={"on": last.date()})
     return dataclasses.replace(plan, advice="test first"), (note,)
+
+
+def _paths_tell(plan: BudgetPlan, journeys: Journeys | None) -> bool:
+    """Return whether enough won deals met each channel that would grow."""
+    if journeys is None or not len(journeys):
+        return False
+    deals = evidence(journeys).to_frame().set_index("channel")["n_deals"]
+    grown = [
+        name
+        for name, today, then in zip(plan.channels, plan.current, plan.proposed, strict=True)
+        if then > today
+    ]
+    return bool((deals.reindex(grown).fillna(0.0) >= _TELLING).all())

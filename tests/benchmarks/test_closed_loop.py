@@ -83,20 +83,17 @@ def test_the_summary_counts_gains_and_losses(loop):
     assert loop.paired(rows, "a", "nothing")[0] == pytest.approx(2.5)
 
 
-def test_a_second_step_wants_a_test_or_a_plan_that_is_surely_better(loop):
+def test_the_mix_alone_steps_once_unless_its_plan_is_surely_better(loop):
     desk = loop.Desk(begin(draw_firm(1, n_quarters=3)), None)
     moved = desk.now * (1 + 0.1 * np.resize([1, -1], desk.now.size))
-
-    def followed(advice, n_tests=0):
-        return (
-            loop.follow(desk, SimpleNamespace(advice=advice, recommended=moved), n_tests) is moved
-        )
-
-    assert followed("move half, then test")
-    assert not followed("move half, then test")
-    assert followed("move")
-    assert followed("move half, then test", n_tests=1)
-    assert not followed("move half, then test", n_tests=1)
+    half = SimpleNamespace(advice="move half, then test", recommended=moved)
+    stay = SimpleNamespace(advice="stay", recommended=desk.now)
+    assert loop.once(desk, stay) is stay.recommended
+    assert loop.once(desk, half) is moved
+    np.testing.assert_array_equal(loop.once(desk, half), desk.now)
+    assert loop.once(desk, SimpleNamespace(advice="move", recommended=moved)) is moved
+    assert loop.follow(desk, half) is moved
+    assert desk.said == ["stay", half.advice, half.advice, "move", half.advice]
 
 
 def test_a_channel_moves_by_half_of_what_it_has_now_and_one_that_is_kept_gets_no_more(loop):

@@ -101,11 +101,39 @@ def test_after_a_step_nothing_more_moves_before_its_result_is_known(
     beside = Beside(tests=(ended,) * bool(tested_until), decisions=pd.DataFrame([made]))
     facts = dict.fromkeys((field.name for field in dataclasses.fields(BudgetPlan)), None)
     plan = BudgetPlan(**{**facts, "advice": advice})
-    after, notes = patient(plan, beside)
+    after, notes = patient(plan, beside, pd.Timestamp("2025-05-01"))
     assert after.advice == ("test first" if held else advice)
     assert [one.metric for one in notes] == ["budget_note.waits"] * held
     assert not held or "2025" in notes[0].sentence()
-    assert patient(plan, NOTHING) == (plan, ())
+    assert patient(plan, NOTHING, pd.Timestamp("2025-05-01")) == (plan, ())
+
+
+@pytest.mark.parametrize(
+    ("n_deals", "quarter", "held"),
+    [(30, "2025-02-01", None), (30, "2025-01-31", "waits_quarter"), (29, "2025-02-01", "waits")],
+)
+def test_a_quarter_is_enough_where_paths_tell_of_each_channel_that_grows(n_deals, quarter, held):
+    made = {"advised_on": "2025-02-01", "followed": 1.0, "profit": np.nan}
+    paths = ["Fairs > Banner"] * n_deals + ["Banner"] * 9
+    beside = Beside(journeys=Journeys.from_paths(paths), decisions=pd.DataFrame([made]))
+    facts = dict.fromkeys((field.name for field in dataclasses.fields(BudgetPlan)), None)
+    spend = {"current": np.array([5.0, 5.0, 2.0]), "proposed": np.array([6.0, 5.0, 1.0])}
+    channels = {"channels": ("Fairs", "Banner", "Untracked")}
+    plan = BudgetPlan(**{**facts, **channels, **spend, "advice": "move half, then test"})
+    after, notes = patient(plan, beside, pd.Timestamp(quarter))
+    assert after.advice == ("test first" if held else plan.advice)
+    assert [one.metric for one in notes] == [f"budget_note.{held}"] * bool(held)
+    assert not held or "2025" in notes[0].sentence("it")
+
+
+def test_a_channel_without_touches_is_not_told_by_paths():
+    made = {"advised_on": "2025-02-01", "followed": 1.0, "profit": np.nan}
+    beside = Beside(journeys=Journeys.from_paths(["Banner"] * 99), decisions=pd.DataFrame([made]))
+    facts = dict.fromkeys((field.name for field in dataclasses.fields(BudgetPlan)), None)
+    spend = {"current": np.array([5.0, 5.0]), "proposed": np.array([6.0, 4.0])}
+    own = {"channels": ("Fairs", "Banner"), **spend, "advice": "move half, then test"}
+    _, (note,) = patient(BudgetPlan(**{**facts, **own}), beside, pd.Timestamp("2025-06-01"))
+    assert note.metric == "budget_note.waits"
 
 
 def test_the_table_adds_up(known):
