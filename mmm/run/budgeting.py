@@ -40,6 +40,7 @@ from mmm.run.answer import followed
 from mmm.run.backtest import look_back
 from mmm.run.caution import NOTHING, Beside, careful, harvesting, patient
 from mmm.run.config import Config, MixSection
+from mmm.run.doubts import doubts_of
 from mmm.run.gaps import NoAnswer, make_gap
 from mmm.run.outcome import Every, Weeks, weeks_of
 from mmm.run.reading import Progress
@@ -122,7 +123,7 @@ def advise_budget(
         pilots=proposed if len(proposed) else None,
         scenarios=what_if(model, plan, limits),
         calendar=calendar_of(model, plan),
-        notes=(*waits, *advice.notes),
+        notes=(*waits, *advice.notes, *doubts_of(model, weeks, as_of)),
         evidence=(*advice.evidence, *seen),
     )
     return advice, (*_untold(weeks, plan), *_no_margin(config), *unfit, *unseen)
@@ -238,7 +239,7 @@ def fit_with(
 
 
 def fit_mix(weeks: Weeks, seed: int, tests: Sequence[LiftTest] = ()) -> MixModel:
-    """Fit the mix as by default, few records as counts; what it warns of is in its diagnostics.
+    """Fit the mix as by default, few records as counts; `doubts_of` says what it warns of.
 
     Raises
     ------

@@ -206,8 +206,10 @@ def likely_cause(found: Diagnostics, notes: Sequence[str]) -> str:
     )
 
 
-def prior_conflicts(media: Media, posterior: Posterior, channels: Sequence[str]) -> list[str]:
-    """Say where the posterior lies far out in the prior: one of them is wrong.
+def far_from_prior(
+    media: Media, posterior: Posterior, channels: Sequence[str]
+) -> tuple[float, list[str]]:
+    """Return how far out in the prior all media lie, and which channels lie far out.
 
     Every parameter is about standard normal a priori, so that its posterior mean says how far.
 
@@ -220,19 +222,27 @@ def prior_conflicts(media: Media, posterior: Posterior, channels: Sequence[str])
 
     Returns
     -------
-    list of str
+    total : float
+        Standard deviations of the prior; 0 where they are not far.
+    far : list of str
     """
     centre = posterior.z.mean(axis=0)
+    total, deviation = float(centre[media.n_parameters - 1]), centre[media.deviations]
+    far = [channels[c] for c in media.shared if abs(deviation[c]) > _FAR]
+    return total if abs(total) > _FAR else 0.0, far
+
+
+def prior_conflicts(media: Media, posterior: Posterior, channels: Sequence[str]) -> list[str]:
+    """Say where the posterior lies far out in the prior: one of them is wrong."""
+    total, far = far_from_prior(media, posterior, channels)
     notes = []
-    if abs(centre[media.n_parameters - 1]) > _FAR:
-        side = "larger" if centre[media.n_parameters - 1] > 0 else "smaller"
+    if total:
+        side = "larger" if total > 0 else "smaller"
         notes.append(
             f"The data put media far {side} than the prior expects; pass "
             "priors=Priors(media_share=...) with what is known, or look for what moves spend and "
             "outcome alike."
         )
-    deviation = centre[media.deviations]
-    far = [channels[c] for c in media.shared if abs(deviation[c]) > _FAR]
     if far:
         notes.append(
             f"The data put {quoted(far)} far from its share of spend; check the units and the "

@@ -1,0 +1,67 @@
+"""What speaks against a fit of the mix, as findings: the page says what a notebook is warned of."""
+
+import numpy as np
+import pandas as pd
+
+from mmm.mix import MixModel
+from mmm.mix.inference.diagnostics import far_from_prior
+from mmm.mix.inference.noise import is_heavy
+from mmm.run.outcome import Weeks
+from mmm.wording import Finding
+
+_OLD_DAYS = 92  # between the end of the last period and the day of the page
+_LARGE = 300.0  # times the median spend of the other channels
+
+
+def doubts_of(model: MixModel, weeks: Weeks, as_of: pd.Timestamp) -> tuple[Finding, ...]:
+    """Say what speaks against the fit, what hurts most first.
+
+    Parameters
+    ----------
+    model : MixModel
+        Fitted to `weeks`.
+    weeks : Weeks
+    as_of : Timestamp
+        Day of the page.
+    """
+    return (*_old(weeks, as_of), *_units(weeks), *_outliers(model), *_far(model))
+
+
+def _old(weeks: Weeks, as_of: pd.Timestamp) -> list[Finding]:
+    """Say that the budget called today's is of long ago."""
+    last = pd.Timestamp(weeks.frame[weeks.date].max())
+    end = last + (pd.DateOffset(months=1) if weeks.every == "month" else pd.Timedelta(days=7))
+    days = (as_of.tz_localize(None) - end).days
+    if days <= _OLD_DAYS:
+        return []
+    facts = {"on": last.date(), "day": as_of.date()}
+    return [Finding("budget_doubt.old", float(days), facts=facts)]
+
+
+def _units(weeks: Weeks) -> list[Finding]:
+    """Name channels whose numbers are so large that they may be impressions or clicks."""
+    mean = weeks.spend.mean(axis=1)
+    large = [
+        name
+        for i, name in enumerate(weeks.channels)
+        if (others := np.delete(mean, i)).any() and mean[i] > _LARGE * np.median(others[others > 0])
+    ]
+    return [Finding("budget_doubt.units", len(large), facts={"channels": large})] if large else []
+
+
+def _outliers(model: MixModel) -> list[Finding]:
+    kurtosis = model.diagnostics_.residual_kurtosis
+    heavy = is_heavy(kurtosis, len(model.outcome_))
+    return [Finding("budget_doubt.outliers", kurtosis)] if heavy else []
+
+
+def _far(model: MixModel) -> list[Finding]:
+    """Say where data and prior contradict each other."""
+    paid = [n for n, on in zip(model.channels_, model.active_, strict=True) if on]
+    total, far = far_from_prior(model.scaled_.problem.media, model.posterior_, paid)
+    said = []
+    if total:
+        said.append(Finding(f"budget_doubt.{'more' if total > 0 else 'less'}", total))
+    if far:
+        said.append(Finding("budget_doubt.far", len(far), facts={"channels": far}))
+    return said
