@@ -101,7 +101,7 @@ DEFAULT_RULES = (
     ChannelRule("Paid search", source=_SEARCH, medium=_PAID),
     ChannelRule("Paid search", medium="cpc|ppc|sem|sea|paid?search|paidsearch"),
     ChannelRule("Paid search", source="google?ad*|adwords|bing?ads|microsoft?ads|paid?search|sem"),
-    ChannelRule("Paid search", source="ricerca a pagamento*"),
+    ChannelRule("Paid search", source="ricerca a pagamento*|*search?ads|search?advertising"),
     ChannelRule("Email", medium="e-mail*|email*|newsletter*|dem|mailing*"),
     ChannelRule("Email", source="e-mail*|email*|newsletter*|dem|mailing*|mailchimp*|mailup*"),
     ChannelRule("Organic social", source=_SOCIAL),

@@ -45,6 +45,8 @@ USUAL = [
     ("altro", None, "Other"),
     ("Ricerca organica", None, "Organic search"),
     ("Ricerca a pagamento", None, "Paid search"),
+    ("Search Ads", None, "Paid search"),
+    ("Apple search ads", None, "Paid search"),
     ("Email marketing", None, "Email"),
     ("Social organico", None, "Organic social"),
     ("Social media organici", None, "Organic social"),

@@ -176,6 +176,19 @@ def test_wrong_options_reach_the_user_as_errors(tmp_path):
         assert value in one_line_of_error(mmm(*base, option, value, cwd=tmp_path))
 
 
+def test_check_counts_in_the_currency_of_the_configuration(tmp_path):
+    rows = ["D1,P1,2025-01-05,2025-02-01,won,$1000", "D2,P2,2025-01-06,2025-02-02,won,$2500"]
+    head = "deal_id,person_id,created_at,closed_at,won,value"
+    (tmp_path / "d.csv").write_text("\n".join([head, *rows]))
+    leads = ["lead_id,person_id,created_at,source", "L1,P1,2025-01-01,google", "L2,P2,2025-01-01,"]
+    (tmp_path / "l.csv").write_text("\n".join(leads))
+    tables = '[deals]\nsource = "d.csv"\n[leads]\nsource = "l.csv"\n'
+    (tmp_path / "mmm.toml").write_text('[company]\ncurrency = "USD"\n' + tables)
+    done = mmm("check", cwd=tmp_path)
+    assert "At stake: $2,500 of $3,500" in done.stdout
+    assert "€" not in done.stdout
+
+
 def test_check_reads_a_configuration_and_names_the_mistakes_of_every_table(tmp_path):
     for name in ("touches", "deals", "spend"):
         pd.read_csv(FILES[name]).to_csv(tmp_path / f"{name}.csv", index=False)

@@ -64,7 +64,7 @@ def test_it_writes_tables_and_figures_and_prints_findings(folder, done):
     names = {path.name for path in (folder / "out").iterdir()}
     assert names == TABLES | {f"{name}.png" for name in [*FIGURES, "response_curves"]}
     assert done.stdout.startswith("All channels together brought ")
-    assert "the chance that it beats today’s plan is" in done.stdout
+    assert "which the interval leaves out, the chance that it beats today’s plan is" in done.stdout
     for channel in ("search", "fairs"):
         assert f"{channel} brought " in done.stdout
     assert done.stderr.startswith("… reading\n… fitting 2 channels to 80 periods\n")
@@ -80,6 +80,11 @@ def test_the_tables_agree_with_each_other(folder, done):
     assert contributions.loc["search", "romi_lower"] > 0 > contributions.loc["fairs", "romi_lower"]
     budget = pd.read_csv(folder / "out" / "budget.csv")
     assert budget["proposed"].sum() == pytest.approx(budget["current"].sum())
+    advice = json.loads((folder / "out" / "diagnostics.json").read_text())["plan"]["advice"]
+    step = {"move": 1.0, "move half, then test": 0.5}.get(advice, 0.0)
+    np.testing.assert_allclose(
+        budget["recommended"], budget["current"] + step * budget["change"], rtol=1e-12
+    )
     curves = pd.read_csv(folder / "out" / "response_curves.csv")
     assert curves["channel"].unique().tolist() == ["search", "fairs"]
     found = json.loads((folder / "out" / "diagnostics.json").read_text())
@@ -111,13 +116,13 @@ def test_a_free_total_from_parquet_with_figures_as_svg(folder):
     pd.read_csv(folder / "weeks.csv").to_parquet(folder / "weeks.parquet")
     done = mmm(
         "mix", "--data", "weeks.parquet", *OPTIONS[3:], "--total", "free", "--figures", "svg",
-        "--out", "free", "--json", cwd=folder,
+        "--max-change", 0.2, "--out", "free", "--json", cwd=folder,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "counts as 1 EUR of profit; pass --margin if it leaves less" in done.stderr
     budget = pd.DataFrame(json.loads(done.stdout)["budget"]).set_index("channel")
     # A euro of search returns three: with a free total it goes up as far as it may.
-    assert budget.loc["search", "proposed"] == pytest.approx(1.5 * budget.loc["search", "current"])
+    assert budget.loc["search", "proposed"] == pytest.approx(1.2 * budget.loc["search", "current"])
     assert budget["proposed"].sum() > budget["current"].sum()
     assert "<svg" in (folder / "free" / "fit.svg").read_text(encoding="utf-8")
 
@@ -193,6 +198,8 @@ def test_chains_that_disagree_end_with_2_and_the_likely_cause(folder):
         ((*BASE, "--channels", "search,revenue"), "'revenue' stands in two roles"),
         ((*BASE, "--channels", " , "), "no channel"),
         ((*OPTIONS, "--total", "lots"), "--total is 'lots'"),
+        ((*OPTIONS, "--max-change", "0"), "--max-change is 0.0"),
+        ((*BASE, "--channels", 'search,"Posters, OOH"'), "no column 'Posters, OOH'"),
         ((*OPTIONS, "--lang", "fr"), "--lang is 'fr'"),
         ((*OPTIONS, "--figures", "gif"), "--figures is 'gif'"),
         ((*OPTIONS, "--margin", "-1"), "margin is -1.0"),
@@ -218,7 +225,10 @@ def test_what_the_user_can_mend_is_one_line_before_anything_is_fitted(folder, ar
 )
 def test_a_total_that_no_plan_can_spend_is_told_before_the_fit(folder, total, said):
     done = mmm(*OPTIONS, "--total", total, "--out", "refused", cwd=folder)
-    assert f"two rules clash: the total of {said}" in one_line_of_error(done)
+    error = one_line_of_error(done)
+    assert f"two rules clash: the total of {said}" in error
+    assert "(max_change of every channel)" in error
+    assert error.endswith("A larger --max-change makes room for it.")
     assert "fitting" not in done.stderr
 
 

@@ -325,6 +325,79 @@ def test_open_leads_and_italian_dates(folder, quick):
     assert (soon < late).any()
 
 
+@pytest.fixture
+def dated(folder, quick, monkeypatch):
+    """Leads of whom three in four have ended, a model that knows when, and a clock that stands."""
+    rng = np.random.default_rng(5)
+    n = 300
+    created = pd.Timestamp("2025-01-01") + pd.to_timedelta(rng.integers(0, 200, n), unit="D")
+    ended = created + pd.to_timedelta(rng.integers(10, 90, n), unit="D")
+    still = np.arange(n) % 4 == 0
+    leads = pd.DataFrame(
+        {
+            "lead_id": [f"L{i:03d}" for i in range(n)],
+            "created_on": created.strftime("%Y-%m-%d"),
+            "closed_on": pd.Series(ended.strftime("%Y-%m-%d")).mask(still | (ended.year > 2025)),
+            "noise": rng.normal(size=n).round(3),
+        }
+    )
+    won = np.where(rng.random(n) < 0.5, "won", "lost")
+    leads["fate"] = np.where(leads["closed_on"].isna(), "open", won)
+    leads.to_csv(folder / "leads.csv", index=False)
+    quick(
+        "score", "train", "--leads", "leads.csv", "--outcome", "fate", "--created-at", "created_on",
+        "--ended-at", "closed_on", "--model", "model",
+    )  # fmt: skip
+    now = pd.Timestamp("2025-10-31T09:00:00Z")
+    monkeypatch.setattr("pandas.Timestamp.now", lambda tz=None: now)
+    return leads
+
+
+def test_a_table_of_dated_leads_is_scored_as_of_today_without_those_that_are_over(
+    dated, folder, quick
+):
+    said = quick(*to_run(leads="leads.csv"))
+    n_open = int(dated["fate"].eq("open").sum())
+    assert "leads are scored as of today, 2025-10-31\n" in said.err
+    assert f"they are over by 'closed_on', 'fate': {300 - n_open}\n" in said.err
+    today = pd.read_csv(folder / "scores.csv")
+    assert today["lead_id"].tolist() == dated.loc[dated["fate"].eq("open"), "lead_id"].tolist()
+    assert today["reason_1"].str.contains("Days since the lead came in").all()
+    told = json.loads(
+        quick(*to_run("--as-of", "2025-10-31T09:00:00Z", "--json", leads="leads.csv")).out
+    )
+    assert told["notes"][0].startswith("leads left out, since they are over")
+    pd.testing.assert_frame_equal(pd.read_csv(folder / "scores.csv"), today)
+    one = json.loads(
+        quick("score", "explain", "L000", "--leads", "leads.csv", "--model", "model").out
+    )
+    assert one["probability"] == pytest.approx(today.set_index("lead_id")["probability"]["L000"])
+    dated[dated["fate"].ne("open")].to_csv(folder / "over.csv", index=False)
+    error = refused(quick, *to_run(leads="over.csv"))
+    assert f"no lead is open: all {300 - n_open} are over by 'closed_on', 'fate'" in error
+
+
+def test_a_lead_from_the_future_or_without_a_day_stops_no_run_of_today(dated, folder, quick):
+    new = dated[dated["fate"].eq("open")].drop(columns=["closed_on", "fate"]).reset_index(drop=True)
+    new.loc[0, "created_on"] = "2025-11-01"
+    new.loc[1, "created_on"] = None
+    new.to_csv(folder / "new.csv", index=False)
+    said = quick(*to_run())
+    assert (
+        "note: 2 leads have no 'created_on', or a later one than now: scored as new\n" in said.err
+    )
+    found = pd.read_csv(folder / "scores.csv")["probability"]
+    assert found[0] == found[1] == found.max()
+
+
+def test_without_signal_nothing_that_is_printed_speaks_of_grades(dated, folder, quick):
+    said = quick(*to_run("--as-of", "2025-10-31", leads="leads.csv"))
+    assert "found no signal, so that grades say nothing.\n" in said.out
+    assert "no signal: leads differ by their age alone\n" in said.err
+    assert not re.search(r"by grade|\([ABCD]\)|[ABCD] \d", said.out)
+    assert "what came of past leads of the grade" not in (folder / "scores.card.html").read_text()
+
+
 def test_bad_input_24_a_column_filled_at_the_close_of_later_wins(folder, quick):
     leads = pd.read_csv(datasets.path("leads"))
     leads["signed_by"] = leads["stage"].map({"won": "the director"})
@@ -430,7 +503,9 @@ def test_a_configuration_says_where_leads_lie_and_options_win(folder, quick):
     assert LeadScorer.load(folder / "two").seed == 8
     to = ("--config", "mmm.toml", "--model", "two", "--to", "a.csv", "--dry-run")
     said = quick("score", "run", *to)
-    assert "400 lead con un punteggio" in said.out
+    n_won = int(frame["converted"].eq("yes").sum())  # nobody calls who has bought
+    assert f"{400 - n_won} lead con un punteggio" in said.out
+    assert f"lead esclusi perché già conclusi secondo 'converted': {n_won}\n" in said.err
     assert "… calcolo dei punteggi\n" in said.err
     options = ("--leads", "new.csv", "--locale", "en", "--lang", "en")
     said = quick("score", "run", *to, *options)

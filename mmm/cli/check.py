@@ -52,7 +52,7 @@ def check(
     for mistake in mistakes:
         complain(for_shell(mistake, with_file=deals is None))
     foreign = unmatched(tables, settings.channels.to_map())
-    state = None if mistakes else _hygiene(tables)
+    state = None if mistakes else _hygiene(tables, settings.company.currency)
     if as_json:
         _print_all(tables, mistakes, foreign, state)
     else:
@@ -116,7 +116,7 @@ def _read_each(settings: Any) -> tuple[dict[str, Any], list[str]]:
     return tables, mistakes
 
 
-def _hygiene(tables: dict[str, Any]) -> Any:
+def _hygiene(tables: dict[str, Any], currency: str) -> Any:
     from mmm.funnel.hygiene import hygiene
 
     return hygiene(
@@ -124,6 +124,7 @@ def _hygiene(tables: dict[str, Any]) -> Any:
         leads=tables.get("leads"),
         touches=tables.get("touches"),
         contacts=tables.get("contacts"),
+        currency=currency,
     )
 
 

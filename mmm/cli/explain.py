@@ -21,7 +21,9 @@ def explain(
     ] = None,
     touches: Touches = None,
     deals: Annotated[str | None, typer.Option(help="Deals, if the model was trained so.")] = None,
-    as_of: Annotated[str | None, typer.Option(help="Day of the scoring, YYYY-MM-DD.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="Day of the scoring; else as in score run.")
+    ] = None,
     lead_id: Annotated[str | None, typer.Option(help="Column of ids, if renamed.")] = None,
     lang: Annotated[str | None, typer.Option(help="Language of the reasons: en or it.")] = None,
     locale: Locale = None,
@@ -47,9 +49,9 @@ def explain(
         options.tz, column, opt_out, options,
     )  # fmt: skip
     with told_options():
-        trained, frame, _, left_out = read_asked(asked)
+        trained, frame, day, left_out = read_asked(asked)
         found = explain_lead(
-            trained, frame, lead, ledger=ledger_of(ledger, model), as_of=as_of, lang=said
+            trained, frame, lead, ledger=ledger_of(ledger, model), as_of=day, lang=said
         )
     print_notes(left_out)
     text = json.dumps(found, indent=1, ensure_ascii=False, default=str)

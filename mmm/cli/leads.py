@@ -4,14 +4,14 @@ import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from mmm.cli.options import config_of
 from mmm.cli.settings import Settings
 from mmm.cli.shell import begin, in_language, print_notes, progress, spoken, told
-from mmm.errors import ConfigError, MmmError, MmmWarning
+from mmm.errors import ConfigError, InputError, MmmError, MmmWarning, quoted
 
 _ARGUMENT = re.compile(
     r"\b(lead_id|created_at|ended_at|groups|allow|as_of|within_days|horizon_days|fields|step|limit"
@@ -98,8 +98,8 @@ class Scored:
         return self.opted_out | frozenset(() if aside is None else map(str, aside.lead_id))
 
 
-def read_asked(asked: Asked) -> tuple[Any, Any, frozenset[str], tuple[str, ...]]:
-    """Return the model, the leads as it reads them, who opted out, and what was left out."""
+def read_asked(asked: Asked) -> tuple[Any, Any, str | None, tuple[str, ...]]:
+    """Return the model, the leads as it reads them, the day they are scored on, and the notes."""
     import pandas as pd
 
     from mmm.run import training
@@ -108,7 +108,7 @@ def read_asked(asked: Asked) -> tuple[Any, Any, frozenset[str], tuple[str, ...]]
     trained = training.load(asked.model)
     reading = read_for(asked, trained, tables_for(asked, trained))
     frame = pd.concat([reading.asked(piece) for piece in reading.pieces])
-    return trained, frame, frozenset(reading.flagged), reading.notes
+    return trained, frame, reading.day, (*reading.notes, *reading.found())
 
 
 def tables_for(asked: Asked, trained: Any) -> dict[str, Any] | None:
@@ -135,8 +135,19 @@ class Reading:
         What was left out.
     ledger : Path or None
         Knows the forgotten.
+    day : str or None
+        As of which leads are scored; where there is none, as on the day they came in.
+    today : bool
+        Whether that is the moment of this run, since no day was given.
+    until : numpy.datetime64 or None
+        Leads that are over by then are left out; those of tables have been before.
     flagged, gone : set of str
         Leads that have opted out, and forgotten ones, of the pieces so far.
+    n_over, n_undated : int
+        Leads left out as over, and leads that came in after the moment of this run or on an
+        unknown day, of the pieces so far.
+    told_by : tuple of str
+        Columns that say which leads are over.
     """
 
     pieces: Iterable[Any]
@@ -144,32 +155,93 @@ class Reading:
     opt_out: str | None
     notes: tuple[str, ...]
     ledger: Path | None = None
+    day: str | None = None
+    today: bool = False
+    until: Any = None
     flagged: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
+    n_over: int = 0
+    n_undated: int = 0
+    told_by: tuple[str, ...] = ()
 
     def asked(self, piece: Any) -> Any:
-        """Return a piece without the column of people who opted out, who are noted."""
+        """Return a piece without leads that are over, and without the column of who opted out."""
         from mmm.run import scoring
 
-        lead_id = self.trained.recipe.lead_id
-        self.flagged |= scoring.opted_out(piece, lead_id, self.opt_out)
-        return scoring.without_flag(piece, self.opt_out, self.trained)
+        recipe = self.trained.recipe
+        self.flagged |= scoring.opted_out(piece, recipe.lead_id, self.opt_out)
+        frame = scoring.without_flag(piece, self.opt_out, self.trained)
+        if self.until is None:
+            return frame
+        self.told_by = tuple(
+            name for name in (recipe.ended_at, recipe.outcome) if name in frame.columns
+        )
+        over = scoring.over_on(frame, recipe, self.until)
+        self.n_over += int(over.sum())
+        return self._of_age(frame[~over])
+
+    def _of_age(self, frame: Any) -> Any:
+        """Take leads as new that came in later than now; a clock that is off stops no run."""
+        import pandas as pd
+
+        if not self.today:
+            return frame
+        name = self.trained.recipe.created_at
+        now = pd.Timestamp(str(self.day))
+        undated = ~(frame[name] <= now)
+        self.n_undated += int(undated.sum())
+        return frame.assign(**{name: frame[name].mask(undated, now)})
+
+    def found(self) -> tuple[str, ...]:
+        """Return what there is to say once the pieces are read."""
+        said = []
+        if self.today:
+            day = str(self.day)[:10]
+            said.append(f"no --as-of is given: leads are scored as of today, {day}")
+        if self.n_undated:
+            name = self.trained.recipe.created_at
+            said.append(
+                f"{self.n_undated} leads have no {name!r}, or a later one than now: scored as new"
+            )
+        if self.n_over:
+            names = quoted(self.told_by)
+            said.append(f"leads left out, since they are over by {names}: {self.n_over}")
+        return tuple(said)
 
     def wanted(self) -> Iterator[Any]:
-        """Yield the pieces without leads that have opted out or are forgotten."""
+        """Yield the pieces without leads that are over, have opted out or are forgotten.
+
+        Raises
+        ------
+        InputError
+            At the end, if every lead was over.
+        """
         from mmm.run.writing import left_alone
 
+        n_open = 0
         for piece in self.pieces:
             frame = self.asked(piece)
+            n_open += len(frame)
             ids = frame[self.trained.recipe.lead_id].astype("str")
             if self.ledger is not None:
                 self.gone |= left_alone(self.ledger, ids.tolist())
             left_out = self.flagged | self.gone
             yield frame[~ids.isin(left_out)] if left_out else frame
+        if self.n_over and not n_open:
+            raise InputError(
+                f"no lead is open: all {self.n_over} are over by {quoted(self.told_by)}. Give "
+                "leads that are open, or take those columns out to score them all the same."
+            )
 
 
 def read_for(asked: Asked, trained: Any, tables: dict[str, Any] | None) -> Reading:
-    """Return the leads as a model reads them."""
+    """Return the leads as a model reads them.
+
+    Where the age of leads counts and no day is given, it is that of this run.
+    """
+    import pandas as pd
+
+    from mmm.prediction.features.moments import to_instant
     from mmm.run import scoring
 
     recipe = trained.recipe
@@ -180,13 +252,20 @@ def read_for(asked: Asked, trained: Any, tables: dict[str, Any] | None) -> Readi
         )
     if tables is None:
         begin("reading_leads")
-        pieces, notes = read_new(asked.leads, trained, asked.lead_id, asked.locale, asked.tz)
-        return Reading(pieces, trained, asked.opt_out, notes)
+        pieces, chunks = read_new(asked.leads, trained, asked.lead_id, asked.locale, asked.tz)
+        now = pd.Timestamp.now(tz="UTC").isoformat(timespec="seconds")
+        aged = not trained.scorer.card_.hazard.empty and recipe.created_at in chunks.columns
+        today = asked.as_of is None and aged
+        day = now if today else asked.as_of
+        return Reading(
+            pieces, trained, asked.opt_out, chunks.notes, day=day, today=today,
+            until=to_instant(day or now),
+        )  # fmt: skip
     leads = tables["leads"]
     flagged = scoring.opted_out(leads, "lead_id", asked.opt_out)
     leads = scoring.without_flag(leads, asked.opt_out, trained)
     frame, notes = scoring.open_leads(tables | {"leads": leads}, recipe, asked.as_of)
-    return Reading([frame], trained, None, notes, flagged=set(flagged))
+    return Reading([frame], trained, None, notes, day=asked.as_of, flagged=set(flagged))
 
 
 def score_asked(asked: Asked, ledger: Path, each: Callable[[Any], object] | None = None) -> Scored:
@@ -201,6 +280,7 @@ def score_asked(asked: Asked, ledger: Path, each: Callable[[Any], object] | None
         Given the scores piece by piece, so that their reasons need not be kept.
     """
     from mmm.run import handed, scoring, training
+    from mmm.wording.translated import translated
 
     begin("reading_model")
     trained = training.load(asked.model)
@@ -210,9 +290,11 @@ def score_asked(asked: Asked, ledger: Path, each: Callable[[Any], object] | None
     reading.ledger = ledger
     begin("scoring")
     batch = scoring.score(
-        trained, reading.wanted(), as_of=asked.as_of, within_days=asked.within_days,
+        trained, reading.wanted(), as_of=reading.day, within_days=asked.within_days,
         lang=asked.lang, each=each, held_out=asked.hold_out, shown=shown,
     )  # fmt: skip
+    found = tuple(translated(note, asked.lang) for note in reading.found())
+    batch = replace(batch, notes=(*found, *batch.notes))
     flagged, gone = frozenset(reading.flagged), reading.gone
     notes = (*reading.notes, *batch.notes)
     return Scored(batch, flagged, len(gone), notes, tables, flagged | gone, trained)
@@ -256,7 +338,7 @@ def shadow_asked(asked: Asked, scored: Scored) -> tuple[str, ...]:
             reading = read_for(asked, challenger, tables)
             reading.flagged |= scored.left_out
             beside = scoring.score(
-                challenger, reading.wanted(), as_of=asked.as_of, lang=asked.lang, each=bool
+                challenger, reading.wanted(), as_of=reading.day, lang=asked.lang, each=bool
             )
         look = life.looked_at(tables, scored.batch.scores, asked.as_of)
         rows = life.shadow(scored.batch.scores, beside.scores, look)
@@ -354,20 +436,18 @@ def read_outcomes(
 
 def read_new(
     leads: str, trained: Any, lead_id: str | None, locale: str | None, tz: str
-) -> tuple[Iterator[Any], tuple[str, ...]]:
+) -> tuple[Iterator[Any], Any]:
     """Read leads to score, in pieces; of columns that are no features they need the id alone.
 
     Where the model knows when leads end, their age counts, so that the day they came in is needed.
     """
-    from dataclasses import replace
-
     from mmm.run import training
 
     recipe = trained.recipe
     asked = replace(recipe, lead_id=lead_id or recipe.lead_id, outcome=None, groups=None)
     chunks = training.read_pieces(leads, asked, locale, tz)
     names = {asked.lead_id: recipe.lead_id}
-    return (piece.rename(columns=names) for piece in chunks), chunks.notes
+    return (piece.rename(columns=names) for piece in chunks), chunks
 
 
 @contextmanager

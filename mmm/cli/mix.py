@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ _TABLES = ("contributions.csv", "response_curves.csv", "budget.csv", "diagnostic
 _BY_PANEL = ("contributions_by_panel.csv", "budget_by_panel.csv")
 _LIKELIHOODS = ("auto", "normal", "student_t", "poisson", "negative_binomial")
 _COUNTS = _LIKELIHOODS[-2:]
+_NAME = re.compile(r'\s*(?:"([^"]*)"|([^,]*))\s*(?:,|$)')
 _QUARTER = 365.25 / 4  # days, of which the mean spend is that of today
 _PLAN = (
     "advice",
@@ -77,10 +79,13 @@ def mix(
     data: Annotated[str, typer.Option(help="One row a period: a file or a URL#table.")],
     date: Annotated[str, typer.Option(help="Column of dates: the first day of each period.")],
     outcome: Annotated[str, typer.Option(help="Column to explain, such as revenue.")],
-    channels: Annotated[str, typer.Option(help="Columns of spend, comma-separated.")],
+    channels: Annotated[
+        str,
+        typer.Option(help='Columns of spend: a,b,c; one with a comma in quotes: a,"b, b",c.'),
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the results.")],
     controls: Annotated[
-        str, typer.Option(help="Columns of what else moves the outcome, comma-separated.")
+        str, typer.Option(help="Columns of what else moves the outcome, written alike.")
     ] = "",
     panel: Annotated[
         str | None, typer.Option(help="Column of regions or units; then a row a period and panel.")
@@ -92,6 +97,9 @@ def mix(
     total: Annotated[
         str, typer.Option(help="Budget a period: a number, current, or free.")
     ] = "current",
+    max_change: Annotated[
+        float, typer.Option(help="Most that a channel may move, as a share of its spend today.")
+    ] = 0.5,
     margin: Annotated[
         float, typer.Option(help="Margin in one unit of the outcome: 0.4 of revenue, 900 a deal.")
     ] = 1.0,
@@ -109,7 +117,7 @@ def mix(
     look = Look(outcome, currency, lang, _choice("--figures", figures, ("png", "svg", "none")))
     speak(_choice("--lang", lang, ("en", "it")))
     _choice("--likelihood", likelihood, _LIKELIHOODS)
-    budget = _total(total)
+    budget, limits = _total(total), _limits(max_change)
     _check_figures(margin, level, currency)
     columns = Columns(date, outcome, _names(channels), _names(controls), panel)
     if not columns.channels:
@@ -117,18 +125,18 @@ def mix(
     _refuse_to_replace(data, out)
     with told(in_language, lang):
         frame = _read(data, locale, columns)
-        _check_room(frame, columns, budget)
+        _check_room(frame, columns, budget, limits)
         _check_worth(frame, columns, likelihood, margin)
         model = _fitted(frame, columns, likelihood, seed=seed, draws=draws)
         begin("choosing_budget")
         from mmm.mix import mix_findings, optimize_budget
         from mmm.wording import say
 
-        plan = optimize_budget(model, budget, margin=margin, level=level)
+        plan = optimize_budget(model, budget, margin=margin, level=level, limits=limits)
         files = _write_tables(model, plan, out)
         if look.figures != "none":
             begin("drawing")
-            files |= _write_figures(model, plan, out, look)
+            files |= _write_figures(model, plan, out, look, limits)
         findings = mix_findings(model, plan, outcome=outcome, currency=currency)
     print_notes([*frame.attrs["notes"], *_worth(outcome, margin, currency), *plan.notes])
     said = [finding.sentence(lang) for finding in findings]
@@ -154,15 +162,30 @@ def _content(model: Any, plan: Any) -> dict[str, Any]:
     found = {
         "diagnostics": _diagnostics(model),
         "contributions": records(model.contributions(level=plan.level, margin=plan.margin)),
-        "budget": records(plan.to_frame()),
+        "budget": records(_budget(plan)),
         "plan": _plain({name: getattr(plan, name) for name in _PLAN}),
     }
     by_panel = {name: records(frame) for name, frame in _panel_frames(model, plan).items()}
     return found | by_panel
 
 
+def _budget(plan: Any) -> Any:
+    """Return the plan, with what the advice comes to beside what it proposes."""
+    frame = plan.to_frame()
+    frame.insert(frame.columns.get_loc("change") + 1, "recommended", plan.recommended)
+    return frame
+
+
 def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
+    """Split at commas, but not inside double quotes around a whole name.
+
+    Examples
+    --------
+    >>> _names('TV, "Posters, OOH",15" spots')
+    ['TV', 'Posters, OOH', '15" spots']
+    """
+    found = ((quoted_name or plain).strip() for quoted_name, plain in _NAME.findall(text))
+    return [name for name in found if name]
 
 
 def _choice(option: str, value: str, choices: tuple[str, ...]) -> str:
@@ -181,6 +204,16 @@ def _total(text: str) -> Any:
         raise ConfigError(
             f"--total is {text!r}. Write the spend a period, such as 12000, or current, or free."
         ) from None
+
+
+def _limits(max_change: float) -> Any:
+    from mmm.mix import Limits
+
+    if not (math.isfinite(max_change) and max_change > 0):
+        raise ConfigError(
+            f"--max-change is {max_change}. Write a share of today's spend, such as 0.5."
+        )
+    return Limits(max_change=max_change)
 
 
 def _check_figures(margin: float, level: float, currency: str) -> None:
@@ -212,9 +245,8 @@ def _read(data: str, locale: str | None, columns: Columns) -> Any:
     return read_mix(place, **asdict(columns), locale=locale, table=table or None)
 
 
-def _check_room(frame: Any, columns: Columns, total: Any) -> None:
+def _check_room(frame: Any, columns: Columns, total: Any, limits: Any) -> None:
     """Refuse before the fit a total that no plan within the limits can spend."""
-    from mmm.mix import Limits
     from mmm.mix.budget.limits import find_room
 
     spend = frame.groupby(columns.date)[columns.channels].sum().sort_index()
@@ -223,7 +255,10 @@ def _check_room(frame: Any, columns: Columns, total: Any) -> None:
         return
     last = max(round(_QUARTER / days), 1)
     today = spend.tail(last).mean().to_numpy()
-    find_room(columns.channels, today, total, {}, Limits())
+    try:
+        find_room(columns.channels, today, total, {}, limits)
+    except ConfigError as error:
+        raise ConfigError(f"{error} A larger --max-change makes room for it.") from error
 
 
 def _check_worth(frame: Any, columns: Columns, likelihood: str, margin: float) -> None:
@@ -292,7 +327,7 @@ def _write_tables(model: Any, plan: Any, out: Path) -> dict[str, Path]:
     frames = {
         "contributions": model.contributions(level=plan.level, margin=plan.margin),
         "response_curves": model.response_curves(plan.margin).to_frame(plan.level),
-        "budget": plan.to_frame(),
+        "budget": _budget(plan),
     } | _panel_frames(model, plan)
     files = {name: write_csv(frame, out / f"{name}.csv") for name, frame in frames.items()}
     files["diagnostics"] = out / "diagnostics.json"
@@ -318,7 +353,7 @@ def _plain(content: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _write_figures(model: Any, plan: Any, out: Path, look: Look) -> dict[str, Path]:
+def _write_figures(model: Any, plan: Any, out: Path, look: Look, limits: Any) -> dict[str, Path]:
     from mmm.mix import efficient_frontier
     from mmm.mix.plots import plot_contributions, save_figure
 
@@ -328,7 +363,9 @@ def _write_figures(model: Any, plan: Any, out: Path, look: Look) -> dict[str, Pa
         "contributions": lambda: plot_contributions(contributions, level=level, outcome=outcome),
         "response_curves": lambda: model.response_curves(margin).plot(level, outcome, plan.current),
         "budget": plan.plot,
-        "frontier": lambda: efficient_frontier(model, margin=margin, level=level).plot(),
+        "frontier": lambda: efficient_frontier(
+            model, margin=margin, level=level, limits=limits
+        ).plot(),
     }
     panels = getattr(model, "panels_", {})
     for i, one in enumerate(panels.values(), start=1):

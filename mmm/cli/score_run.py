@@ -48,7 +48,12 @@ def run(
     model: Annotated[Path | None, typer.Option(help="Folder of the model.")] = None,
     touches: Touches = None,
     deals: Annotated[str | None, typer.Option(help="Deals, if the model was trained so.")] = None,
-    as_of: Annotated[str | None, typer.Option(help="Day of the scoring, YYYY-MM-DD.")] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            help="Day of the scoring, YYYY-MM-DD; else today, or with tables the last day in them."
+        ),
+    ] = None,
     within_days: Annotated[float | None, typer.Option(help="Won within so many days.")] = None,
     lead_id: Annotated[str | None, typer.Option(help="Column of ids, if renamed.")] = None,
     lang: Annotated[str | None, typer.Option(help="Language of the reasons: en or it.")] = None,
@@ -336,15 +341,20 @@ def _say_scored(
             }
         )
         return
-    shown = ", ".join(f"{grade} {n:,}" for grade, n in _grades(batch).items())
-    print(say("scored.grades", lang, n=n, grades=shown))
-    if past := _of_past(scored.trained.scorer.card_, lang):
-        print(say("scored.of_past", lang, grades=past))
+    card = scored.trained.scorer.card_
+    graded = card.facts["signal"]  # else one edge parts all grades, and a lead a day old is a D
+    if graded:
+        shown = ", ".join(f"{grade} {n:,}" for grade, n in _grades(batch).items())
+        print(say("scored.grades", lang, n=n, grades=shown))
+        if past := _of_past(card, lang):
+            print(say("scored.of_past", lang, grades=past))
+    else:
+        print(say("scored.ungraded", lang, n=n))
     for row in batch.best.itertuples():
         chance = format_chance(row.probability, lang)
         said = say(
-            "scored.best", lang, lead=row.lead_id, chance=chance, grade=row.grade,
-            reason=row.reason_1,
+            "scored.best" if graded else "scored.best_ungraded", lang, lead=row.lead_id,
+            chance=chance, grade=row.grade, reason=row.reason_1,
         )  # fmt: skip
         print(f"  {said}")
     for name, key in (("quarantine", "not_scored"), ("scores", "written"), ("page", "page")):

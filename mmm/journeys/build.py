@@ -19,6 +19,7 @@ from mmm.journeys.inputs import (
     DAY,
     NEVER,
     Coded,
+    contacts_of_untouched,
     encode,
     end_of_bare_days,
     label_touches,
@@ -180,7 +181,10 @@ def check_days(lookback_days: float, maturity_days: float | None) -> None:
     given |= {} if maturity_days is None else {"maturity_days": maturity_days}
     for name, days in given.items():
         if not isinstance(days, int | float) or not 0 < days < 36_500:
-            raise ConfigError(f"{name}={days!r} is not a number of days. Use for example 180.")
+            raise ConfigError(
+                f"{name}={days!r}: it takes more than 0 days and less than 36,500. "
+                "Use for example 180."
+            )
 
 
 def check_links(deals: pd.DataFrame, roles: object | None) -> None:
@@ -324,7 +328,8 @@ def assemble(
     source = np.repeat(first[order] - start[:-1], lengths) + np.arange(start[-1])
     parts = {name: column[source] for name, column in rows.items()}
     about["counts"] = _counts(coded, about.pop("touches_used"), rank, young, collapsed)
-    return _journeys(coded, parts, start, rank[order], about, has_value)
+    free = ~used | (about["touch_sharing"] == "all_open")
+    return _journeys(coded, parts, start, rank[order], about, has_value, free)
 
 
 def default_maturity(coded: Coded, rows: dict[str, Any], about: dict[str, Any]) -> float:
@@ -369,6 +374,7 @@ def _journeys(
     rank: Integers,
     about: dict[str, Any],
     has_value: bool,
+    free: npt.NDArray[np.bool_],
 ) -> Journeys:
     deals = coded.deals
     is_deal = rank >= 0
@@ -380,7 +386,7 @@ def _journeys(
     clusters = np.append(deals["cluster_key"].fillna(-1).to_numpy(dtype=np.int64), -1)
     closed = np.append(deals["closed"].to_numpy(dtype=np.int64), NEVER)[rank]
     own_cluster = np.minimum.reduceat(parts["cluster_key"], start[:-1]) if len(rank) else rank
-    unattributed, untouched, total = _unattributed(deals, rank)
+    unattributed, untouched, total = _unattributed(coded, rank, free)
     return Journeys(
         channels=coded.labels,
         touch=parts["label"].astype(np.int32),
@@ -412,9 +418,10 @@ def _names(column: "pd.Series[str]") -> npt.NDArray[np.object_]:
 
 
 def _unattributed(
-    deals: pd.DataFrame, rank: Integers
+    coded: Coded, rank: Integers, free: npt.NDArray[np.bool_]
 ) -> tuple[Unattributed, UntouchedDeals, Decimal]:
     """Return what no journey carries, and the exact closed-won (and expected) value."""
+    deals = coded.deals
     counted = deals["weight"].fillna(0).to_numpy(dtype=np.float64)
     exact = [value or Decimal(0) for value in deals["value"]]
     total = sum((v for v, w in zip(exact, counted, strict=True) if w > 0), Decimal(0))
@@ -428,6 +435,7 @@ def _unattributed(
         account_id=_names(deals["account_id"])[:-1][bare],
         kind=_names(deals["kind"])[:-1][bare],
         is_open=deals["won"].isna().to_numpy(dtype=bool)[bare],
+        contact=contacts_of_untouched(coded, bare, free),
     )
     return Unattributed(float(counted[bare].sum()), float(value)), untouched, total
 

@@ -52,6 +52,9 @@ class UntouchedDeals:
         None where unknown.
     is_open : ndarray of bool, shape (n_untouched,)
         Whether the deal is open and counts with an expected value.
+    contact : ndarray of object, shape (n_untouched,)
+        "none" recorded up to the close; "older" than the window, and of use with a longer one; or
+        "taken" by another deal.
     """
 
     conversions: Floats
@@ -60,6 +63,7 @@ class UntouchedDeals:
     account_id: npt.NDArray[np.object_]
     kind: npt.NDArray[np.object_]
     is_open: npt.NDArray[np.bool_]
+    contact: npt.NDArray[np.object_]
 
     def select(self, keep: npt.NDArray[np.bool_]) -> Self:
         """Return the deals where `keep`, shape (n_untouched,), is true."""

@@ -165,6 +165,38 @@ def encode(
     )
 
 
+def contacts_of_untouched(
+    coded: Coded, bare: npt.NDArray[np.bool_], free: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.object_]:
+    """Tell what is recorded of deals that no touch serves: "none", "older" or "taken".
+
+    Parameters
+    ----------
+    coded : Coded
+    bare : ndarray of bool, shape (n_deals,)
+        The deals asked about.
+    free : ndarray of bool, shape (n_touches,)
+        Touches, by their number, that a longer window would give to a deal.
+
+    Returns
+    -------
+    ndarray of object, shape (bare.sum(),)
+    """
+    keys = coded.deal_keys[bare[coded.deal_keys["rank"].to_numpy(dtype=np.int64)]]
+    sides = [
+        coded.touches[["touch", "at", name]].rename(columns={name: "key"})
+        for name in ("person_key", "account_key")
+    ]
+    touches = pd.concat([side[side["key"].isin(keys["key"])] for side in sides])
+    touches = touches.assign(free=free[touches["touch"].to_numpy(dtype=np.int64)])
+    found = np.full(len(bare), "none", dtype=object)
+    for name, those in (("taken", touches), ("older", touches[touches["free"]])):
+        at = keys["key"].map(those.groupby("key")["at"].min())
+        timely = (at <= keys["ends"]).to_numpy(dtype=bool, na_value=False)
+        found[keys.loc[timely, "rank"].to_numpy(dtype=np.int64)] = name
+    return found[bare]
+
+
 def microseconds(instants: "pd.Series[Any]") -> Any:
     """Return microseconds since 1970 as int64, `NEVER` where missing."""
     plain = instants.dt.tz_convert("UTC").dt.tz_localize(None).astype("datetime64[us]")

@@ -13,6 +13,7 @@ from mmm.mix.inference.joint import CompanyTest, Positions
 from mmm.mix.inference.lifts import LiftTerm, predicted_lifts
 from mmm.mix.inference.media import lagged, respond
 from mmm.mix.inference.problem import Scaled
+from mmm.mix.table.dates import one_day
 from mmm.mix.table.inputs import Clock
 from mmm.mix.transforms import Floats
 
@@ -202,7 +203,7 @@ def _position(value: str, clock: Clock) -> int:
     try:
         if clock.first is None:
             return int(value) - (clock.offset or 0)
-        days = (pd.Timestamp(value).to_datetime64() - clock.first) / np.timedelta64(1, "D")
+        days = (one_day(value).to_datetime64() - clock.first) / np.timedelta64(1, "D")
     except (ValueError, TypeError) as error:
         kind = "number of a row" if clock.first is None else "date such as 2025-01-31"
         raise ConfigError(f"a test starts or ends at {value!r}; pass a {kind}.") from error

@@ -20,7 +20,8 @@ _ACTIONS = {
 }
 _MOVES = ("move", "move half, then test")
 _LENGTHS = (("day", 0.9, 1.1), ("week", 6.5, 7.5), ("month", 28.0, 31.5))
-_STILL = 0.005  # of the total spend: a smaller change of a channel is none
+_STILL = 0.005  # of a channel's own spend: a smaller change is none
+_TELLS = 0.05  # of the assumed bias: less is printed as 0.0 times
 
 
 def mix_findings(
@@ -134,11 +135,14 @@ def plan_findings(plan: BudgetPlan, *, period: str, currency: str) -> list[Findi
 
 
 def _whole_plan(plan: BudgetPlan, common: dict[str, Any]) -> Finding:
-    because = []
+    because: list[str | Finding] = []
     if plan.advice != "stay":
         because.append("mix.expected_loss")
-        if plan.tipping_tau is not None and plan.tipping_tau < float("inf"):
-            because.append("mix.hidden_demand")
+        if plan.tipping_tau is not None and _TELLS <= plan.tipping_tau < float("inf"):
+            # Below 1 the plan is unlikely to pay at what is assumed.
+            only = plan.tipping_tau < 1
+            because.append("mix.hidden_demand_below" if only else "mix.hidden_demand")
+        because += _only_fixed(plan)
     return Finding(
         "mix.stay" if plan.advice == "stay" else "mix.plan",
         plan.expected_profit,
@@ -155,8 +159,28 @@ def _whole_plan(plan: BudgetPlan, common: dict[str, Any]) -> Finding:
     )
 
 
+def _only_fixed(plan: BudgetPlan) -> list[Finding]:
+    """Name the channels that get more though the last euro there is expected to lose money."""
+    names = [name for name, forced in zip(plan.channels, _forced(plan), strict=True) if forced]
+    if not names:
+        return []
+    key = "mix.fixed_total" if plan.advice in _MOVES else "mix.fixed_total_later"
+    return [Finding(key, len(names), facts={"channels": names, "n": len(names)})]
+
+
+def _forced(plan: BudgetPlan) -> list[bool]:
+    """Tell which channels get more only because the total is fixed, so that it has to go somewhere.
+
+    Their last euro loses money both today and in the plan; a curve that first rises ever faster
+    may lose on the next euro and pay on many.
+    """
+    loses = ~(plan.marginal_romi >= 0) & (plan.marginal_romi_after < 0)
+    forced = loses & (plan.proposed - plan.current > _STILL * plan.current) & (plan.multiplier < 0)
+    return [bool(one) for one in forced]
+
+
 def _verdicts(plan: BudgetPlan, common: dict[str, Any]) -> list[Finding]:
-    still = _STILL * float(plan.current.sum())
+    forced = _forced(plan)
     advised = plan.recommended
     rules = plan.binding or ("",) * len(plan.channels)
     return [
@@ -165,7 +189,7 @@ def _verdicts(plan: BudgetPlan, common: dict[str, Any]) -> list[Finding]:
             if plan.current[i] == 0
             else "mix.suspected"
             if rule == NOT_RAISED
-            else _verdict_key(verdict, plan, i, still),
+            else _verdict_key(verdict, plan, i, forced[i]),
             plan.marginal_romi[i],
             facts=common
             | {
@@ -187,13 +211,15 @@ def _idle_key(advised: float) -> str:
     return "mix.start" if advised > 0 else "mix.idle"
 
 
-def _verdict_key(verdict: str, plan: BudgetPlan, i: int, still: float) -> str:
+def _verdict_key(verdict: str, plan: BudgetPlan, i: int, forced: bool) -> str:
     """Return the sentence of a verdict: whether money moves now depends on the whole plan."""
+    now = float(plan.current[i])
     if verdict == "hold":
-        if abs(plan.recommended[i] - plan.current[i]) > still:
+        if abs(plan.recommended[i] - now) > _STILL * now:
             return "mix.hold_moved"
-        later = plan.advice == "test first" and abs(plan.proposed[i] - plan.current[i]) > still
+        later = plan.advice == "test first" and abs(plan.proposed[i] - now) > _STILL * now
         return "mix.hold_later" if later else "mix.hold"
     if verdict == "test":
         return "mix.test"
-    return f"mix.{verdict}" if plan.advice in _MOVES else f"mix.{verdict}_later"
+    kind = "push_fixed" if verdict == "push" and forced else verdict
+    return f"mix.{kind}" if plan.advice in _MOVES else f"mix.{kind}_later"

@@ -31,6 +31,7 @@ from mmm.mix.inference.sampler import Sampling
 from mmm.mix.panel import by_panel, sample_together, set_up_panels, tests_together
 from mmm.mix.priors import Priors
 from mmm.mix.table.adequacy import check_size, spend_warnings
+from mmm.mix.table.dates import dates_of, find_order, with_dates
 from mmm.mix.table.inputs import (
     Axis,
     Clock,
@@ -39,7 +40,8 @@ from mmm.mix.table.inputs import (
     check_outcome,
     check_roles,
     check_spend,
-    dates_of,
+    pick_again,
+    pick_columns,
     place_rows,
     spend_until,
     start_clock,
@@ -66,9 +68,10 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     ----------
     channels, controls : sequence of str, optional
         Columns of spend, and of what else moves the outcome. Channels are all columns but the
-        date and the controls where they are not named.
+        date and the controls where they are not named; where they are, other columns are ignored.
     date : str, optional
-        Column of dates. Without one, rows are consecutive weeks.
+        Column of dates; text that can be read in two ways is refused. Without one, rows are
+        consecutive weeks.
     panel : str, optional
         Column of regions or units. Curves are in common; sizes, drawn together as far as the data
         say, baseline and noise are those of each panel.
@@ -103,7 +106,8 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Each panel as a fitted model. Contributions, curves and budgets of this one are those of
         all together; fit and baseline are asked of each.
     n_features_in_, feature_names_in_
-        As scikit-learn has them, without the date.
+        As scikit-learn has them, without the date, and where channels are named of these and the
+        controls alone.
 
     References
     ----------
@@ -201,7 +205,9 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def _set_up_panels(self, X: Any, y: Any) -> tuple[list[Any], list[str]]:
         one = clone(self).set_params(panel=None, tests=None)
-        self.panels_, notes = set_up_panels(X, y, self, lambda: clone(one))
+        self._day_first = find_order(X, self.date)
+        table = with_dates(X, self.date, self._day_first)
+        self.panels_, notes = set_up_panels(table, y, self, lambda: clone(one))
         models: list[Any] = list(self.panels_.values())
         self.channels_: tuple[str, ...] = models[0].channels_
         self.__dict__.update(add_up(self.panels_))
@@ -210,11 +216,12 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     def _read_fit(self, X: Any, y: Any) -> tuple[Table, Floats]:
         """Sort columns into roles, and rows by date."""
         frame = X if isinstance(X, pd.DataFrame) else None
-        dates = dates_of(X, self.date)
+        self._day_first = find_order(X, self.date)
+        dates = dates_of(X, self.date, self._day_first)
         check_outcome(y)
         values, outcome = validate_data(
             self,
-            _without(X, self.date),
+            pick_columns(X, self.date, self.channels, self.controls or ()),
             y,
             dtype=np.float64,
             y_numeric=True,
@@ -312,10 +319,10 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         axis : Axis
         """
         check_is_fitted(self, "posterior_")
-        dates = dates_of(X, self.date)
-        values = validate_data(
-            self, _without(X, self.date), reset=False, dtype=np.float64, ensure_all_finite=False
-        )
+        dates = dates_of(X, self.date, getattr(self, "_day_first", None))
+        fitted = getattr(self, "feature_names_in_", None)
+        used = pick_again(X, self.date, self.channels is not None, fitted)
+        values = validate_data(self, used, reset=False, dtype=np.float64, ensure_all_finite=False)
         index = X.index if isinstance(X, pd.DataFrame) else None
         table = self._sorted_roles(values, dates, index)
         return table, place_rows(self.clock_, dates, index, len(values))
@@ -328,7 +335,8 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         X : frame or array
             Like that of `fit`. Rows with dates are placed by them, rows of a frame by its index
             where that counted rows in the fit; other rows start at the first fitted period.
-            Periods that are not in `X` keep their fitted spend.
+            Periods that are not in `X` keep their fitted spend. Dates as text are read in the
+            order of day and month that the fit found.
 
         Returns
         -------
@@ -389,7 +397,8 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def _by_panel(self, X: Any, ask: Callable[..., Any]) -> Floats:
         check_is_fitted(self, "diagnostics_")
-        return by_panel(X, str(self.panel), self.panels_, ask)
+        table = with_dates(X, self.date, getattr(self, "_day_first", None))
+        return by_panel(table, str(self.panel), self.panels_, ask)
 
     def contributions(self, level: float = 0.9, margin: float = 1.0) -> pd.DataFrame:
         """Return what each channel brought over the fitted periods, and its return.
@@ -483,7 +492,3 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
         model: Self = put_together(cls, *read_fit(Path(path)))
         return model
-
-
-def _without(X: Any, date: str | None) -> Any:
-    return X if date is None else X.drop(columns=date)

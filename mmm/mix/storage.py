@@ -42,7 +42,7 @@ _ALWAYS = ("channels_", "clock_", "spend_", "outcome_", "active_", "diagnostics_
 _SINGLE = (
     "controls_", "recipe_", "design_", "scaled_", "posterior_", "n_features_in_", "_columns",
 )  # fmt: skip
-ATTRIBUTES = (*_ALWAYS, *_SINGLE, "feature_names_in_", _PANELS)
+ATTRIBUTES = (*_ALWAYS, *_SINGLE, "feature_names_in_", "_day_first", _PANELS)
 _KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (

@@ -145,7 +145,7 @@ class Card(Shown):
             "kept": choice.kept,
             "predicts": "outcome" if model.hazards is None else "ever",
             "follow_up_days": None if model.hazards is None else model.hazards.follow_up,
-            "too_good": _too_good(model, frame[settled], y, p),
+            "too_good": _too_good(model, frame[settled], y, p, groups),
         }
         return cls(
             facts,
@@ -341,10 +341,13 @@ def _cell(name: str, value: Any, lang: str) -> str:
     return format_count(float(value), lang, digits=3)
 
 
-def _too_good(model: Model, frame: pd.DataFrame, y: Floats, p: Floats) -> dict[str, Any] | None:
+def _too_good(
+    model: Model, frame: pd.DataFrame, y: Floats, p: Floats, groups: Integers | None
+) -> dict[str, Any] | None:
     if not len(y) or not model.features:
         return None
-    return suspects(y, p, model.features, encode(model.features, frame, with_values=False).codes)
+    codes = encode(model.features, frame, with_values=False).codes
+    return suspects(y, p, model.features, codes, groups)
 
 
 def _features(model: Model, contract: DataContract) -> pd.DataFrame:

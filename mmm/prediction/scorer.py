@@ -136,7 +136,8 @@ class LeadScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             "won", "lost" or "open". By default leads that ended with y = 0 are lost. Where `y` is
             "won within some days", say here what became of those won later.
         groups : array_like, shape (n,), optional
-            Rows of one person or account, which are never parted.
+            Rows of one person or account, which are never parted; nor does one of them vouch for
+            another (`find_leakage`).
 
         Returns
         -------
@@ -167,7 +168,7 @@ class LeadScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         fate = labels
         if histories is not None and 0 < (won := histories.cause == WON).sum() < len(won):
             fate = won.astype(np.float64)  # a column filled at a late win knows the future too
-        self.leakage_ = self._judge(table, fate, created_at, ended_at)
+        self.leakage_ = self._judge(table, fate, created_at, ended_at, groups)
         columns = self._columns(table)
         self.contract_ = freeze_contract(
             table,
@@ -391,12 +392,17 @@ class LeadScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             ) from error
 
     def _judge(
-        self, table: pd.DataFrame, fate: Floats, created_at: Any, ended_at: Any
+        self, table: pd.DataFrame, fate: Floats, created_at: Any, ended_at: Any, groups: Any
     ) -> pd.DataFrame:
         if isinstance(self.allow, str):
             raise ConfigError(f"allow is the text {self.allow!r}. Give a list of column names.")
         return find_leakage(
-            table, fate, created_at=created_at, ended_at=ended_at, allow=tuple(self.allow)
+            table,
+            fate,
+            created_at=created_at,
+            ended_at=ended_at,
+            allow=tuple(self.allow),
+            groups=groups,
         )
 
     def _columns(self, table: pd.DataFrame) -> tuple[Column, ...]:

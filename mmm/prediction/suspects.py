@@ -7,12 +7,14 @@ import numpy as np
 import numpy.typing as npt
 
 from mmm.errors import quoted
-from mmm.prediction.columns.leakage import PERFECT, honest_limit, rates_of_others
+from mmm.prediction.columns.cuts import rates_of_others
+from mmm.prediction.columns.leakage import PERFECT, honest_limit
 from mmm.prediction.learning.encoding import MISSING, Codes, Feature
 from mmm.prediction.metrics import Metric, area
 from mmm.wording import format_share, say
 
 Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 
 TOO_GOOD = "reading.too_good"  # among the words of warnings, which are translated by form
 HONEST = 0.97  # AUC on leads held out; above it a column that knew is likelier than skill
@@ -21,7 +23,11 @@ _NAMED, _NEAR = 3, 0.1  # columns named at most, and how far their AUC lies belo
 
 
 def suspects(
-    won: Floats, probability: Floats, features: Sequence[Feature], codes: Codes
+    won: Floats,
+    probability: Floats,
+    features: Sequence[Feature],
+    codes: Codes,
+    groups: Integers | None = None,
 ) -> dict[str, Any] | None:
     """Return the strongest columns of a model that does better than honest columns can.
 
@@ -37,6 +43,8 @@ def suspects(
         Of the model.
     codes : ndarray of uint8, shape (n, n_features)
         Of the same rows, as `encode` returns them.
+    groups : ndarray of int64, shape (n,), optional
+        Rows of one lead, person or account, none of which says how another ends.
 
     Returns
     -------
@@ -48,7 +56,7 @@ def suspects(
     if not len(features) or not _beyond(auc, won):
         return None
     alone = sorted(
-        (-area(won, _rates(one, codes[:, i], won)).value, one.name)
+        (-area(won, _rates(one, codes[:, i], won, groups)).value, one.name)
         for i, one in enumerate(features)
     )
     near = [[name, -less] for less, name in alone[:_NAMED] if less <= alone[0][0] + _NEAR]
@@ -106,9 +114,9 @@ def _beyond(auc: Metric, won: Floats) -> bool:
     return min(n1, n0) >= 5 and honest_limit(n1, n0, apart=PERFECT) < 1.0
 
 
-def _rates(feature: Feature, codes: Codes, won: Floats) -> Floats:
-    """Return for each row the share of wins among the other rows of its level or bin."""
+def _rates(feature: Feature, codes: Codes, won: Floats, groups: Integers | None) -> Floats:
+    """Return for each row the share of wins in its level or bin among rows of other groups."""
     code = codes.astype(np.int64)
     if feature.numeric and feature.n_codes > _BINS:
         code = np.where(code == MISSING, MISSING, 1 + (code - 1) * _BINS // (feature.n_codes - 1))
-    return rates_of_others(code, won > 0)
+    return rates_of_others(code, won > 0, groups)

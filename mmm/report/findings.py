@@ -19,6 +19,13 @@ from mmm.wording import Finding
 
 FEW_DEALS = 30
 WIDE = 0.05  # a difference of shares worth a sentence
+VAST = 0.5  # an interval of a share that says nothing of the order
+# What is recorded of a deal that no channel gets: end of the sentence, and what to do.
+_BARE = {
+    "none": ("", "action.track"),
+    "older": ("_older", "action.look_back"),
+    "taken": ("_taken", None),
+}
 
 
 def leader(result: RunResult, headline: str, currency: str) -> tuple[Finding, ...]:
@@ -100,8 +107,9 @@ def _leader(
         because = (Finding("attribution.interval", None, facts=sure),)
         second = channels.iloc[1] if len(channels) > 1 else top
         if len(channels) > 1 and second["upper"] >= top["lower"]:
-            behind = {"channel": second["channel"]}
-            because += (Finding("attribution.too_close", None, facts=behind),)
+            near = 2 * second["share"] >= top["share"] and top["upper"] - top["lower"] <= VAST
+            of, behind = "too_close" if near else "too_few", {"channel": second["channel"]}
+            because += (Finding(f"attribution.{of}", None, facts=behind),)
     key = "attribution.leader" if money else "attribution.leader_deals"
     return Finding(key, top["share"], because=because, facts=facts)
 
@@ -143,17 +151,21 @@ def disagreements(result: RunResult) -> tuple[Finding, ...]:
 
 
 def _unattributed(main: pd.DataFrame, result: RunResult, currency: str) -> Iterator[Finding]:
-    rows = main[main["channel"] == UNATTRIBUTED]
-    if rows.empty or rows["share"].iloc[0] < WIDE:
+    """Tell deals without a contact from those whose contacts are too old, or another deal's."""
+    rows, bare = main[main["channel"] == UNATTRIBUTED], result.journeys.untouched
+    if rows.empty or rows["share"].iloc[0] < WIDE or bare is None:
         return
-    facts = {
-        "n": result.journeys.unattributed.deals,
-        "credit": rows["credit"].iloc[0],
-        "share": rows["share"].iloc[0],
-        "currency": currency,
-    }
+    credits = bare.conversions if result.value is None else bare.value
+    days = result.journeys.about["lookback_days"]
     of = "unattributed_deals" if result.value is None else "unattributed"
-    yield Finding(f"attribution.{of}", facts["share"], action="action.track", facts=facts)
+    for contact, (key, action) in _BARE.items():
+        those = bare.contact == contact
+        n, credit = float(bare.conversions[those].sum()), float(credits[those].sum())
+        share = credit / float(main["credit"].sum())
+        facts = {"n": n, "credit": credit, "share": share, "lookback_days": days}
+        if n:
+            facts = {**facts, "currency": currency}
+            yield Finding(f"attribution.{of}{key}", share, action=action, facts=facts)
 
 
 def _costs(result: RunResult, currency: str) -> Iterator[Finding]:

@@ -17,6 +17,8 @@ from mmm.wording import Finding, format_share, say
 
 # Figures of other records than the leads that came in within a period.
 _OF_PERIOD = {"average_deal": "closed", "won_value": "closed", "sales_velocity": "day"}
+# Of who earned most: why the order is not sure.
+_UNSURE = {"attribution.too_close", "attribution.too_few"}
 
 
 def answers(
@@ -73,9 +75,7 @@ def _of_customers(
     first = leader[0]
     more = () if cost is None else (cost,)
     close = tuple(
-        one
-        for one in first.because
-        if isinstance(one, Finding) and one.metric == "attribution.too_close"
+        one for one in first.because if isinstance(one, Finding) and one.metric in _UNSURE
     )
     return replace(first, because=(*close, *more))
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from mmm.mix.budget.certainty import MOVE
@@ -221,7 +222,8 @@ def followed(table: pd.DataFrame) -> pd.Series:
     >>> followed(moves).tolist()
     ['follow', 'hold']
     """
-    moves = table["change"].abs() > STILL * float(table["current"].sum())
+    # Of its own spend: half of a small channel is little of the total, and much of the channel.
+    moves = table["change"].abs() > np.maximum(STILL * table["current"], PRINTS)
     return table["verdict"].mask(table["verdict"].eq("hold") & moves, "follow")
 
 

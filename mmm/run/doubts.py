@@ -1,16 +1,15 @@
 """What speaks against a fit of the mix, as findings: the page says what a notebook is warned of."""
 
-import numpy as np
 import pandas as pd
 
 from mmm.mix import MixModel
 from mmm.mix.inference.diagnostics import far_from_prior
 from mmm.mix.inference.noise import is_heavy
+from mmm.mix.table.adequacy import far_larger
 from mmm.run.outcome import Weeks
 from mmm.wording import Finding
 
 _OLD_DAYS = 92  # between the end of the last period and the day of the page
-_LARGE = 300.0  # times the median spend of the other channels
 
 
 def doubts_of(model: MixModel, weeks: Weeks, as_of: pd.Timestamp) -> tuple[Finding, ...]:
@@ -40,12 +39,7 @@ def _old(weeks: Weeks, as_of: pd.Timestamp) -> list[Finding]:
 
 def _units(weeks: Weeks) -> list[Finding]:
     """Name channels whose numbers are so large that they may be impressions or clicks."""
-    mean = weeks.spend.mean(axis=1)
-    large = [
-        name
-        for i, name in enumerate(weeks.channels)
-        if (others := np.delete(mean, i)).any() and mean[i] > _LARGE * np.median(others[others > 0])
-    ]
+    large = [weeks.channels[i] for i in far_larger(weeks.spend)]
     return [Finding("budget_doubt.units", len(large), facts={"channels": large})] if large else []
 
 

@@ -1,7 +1,7 @@
 """How healthy the funnel is: indicators, stages, channels, warning signs, data, what comes next."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -83,6 +83,7 @@ def funnel_health(
     *,
     as_of: pd.Timestamp,
     agreement: Agreement = NO_PROMISE,
+    currency: str = "EUR",
     months: int = 6,
     level: float = 0.9,
     seed: int = 0,
@@ -98,6 +99,8 @@ def funnel_health(
         Nothing later is used.
     agreement : Agreement
         What marketing and sales promised each other.
+    currency : str
+        Of the amounts, where the deals name none.
     months : int
         Of the forecast.
     level : float
@@ -141,9 +144,11 @@ def funnel_health(
         stages=stages,
         won=_won(until(deals, as_of)),
         kept=tried("agreement", lambda: _of_agreement(leads, agreement, settings)),
-        hygiene=hygiene(deals, **others, as_of=as_of),
-        alignment=warning_signs(deals, **others, spend=tables.get("spend"), **settings),
-        forecast=future,
+        hygiene=hygiene(deals, **others, as_of=as_of, currency=currency),
+        alignment=warning_signs(
+            deals, **others, spend=tables.get("spend"), currency=currency, **settings
+        ),
+        forecast=future and replace(future, currency=future.currency or currency),
         missing=tuple(missing),
     )
 

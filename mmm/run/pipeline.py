@@ -131,6 +131,7 @@ def run(config: Config, progress: Progress = silent, keep: Keep = keep_nothing) 
     check_currencies(tables)
     log = config.mix.decisions
     decisions = None if log is None else DecisionLog(Path(log)).to_frame()
+    missing = tuple(name for name in ANSWERING if name not in tables)
     channels, lang = config.channels.to_map(), config.company.language
     progress(say("progress.building_journeys", lang))
     journeys = _journeys(tables, channels, config)
@@ -143,17 +144,9 @@ def run(config: Config, progress: Progress = silent, keep: Keep = keep_nothing) 
     robust = other_choices(tables, channels, config, progress)
     keep({"deals": deals, "value": value, "robustness": robust, "economics": economics})
     progress(say("progress.looking_at_funnel", lang))
-    health = funnel_health(
-        tables,
-        channels,
-        as_of=as_of,
-        agreement=config.funnel.to_agreement(),
-        level=level,
-        **config.funnel.model_dump(include={"months", "seed"}),
-    )
+    health = _health(tables, channels, config, as_of)
     keep({"health": health})
     advice = advise(tables, channels, config, journeys, progress, keep, decisions)
-    missing = tuple(name for name in ANSWERING if name not in tables)
     return RunResult(
         tables=tables,
         journeys=journeys,
@@ -171,6 +164,20 @@ def run(config: Config, progress: Progress = silent, keep: Keep = keep_nothing) 
         decisions=decisions,
         robustness=robust,
         gaps=(*advice.gaps, *table_gaps(missing), *health_gaps(health.missing)),
+    )
+
+
+def _health(
+    tables: Mapping[str, pd.DataFrame], channels: ChannelMap, config: Config, as_of: pd.Timestamp
+) -> Health:
+    return funnel_health(
+        tables,
+        channels,
+        as_of=as_of,
+        agreement=config.funnel.to_agreement(),
+        currency=config.company.currency,
+        level=config.attribution.level,
+        **config.funnel.model_dump(include={"months", "seed"}),
     )
 
 

@@ -135,10 +135,12 @@ def _opening(trained: ScoringModel, batch: Batch, lang: str) -> Opening:
     drift = drift[["feature", "state", "psi", "lower", "upper"]].head(_MOVED)
     drift["state"] = [say(f"drift.{state}", lang) for state in drift["state"]]
     tables = [
-        (say("scored.run_grades", lang), *shown_table(grades_now(trained, batch), lang)),
         (say("scored.run_drift", lang), *shown_table(drift, lang)),
         (say("scored.run_unseen", lang), *shown_table(unseen_now(batch).head(_MOVED), lang)),
     ]
+    if trained.scorer.card_.facts["signal"]:  # else one edge parts all grades, which say nothing
+        grades = shown_table(grades_now(trained, batch), lang)
+        tables.insert(0, (say("scored.run_grades", lang), *grades))
     day = batch.scores.scored_at.date()
     said = _notes(batch, lang)
     if drift.empty:

@@ -23,7 +23,7 @@ from mmm.prediction.columns.drift import FeatureBins, count_features, counted_dr
 from mmm.prediction.features.ends import instants, lead_ends, link_deals
 from mmm.prediction.features.moments import last_look, to_instant
 from mmm.prediction.recipe import Recipe
-from mmm.run.training import ScoringModel
+from mmm.run.training import ScoringModel, known_fate
 from mmm.tables.parse import FLAG_WORDS
 from mmm.tables.target import write_target, written
 from mmm.tables.write import inert, refuse_input
@@ -165,6 +165,45 @@ def opted_out(leads: pd.DataFrame, lead_id: str, column: str | None) -> frozense
     return frozenset(leads.loc[flags.astype("bool"), lead_id].astype("str"))
 
 
+def over_on(leads: pd.DataFrame, recipe: Recipe, moment: np.datetime64) -> npt.NDArray[np.bool_]:
+    """Return which leads are over at a moment, as their own table says.
+
+    A lead is over once it has ended. Without a day of its end it is over if it was won; if it was
+    lost only where the model knows of ends and the table has no column of them: with an empty one
+    it is open, as in training.
+
+    Parameters
+    ----------
+    leads : pandas.DataFrame
+        Ends as instants, where there are any.
+    recipe : Recipe
+        Names the columns; either may be absent.
+    moment : datetime64
+        In UTC.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+
+    Examples
+    --------
+    >>> leads = pd.DataFrame({"won": ["yes", "no", "open"]})
+    >>> over_on(leads, Recipe("v", outcome="won"), np.datetime64("2025-01-01")).tolist()
+    [True, False, False]
+    """
+    over = np.zeros(len(leads), dtype=np.bool_)
+    undated = ~over
+    dated = recipe.ended_at in leads.columns
+    if dated:
+        ended = instants(leads, str(recipe.ended_at))
+        over, undated = ended <= moment, np.isnat(ended)
+    if recipe.outcome in leads.columns:
+        fate = known_fate(leads, str(recipe.outcome))
+        told = fate.fillna(False) if dated or recipe.ended_at is None else fate.notna()
+        over |= told.to_numpy(dtype=np.bool_) & undated
+    return over
+
+
 def without_flag(leads: pd.DataFrame, column: str | None, trained: ScoringModel) -> pd.DataFrame:
     """Take the column of people who opted out away, unless the model learnt from it."""
     learnt = {one.name for one in trained.scorer.contract_.columns}
@@ -277,7 +316,8 @@ class _Tally:
         good = None if came is None else came.drop(index=bad["row"].unique())
         found = [*_moved(drift), *_unusual(trained, good, scores)]
         if not trained.scorer.card_.facts["signal"]:
-            found.insert(0, "the model found no signal: every lead has the base rate")
+            what = "every lead has the base rate" if alike else "leads differ by their age alone"
+            found.insert(0, f"the model found no signal: {what}")
         notes = [translated(note, lang) for note in found] + unseen_notes(scores, lang)
         if alike and trained.recipe.promised and len(scores):
             doubt = calibration_doubt(drift, trained.recipe.promised, scores.probability)

@@ -158,7 +158,7 @@ def join_signal(given: Given, progress: Progress) -> tuple[Signal | None, tuple[
     signal = Signal(
         pipeline=credit.to_frame(),
         totals=worth.totals(),
-        findings=(worth.finding(),),
+        findings=(replace(worth, currency=given.config.company.currency).finding(),),
         model=credit.model,
         horizon_days=worth.horizon_days,
         level=worth.level,

@@ -58,12 +58,13 @@ def read_ready(source: str, recipe: Recipe, locale: str | None, tz: str) -> pd.D
 def read_pieces(source: str, recipe: Recipe, locale: str | None, tz: str) -> Chunks:
     """Read leads to score as `read_ready`, piece by piece.
 
-    The day they came in has to be there only where the model knows when leads end.
+    The day they came in has to be there only where the model knows when leads end; the day they
+    ended never has.
     """
     place, kinds, table = _asked(source, recipe)
-    young = () if recipe.created_at is None or recipe.ended_at is not None else [recipe.created_at]
-    kinds = {name: kind for name, kind in kinds.items() if name != recipe.ended_at}
-    return read_chunks(place, kinds, locale=locale, tz=tz, table=table, optional=young)
+    absent = [recipe.created_at if recipe.ended_at is None else recipe.ended_at]
+    optional = [name for name in absent if name is not None]
+    return read_chunks(place, kinds, locale=locale, tz=tz, table=table, optional=optional)
 
 
 def _asked(source: str, recipe: Recipe) -> tuple[str, dict[str, Any], str | None]:
@@ -213,7 +214,12 @@ def _futures(table: TrainingTable, allow: Collection[str]) -> pd.DataFrame:
     if won.nunique() < 2:
         return pd.DataFrame({"column": [], "reason": [], "evidence": []}, dtype="str")
     found = find_leakage(
-        table.X, won, created_at=table.created_at, ended_at=table.ended_at, allow=tuple(allow)
+        table.X,
+        won,
+        created_at=table.created_at,
+        ended_at=table.ended_at,
+        allow=tuple(allow),
+        groups=table.lead_id,
     )
     return found[~found["reason"].isin(DROPPED)]
 
@@ -261,17 +267,35 @@ def read_fate(frame: pd.DataFrame, name: str) -> "pd.Series[Any]":
     >>> read_fate(pd.DataFrame({"won": ["vinto", "open", None]}), "won").tolist()
     [True, <NA>, <NA>]
     """
-    words = frame[name].astype("str").str.strip().str.lower()
-    plain = words.str.replace(r"[\s/_-]+", "-", regex=True).str.replace(
-        r"^([01])\.0$", r"\1", regex=True
-    )
+    plain = _plain_words(frame, name)
     unknown = sorted(set(plain.dropna()) - set(FLAG_WORDS))
     if unknown:
         raise InputError(
             f"the outcome {name!r} holds {quoted(unknown)}. Write 1 for leads that converted and 0 "
             "for the others, or yes and no, won and lost."
         )
-    return plain.map(lambda word: FLAG_WORDS[word], na_action="ignore").astype("boolean")
+    return _fates(plain)
+
+
+def known_fate(frame: pd.DataFrame, name: str) -> "pd.Series[Any]":
+    """Return what `read_fate` does; a word that it cannot read means open.
+
+    Examples
+    --------
+    >>> known_fate(pd.DataFrame({"won": ["vinto", "in touch", "no"]}), "won").tolist()
+    [True, <NA>, False]
+    """
+    return _fates(_plain_words(frame, name))
+
+
+def _plain_words(frame: pd.DataFrame, name: str) -> "pd.Series[Any]":
+    words = frame[name].astype("str").str.strip().str.lower()
+    plain = words.str.replace(r"[\s/_-]+", "-", regex=True)
+    return plain.str.replace(r"^([01])\.0$", r"\1", regex=True)
+
+
+def _fates(words: "pd.Series[Any]") -> "pd.Series[Any]":
+    return words.map(lambda word: FLAG_WORDS.get(word), na_action="ignore").astype("boolean")
 
 
 def save(trained: ScoringModel, folder: Path) -> dict[str, Path]:

@@ -184,7 +184,7 @@ def _first_look(
         for column, parts in held.items():
             parts.append(batch.column(batch.schema.get_field_index(column)))
         for column, so_far in looks.items():
-            if so_far.empty or so_far.numeric:
+            if so_far.empty or so_far.numeric or so_far.commas:
                 cells = batch.column(batch.schema.get_field_index(column))
                 looks[column] = so_far & look_at(cells, context(column))
     return held, looks, total

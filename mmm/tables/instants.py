@@ -24,6 +24,9 @@ _CLOCK = (
 _YEAR_FIRST = r"^(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})" + _CLOCK
 _YEAR_LAST = r"^(?P<first>\d{1,2})[-/.](?P<second_part>\d{1,2})[-/.](?P<year>\d{4})" + _CLOCK
 _YEAR_SHORT = r"(?P<year>\d{4}|\d{2})"
+# 24-03-31 may begin with its year: with a hyphen, two digits stay unread.
+_SHORT_LAST = r"^(?P<first>\d{1,2})[/.](?P<second_part>\d{1,2})[/.](?P<year>\d{2})" + _CLOCK
+_TWO_DIGITS = r"^\d{1,2}[-/.]\d{1,2}[-/.]\d{1,2}(\D|$)"
 _NAME = r"(?P<month>[a-zì]{3,9})\.?"
 _WEEKDAY = r"(?i)^(?:(?:mon|tue|wed|thu|fri|sat|sun|lun|mar|mer|gio|ven|sab|dom)[a-zì]*\.?,? )?"
 _NAMED = (
@@ -131,13 +134,20 @@ def numbered_months(words: Any) -> Any:
         known = pc.index_in(found, pa.array(list(_MONTH_NUMBERS)))
         month = pc.take(pa.array(list(_MONTH_NUMBERS.values())), known)
         year = pc.struct_field(parts, "year")
-        year = pc.if_else(pc.less(pc.utf8_length(year), 4), _joined("20", year, ""), year)
+        year = _full_years(year)
         date = _joined(year, month, "-")
         if "(?P<day>" in pattern:
             date = _joined(date, pc.utf8_lpad(pc.struct_field(parts, "day"), 2, "0"), "-")
             date = _joined(date, pc.struct_field(parts, "clock"), "")
         words = pc.coalesce(date, words)
     return words
+
+
+def _full_years(years: Any) -> Any:
+    """Write years of two digits with four, as POSIX does: 69 to 99 are before 2000."""
+    short = pc.less(pc.utf8_length(years), 4)
+    century = pc.if_else(pc.greater_equal(years, "69"), "19", "20")
+    return pc.if_else(short, _joined(century, years, ""), years)
 
 
 def _joined(first: Any, second: Any, sign: str) -> Any:
@@ -180,8 +190,12 @@ def _words(array: Any, context: Context) -> Any:
         return words
     short = pc.and_(pc.not_equal(words, numbered), pc.match_substring_regex(words, _SHORT))
     if pc.any(short).as_py():
-        context.notes.append(f"{context.where}: years of two digits are those after 2000")
+        _note_short_years(context)
     return numbered
+
+
+def _note_short_years(context: Context) -> None:
+    context.notes.append(f"{context.where}: years of two digits are those from 1969 to 2068")
 
 
 def _localised(naive: Any, context: Context, days: Any = None) -> Any:
@@ -307,10 +321,13 @@ def _parts(words: Any, context: Context) -> dict[str, Any]:
     """Split every value into year, month, day, clock and zone; refuse what has another form."""
     parts = pc.extract_regex(words, _YEAR_FIRST)
     year_first = pc.is_valid(parts)
-    other = pc.extract_regex(words, _YEAR_LAST)
+    other = _year_last(words, context)
     bad = pc.and_(pc.is_valid(words), pc.invert(pc.or_(year_first, pc.is_valid(other))))
     if pc.any(bad).as_py():
         refuse_totals(words, context)
+        short = pc.and_(bad, pc.match_substring_regex(words, _TWO_DIGITS))
+        if pc.any(short).as_py():
+            context.refuse(short, "has a year of two digits", _long_years(context), words)
         context.refuse(bad, "is not a date", _forms(context), words)
     if pc.all(pc.or_(year_first, pc.is_null(words))).as_py():
         return _fields(parts, ("year", "month", "day"))
@@ -320,8 +337,30 @@ def _parts(words: Any, context: Context) -> dict[str, Any]:
         (late["first"], late["second_part"]) if day_first else (late["second_part"], late["first"])
     )
     early = _fields(parts, ("year", "month", "day"))
-    late["year"] = pc.struct_field(other, "year")
+    late["year"] = _full_years(pc.struct_field(other, "year"))
     return {name: pc.coalesce(early[name], late[name]) for name in early}
+
+
+def _year_last(words: Any, context: Context) -> Any:
+    """Split dates that end with their year; of two digits only where a locale gives the order."""
+    other = pc.extract_regex(words, _YEAR_LAST)
+    if context.locale is None or context.locale.day_first is None:
+        return other
+    short = pc.extract_regex(words, _SHORT_LAST)
+    if short.null_count == len(short):
+        return other
+    _note_short_years(context)
+    return pc.coalesce(other, short)
+
+
+def _long_years(context: Context) -> str:
+    """Say how a year gets four digits; a locale is a cure where none gives the order."""
+    if context.locale is None or context.locale.day_first is None:
+        return (
+            "Write 2024-03-31 (in Excel the format yyyy-mm-dd), or pass locale= ('it' and 'en_GB' "
+            "read 31/3/24; 'en_US' reads 3/31/24)."
+        )
+    return "Write 2024-03-31 (in Excel the format yyyy-mm-dd)."
 
 
 def _forms(context: Context) -> str:

@@ -196,6 +196,10 @@ def _composed(array: Any) -> Any:
 _PLAIN_NUMBER = r"(0|[1-9]\d{0,14})(\.\d+)?"
 _WITH_EXPONENT = r"\d(\.\d+)?[eE][-+](\d{1,2}|[12]\d\d)"  # the sign tells 1e-05 from the code 1E5
 _ANY_NUMBER = f"^-?({_PLAIN_NUMBER}|{_WITH_EXPONENT})$"
+_IN_THOUSANDS = r"^-?[1-9]\d{0,2}(,\d{3}){1,4}(\.\d+)?$"
+_WITH_COMMA = (
+    rf"{_ANY_NUMBER}|{_IN_THOUSANDS}|^-?(0|[1-9]\d{{0,14}}|[1-9]\d{{0,2}}(\.\d{{3}})+),\d+$"
+)
 
 
 @dataclass(frozen=True)
@@ -210,12 +214,15 @@ class Looks:
         They are numbers; without decimals.
     thousands : bool
         What decimals they have may be thousands.
+    commas : bool
+        They are numbers, if a comma parts thousands or decimals, and no locale says which.
     """
 
     empty: bool = True
     numeric: bool = True
     whole: bool = True
     thousands: bool = True
+    commas: bool = True
 
     def __and__(self, other: "Looks") -> "Looks":
         return Looks(
@@ -223,6 +230,7 @@ class Looks:
             self.numeric and other.numeric,
             self.whole and other.whole,
             self.thousands and other.thousands,
+            self.commas and other.commas,
         )
 
 
@@ -233,18 +241,20 @@ def look_at(column: Any, context: Context) -> Looks:
     --------
     >>> look_at(pa.array(["1.500", "7"]), Context("leads")) & look_at(pa.array(["1.5"]),
     ...     Context("leads"))
-    Looks(empty=False, numeric=True, whole=False, thousands=False)
+    Looks(empty=False, numeric=True, whole=False, thousands=False, commas=True)
     """
     words, spoken, plain = _spellings(flat(column), context)
     if words.null_count == len(words):
         return Looks()
+    commas = context.locale is None and _all_match(spoken, _WITH_COMMA)
     if not _all_match(plain, _ANY_NUMBER):
-        return Looks(False, False, False, False)
+        return Looks(False, False, False, False, commas)
     return Looks(
         False,
         True,
         _all_match(plain, r"^[^.eE]*$"),
         context.locale is None and _all_match(spoken, r"^-?[1-9]\d{0,2}(\.\d{3})?$"),
+        commas,
     )
 
 
@@ -252,14 +262,18 @@ def to_feature(column: Any, context: Context, looks: Looks | None = None) -> Any
     """Type a column the package does not know: text that is all numbers becomes numbers.
 
     Codes with leading zeros stay text, and so does a column whose decimals can be read as
-    thousands (1.500) unless a locale says which they are. A part of a column is typed as all of it
-    looks, where that is given.
+    thousands (1.500), or whose numbers have a comma, unless a locale says which they are. A part of
+    a column is typed as all of it looks, where that is given.
     """
     array = flat(column)
     if not is_text(array):
         return array
     looks = look_at(array, context) if looks is None else looks
     words, _, plain = _spellings(array, context)
+    if looks.commas and not looks.empty and not looks.numeric:
+        context.notes.append(
+            f"{context.where}: left as text, 1,500 may be 1500 or 1.5; pass locale="
+        )
     if looks.empty or not looks.numeric:
         return words
     if looks.whole:
@@ -273,8 +287,12 @@ def to_feature(column: Any, context: Context, looks: Looks | None = None) -> Any
 def _spellings(array: Any, context: Context) -> tuple[Any, Any, Any]:
     """Return texts as they are, those written by hand, and all of them with a decimal point."""
     words = to_text(array, replace(context, kinds=None))
-    comma = context.locale is not None and context.locale.decimal == ","
-    plain = pc.replace_substring(pc.replace_substring(words, ".", ""), ",", ".") if comma else words
+    plain = words
+    if context.locale is not None and context.locale.decimal == ",":
+        plain = pc.replace_substring(pc.replace_substring(words, ".", ""), ",", ".")
+    elif context.locale is not None:
+        grouped = pc.match_substring_regex(words, _IN_THOUSANDS)  # other commas part no thousands
+        plain = pc.if_else(grouped, pc.replace_substring(words, ",", ""), words)
     numbers = context.is_a("number")  # written with a point, whatever the locale
     if numbers is None:
         return words, words, plain

@@ -55,7 +55,7 @@ def say(key: str, /, lang: str = "en", *, mark: Mark | None = None, **facts: obj
     Examples
     --------
     >>> say("limits.unattributed", credit=1200, share=0.04, currency="EUR")
-    '€1,200 (4.0%) belongs to deals without a recorded contact; no channel gets it.'
+    '€1,200 (4.0%) belongs to deals without a recorded contact that counts; no channel gets it.'
     >>> say("channel.(unattributed)", "it")
     '(non attribuito)'
     """

@@ -78,6 +78,27 @@ def test_bad_input_14_deal_before_its_first_touch_is_unattributed():
     assert len(journeys) == 0
 
 
+def test_deals_without_a_contact_are_told_from_those_whose_contacts_do_not_count():
+    day = ("2024-03-01", "2024-06-01", True, "100.00")
+    deals = [(f"d{i}", f"p{i}", None, *day) for i in range(3)]
+    deals.append(("d3", "p2", None, "2024-06-02", "2024-06-30", True, "7.00"))
+    touches = [
+        ("p0", None, "2024-07-01", "After the close"),
+        ("p1", None, "2023-01-01", "Old"),
+        ("p2", None, "2024-04-01", "Of d2"),
+    ]
+    journeys = build(touches, deals)
+    bare = journeys.untouched
+    assert dict(zip(bare.deal_id, bare.contact, strict=True)) == {
+        "d0": "none", "d1": "older", "d3": "taken",
+    }  # fmt: skip
+    longer = build(touches, deals, lookback_days=500).untouched
+    assert dict(zip(longer.deal_id, longer.contact, strict=True)) == {"d0": "none", "d3": "taken"}
+    # Where contacts serve all open deals, a longer window gives d3 the contact of d2.
+    shared = build(touches, deals, lookback_days=10, touch_sharing="all_open").untouched
+    assert dict(zip(shared.deal_id, shared.contact, strict=True))["d3"] == "older"
+
+
 def test_bad_input_15_ties_in_time_are_ordered_by_code_point():
     touches = [("p1", None, "2024-04-01 10:00", name) for name in ("b", "é", "B", "a", "Z")]
     assert by_deal(build(touches, ONE_DEAL)) == {"d1": ("B", "Z", "a", "b", "é")}
@@ -254,7 +275,7 @@ def test_the_reserved_name_is_refused():
 
 @pytest.mark.parametrize(
     "options",
-    [{"by": "company"}, {"touch_sharing": "both"}, {"lookback_days": 0}, {"as_of": "soon"}],
+    [{"by": "company"}, {"touch_sharing": "both"}, {"maturity_days": 0}, {"as_of": "soon"}],
 )
 def test_unknown_options_are_refused_with_the_choices(options):
     with pytest.raises(ConfigError, match="Use"):
@@ -456,3 +477,8 @@ def test_ids_of_two_systems_are_told():
     with pytest.warns(DataWarning, match="none of the 6 won deals has a touch"):
         journeys = build_journeys(touches_frame(touches), deals_frame(deals))
     assert any("same ids" in note for note in journeys.about["notes"])
+
+
+def test_no_days_are_refused_with_what_is_wrong():
+    with pytest.raises(ConfigError, match="maturity_days=0: it takes more than 0 days"):
+        build([("p1", None, "2024-04-01", "Email")], ONE_DEAL, maturity_days=0)

@@ -155,6 +155,7 @@ def test_lift_of_a_cut_of_all_spend_is_the_contribution_without_carry_over():
     [
         (LiftTest("Radio", "2023-02-06", "2023-03-06", 1.0, 1.0, 1.0), "Radio"),
         (LiftTest("Search", "2022-02-06", "2023-03-06", 1.0, 1.0, 1.0), "does not lie in"),
+        (LiftTest("Search", "06/02/2023", "2023-03-06", 1.0, 1.0, 1.0), "date such as 2025-01-31"),
         (LiftTest("Search", "2023-03-06", "2023-02-06", 1.0, 1.0, 1.0), "does not lie in"),
         (LiftTest("Search", "soon", "2023-02-06", 1.0, 1.0, 1.0), "pass a date"),
         (LiftTest("Search", "2023-02-06", "2023-03-06", 1e9, 1.0, 1.0), "below 0"),

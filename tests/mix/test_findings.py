@@ -71,6 +71,8 @@ def test_the_plan_carries_its_chance_its_interval_and_its_loss():
     first = said(a_plan())[0]
     for fact in ("€50 a week", "€5 to €100", "95%", "is €2 a week", "more than 2.5 times"):
         assert fact in first
+    # The interval is of the draws alone: side by side they would contradict each other.
+    assert "with hidden demand counted in, which the interval leaves out, the chance" in first
     assert "€50" in said(a_plan(), "it")[0].replace("50\u00a0€", "€50")
 
 
@@ -84,6 +86,26 @@ def test_to_stay_is_said_without_a_gain():
 def test_hidden_demand_is_named_only_where_it_could_tip_the_plan(tau):
     assert "demand that no column shows" in said(a_plan())[0]
     assert "demand that no column shows" not in said(a_plan(tipping_tau=tau))[0]
+
+
+@pytest.mark.parametrize(
+    ("tau", "en", "it"),
+    [
+        (0.5, "It is likely to pay only if demand that no column shows biases returns by less "
+         "than 0.5 times", "È probabile che convenga solo se la domanda"),
+        (1.5, "It stays likely to pay unless demand", "Resta probabile che convenga"),
+    ],
+)  # fmt: skip
+def test_a_plan_that_what_is_assumed_already_tips_is_not_said_to_stay_likely_to_pay(tau, en, it):
+    plan = a_plan(tipping_tau=tau, probability_better=0.65, advice="test first")
+    assert en in said(plan)[0]
+    assert it in said(plan, "it")[0]
+    assert ("stays likely" in said(plan)[0]) == (tau > 1)
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.04])
+def test_no_multiple_is_named_that_would_be_printed_as_none(tau):
+    assert "0.0 times" not in said(a_plan(tipping_tau=tau, advice="test first"))[0]
 
 
 @pytest.mark.parametrize(
@@ -110,10 +132,72 @@ def test_the_verdict_of_a_channel_depends_on_the_whole_plan(verdict, advice, beg
 
 
 def test_a_channel_that_hardly_moves_is_held():
-    plan = a_plan(verdict=("hold", "hold"), proposed=np.array([101.0, 199.0]))
+    plan = a_plan(verdict=("hold", "hold"), proposed=np.array([100.4, 199.2]))
     assert all(sentence.startswith("Hold ") for sentence in said(plan)[1:])
     unsure = said(replace(plan, advice="test first"))[1:]
     assert not any("the plan would take it" in sentence for sentence in unsure)
+
+
+@pytest.mark.parametrize(
+    ("advice", "says"),
+    [
+        ("move", "Search goes from €100 to €150 a week as the rest of the plan asks"),
+        ("test first", "the plan would take it to €150"),
+    ],
+)
+def test_a_small_channel_beside_a_large_one_is_not_held_where_it_moves(advice, says):
+    # Half as much again on Search is a thousandth of the total.
+    plan = a_plan(
+        verdict=("hold", "hold"),
+        current=np.array([100.0, 50_000.0]),
+        proposed=np.array([150.0, 49_950.0]),
+        advice=advice,
+    )
+    search, fairs = said(plan)[1:]
+    assert says in search
+    assert fairs.startswith("Hold Fairs at €50,000 a week: its marginal")
+
+
+def losing(**changes):
+    """A plan that has to spend where every last euro is lost."""
+    after = {"marginal_romi_after": np.array([-0.7, -0.7]), "multiplier": -0.7}
+    return a_plan(marginal_romi=np.array([-0.66, -0.95]), **after, **changes)
+
+
+@pytest.mark.parametrize(
+    ("advice", "whole", "begins"),
+    [
+        ("move", "Search gets more only because the total is fixed: the last euro there is",
+         "Push Search from €100 to €140 a week, only because the total is fixed"),
+        ("test first", "Search would get more only because the total is fixed: the last euro",
+         "Search would get more only because the total is fixed, and the plan as a whole"),
+    ],
+)  # fmt: skip
+def test_more_where_the_last_euro_is_lost_is_said_to_come_from_the_fixed_total(
+    advice, whole, begins
+):
+    first, search, _ = said(losing(advice=advice))
+    assert whole in first
+    assert "A smaller total may do better. " in first
+    assert search.startswith(begins)
+    assert "looks worth it" not in search
+    first, search, _ = said(losing(advice=advice), "it")
+    assert "solo perché il totale è fisso" in first
+    assert "solo perché il totale è fisso" in search
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"marginal_romi": np.array([0.5, -0.4])},  # the next euro pays
+        {"marginal_romi_after": np.array([0.1, 0.1])},  # the curve rises ever faster: many pay
+        {"multiplier": 0.0},  # the total is free
+        {"proposed": np.array([100.2, 199.8])},  # hardly more
+    ],
+)
+def test_nothing_is_laid_on_a_fixed_total_where_more_is_worth_it(changes):
+    plan = replace(losing(), **changes)
+    assert "only because the total is fixed" not in " ".join(said(plan))
 
 
 @pytest.mark.parametrize(

@@ -235,6 +235,39 @@ def test_missing_convergence_is_an_error_unless_insisted():
         MixModel(date="week", sampler=hasty, on_nonconvergence="warn").fit(frame, outcome)
 
 
+def test_unused_columns_are_ignored_and_the_others_found_by_name(model):
+    frame, outcome = company()
+    wide = frame.assign(event="na", sold=outcome)[["sold", *frame.columns[::-1], "event"]]
+    named = fitted(wide, outcome, channels=["search", "fairs"])
+    assert set(named.feature_names_in_) == {"search", "fairs", "price"}
+    assert named.n_features_in_ == 3
+    np.testing.assert_array_equal(named.predict(frame), model.predict(frame))
+    np.testing.assert_array_equal(named.predict(wide.assign(event="?")), model.predict(frame))
+    with pytest.raises(InputError, match="no column 'fairs', which the fit used, among 'search'"):
+        named.predict(frame.drop(columns="fairs"))
+
+
+def test_columns_of_text_or_there_twice_are_named():
+    frame, outcome = company()
+    with pytest.raises(InputError, match=r"'event' holds text \('na'\) in rows 1, 2, .*channels="):
+        fitted(frame.assign(event="na"), outcome)
+    twice = pd.concat([frame, frame["search"]], axis=1)
+    with pytest.raises(InputError, match="'search' stands there twice"):
+        fitted(twice, outcome, channels=["search", "fairs"])
+
+
+def test_a_single_date_is_read_in_the_order_of_the_fit(model, tmp_path):
+    """Of 04/03/2024 alone nobody knows; the fitted column showed the day first."""
+    frame, outcome = company()
+    text = frame.assign(week=frame["week"].dt.strftime("%d/%m/%Y"))
+    by_text = MixModel.load(fitted(text, outcome).save(tmp_path / "model"))
+    row = int(np.flatnonzero(frame["week"] == "2024-03-04")[0])
+    expected = model.predict(frame.iloc[[row]])
+    np.testing.assert_array_equal(by_text.predict(text.iloc[[row]]), expected)
+    with pytest.raises(InputError, match="can be read in two ways"):
+        model.predict(text.iloc[[row]])
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

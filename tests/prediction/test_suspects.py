@@ -10,7 +10,7 @@ from mmm.cli.leads import told_options
 from mmm.cli.shell import speak
 from mmm.errors import DataWarning
 from mmm.prediction.card import Card, too_good
-from mmm.prediction.columns.types import describe_columns
+from mmm.prediction.columns.types import Column, describe_columns
 from mmm.prediction.learning.encoding import encode, learn_features
 from mmm.prediction.scorer import LeadScorer
 from mmm.prediction.suspects import suspects, suspicion
@@ -88,3 +88,15 @@ def test_the_warning_is_said_in_the_language_of_the_command(capsys):
             warnings.warn(suspicion(found), DataWarning, stacklevel=1)
         assert words in capsys.readouterr().err
     speak("en")
+
+
+def test_looks_at_one_lead_do_not_make_a_name_of_leads_suspect():
+    rng = np.random.default_rng(2)
+    won = np.repeat(rng.random(80) < 0.3, 6).astype(float)
+    looks = np.repeat(np.arange(80), 6)
+    frame = pd.DataFrame({"place": pd.Series([f"p{i}" for i in looks], dtype="category"),
+                          "calls": won + rng.normal(0, 0.4, 480)})  # fmt: skip
+    features = learn_features(frame, [Column("place", "category"), Column("calls", "number")])
+    codes = encode(features, frame).codes
+    found = suspects(won, won + rng.normal(0, 0.1, 480), features, codes, looks)
+    assert [name for name, _ in found["columns"]] == ["calls"]

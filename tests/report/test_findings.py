@@ -3,10 +3,11 @@
 from datetime import date
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from mmm.report.findings import _costs, _part_of_spend, leader
+from mmm.report.findings import _costs, _part_of_spend, _unattributed, leader
 
 
 def result(**shares):
@@ -55,3 +56,40 @@ def test_no_channel_is_the_cheapest_where_spend_of_a_file_is_not_all_there(begin
     assert len(limits) == 1 - said
     for lang, words in (("en", "look cheaper"), ("it", "costare meno del vero")):
         assert all(words in one.sentence(lang) for one in limits)
+
+
+@pytest.mark.parametrize(
+    ("top", "second", "said"),
+    [
+        ((0.5, 0.4, 0.6), (0.45, 0.35, 0.55), "too close behind"),
+        ((0.81, 0.0, 1.0), (0.002, 0.0, 1.0), "too few data"),
+        ((0.6, 0.4, 0.8), (0.1, 0.0, 0.45), "too few data"),
+        ((0.6, 0.5, 0.7), (0.3, 0.2, 0.4), None),
+    ],
+)
+def test_a_channel_far_behind_is_not_called_close(top, second, said):
+    found = result(Events=top[0], Email=second[0])
+    frame = found.value.to_frame()
+    frame[["lower", "upper"]] = [top[1:], second[1:]]
+    (first,) = leader(found, "markov", "EUR")
+    told = [words for words in ("too close behind", "too few data") if words in first.sentence()]
+    assert told == ([] if said is None else [said])
+
+
+def test_deals_without_a_contact_and_with_one_too_old_get_advice_of_their_own():
+    main = pd.DataFrame({"channel": ["Email", "(unattributed)"], "credit": [600.0, 400.0]})
+    main["share"] = main["credit"] / 1000
+    bare = SimpleNamespace(
+        conversions=np.ones(3), value=np.array([10.0, 20.0, 370.0]),
+        contact=np.array(["none", "none", "older"], dtype=object),
+    )  # fmt: skip
+    journeys = SimpleNamespace(untouched=bare, about={"lookback_days": 180})
+    none, older = _unattributed(main, SimpleNamespace(value=1, journeys=journeys), "USD")
+    assert none.sentence() == (
+        "2 deals worth $30 (3.0%) have no recorded contact before the close. "
+        "Record the first contact of every deal in the CRM."
+    )
+    assert "1 deal worth $370 (37%) has recorded contacts, but too early" in older.sentence()
+    assert "more than 180 days" in older.sentence()
+    assert "raise lookback_days under [journeys]" in older.sentence()
+    assert "aumentate lookback_days" in older.sentence("it")

@@ -292,7 +292,9 @@ def test_do_now_is_shown_where_it_is_not_the_plan():
 
 def test_the_rule_of_the_verdicts_stands_once_on_the_page():
     advice = made_up(multiplier=-0.41)
-    said = "at least 80% that the last euro there returns more, or less, than this total asks"
+    said = (
+        "at least 80% that the last money spent there returns more, or less, than this total asks"
+    )
     page = render_brief(a_brief(budget=advice))
     assert page.count(said) == 1
     assert "(-41%); the interval may hold 0" in page

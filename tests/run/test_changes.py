@@ -100,7 +100,10 @@ MONTHS = [(2024, 12), *((2025, month) for month in range(1, 12))]
 
 def test_leads_without_dates_say_what_the_agreement_needs(tables):
     bare = tables["leads"].drop(columns=["mql_at", "first_contacted_at"])
-    health = funnel_health({**tables, "leads": bare}, ChannelMap(), as_of=AS_OF)
+    deals = tables["deals"].drop(columns="currency")
+    settings = {"as_of": AS_OF, "currency": "USD"}
+    health = funnel_health({**tables, "deals": deals, "leads": bare}, ChannelMap(), **settings)
+    assert (health.hygiene.currency, health.alignment.currency) == ("USD", "USD")
     assert health.kept is None
     assert any(line.startswith("agreement: needs leads.mql_at") for line in health.missing)
 

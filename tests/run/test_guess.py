@@ -597,6 +597,27 @@ def test_a_wide_table_is_told_how_it_is_read(tmp_path):
         assert 'date = "Week"' in text
 
 
+def test_ids_and_outcomes_are_not_taken_for_channels(tmp_path):
+    days = ["2025-01-06", "2025-01-13"]
+    wide = {"Week": days, "Google Ads": [100, 0], "Revenue": [900, 5000]}
+    found = looked_at(tmp_path, weekly=wide, pings={"customer_id": [7, 8], "at": days, "n": [1, 2]})
+    text = to_toml(found, tmp_path, "en").replace("\n#   ", " ")
+    assert text.count("channels = [") == text.count('channels = ["Google Ads"]') == 1
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "said"),
+    [("$22,700.00", "USD", "taken for US dollars"), ("£22,700.00", "GBP", "as written"),
+     ("22.700,00 €", "EUR", "as written"), ("22700.00", None, "No file says")],
+)  # fmt: skip
+def test_a_sign_beside_the_amounts_is_a_guess_of_the_currency(tmp_path, amount, currency, said):
+    deals = {"deal id": ["d1", "d2"], "email": ["a@b.it", "c@d.it"], "amount": amount}
+    found = looked_at(tmp_path, deals=deals | {"close date": "2025-01-06", "won": ["won", "lost"]})
+    text, settings = written(found, tmp_path)
+    assert settings["company"].get("currency") == currency
+    assert said in text
+
+
 def test_people_with_a_day_and_an_origin_are_the_leads_too(tmp_path):
     mails = [f"p{i}@x.it" for i in range(40)]
     found = looked_at(

@@ -110,3 +110,27 @@ def test_a_column_called_channel_that_holds_sources_is_one(guessed, words, ours)
     found = guessed(deals=DEALS | {"contact id": IDS}, touches=touches)["touches"]
     assert found[ours] == ("channel", "values" if ours == "source" else "heading")
     assert {"source", "channel"} - {ours} - set(found)
+
+
+@pytest.mark.parametrize(
+    ("heading", "spend", "ours"),
+    [("marketing_channel", None, "channel"), ("Channel", ["Search Ads", "Email"], "channel"),
+     ("Channel", ["Google", "LinkedIn"], "source")],
+)  # fmt: skip
+def test_names_of_channels_stay_where_no_other_file_has_others(guessed, heading, spend, ours):
+    named = ["Search Ads", "Email", "Display Ads", "Newsletter"] * (N // 4)
+    touches = {"timestamp": TOUCHES["timestamp"], "contact id": IDS, heading: named}
+    days = ["2024-01-01", "2024-01-08"]
+    more = {} if spend is None else {"spend": {"date": days, "channel": spend, "spend": [1, 2]}}
+    found = guessed(deals=DEALS | {"contact id": IDS}, touches=touches, **more)
+    assert found["touches"][ours][0] == heading
+    assert all(ours in columns for name, columns in found.items() if name != "deals")
+
+
+def test_the_people_in_touch_are_not_the_owners_of_the_deals(guessed):
+    touches = TOUCHES | {"user_id": IDS}
+    found = guessed(deals=DEALS | {"user_id": IDS}, touches=touches)
+    assert found["deals"]["person_id"] == ("user_id", "link")
+    assert "owner" not in found["deals"]
+    found = guessed(deals=DEALS | {"contact id": IDS, "user id": "K1"}, touches=touches)
+    assert found["deals"]["owner"][0] == "user id"

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from mmm.errors import ConfigError, DataWarning, InputError, MmmError
 from mmm.tables import read_costs, read_deals, read_leads, read_spend, read_touches
+from mmm.tables.mixed import read_mixed
 
 
 def deals(**columns):
@@ -372,7 +373,7 @@ def test_the_cure_of_an_unknown_end_keeps_the_meaning_of_the_known_ones():
     assert f"Pass won_values={setting}, with true or false for each '?'" in str(caught.value)
 
 
-@pytest.mark.parametrize("word", ["01 Abc 2024", "23/04/24", "45292"])
+@pytest.mark.parametrize("word", ["01 Abc 2024", "23/04", "45292"])
 @pytest.mark.parametrize(
     ("locale", "forms"),
     [
@@ -514,6 +515,55 @@ def test_features_are_typed_without_guessing(tmp_path):
     italian = tmp_path / "it.csv"
     italian.write_text("lead_id;created_at;employees\n1;31/01/2024;1.500\n2;31/01/2024;2,5\n")
     assert read_leads(italian, locale="it")["employees"].tolist() == [1500.0, 2.5]
+
+
+@pytest.mark.parametrize("locale", ["en", "en_US", "en_GB", None])
+def test_thousands_with_a_comma_are_numbers_in_english_and_else_a_note(locale):
+    frame = pd.DataFrame(
+        {"id": "1", "revenue": ["10,300", "995", "-1,234,567.5"], "codes": "1,2,3"}
+    )
+    read = read_mixed(frame, {"id": "text"}, locale=locale)
+    said = [
+        note for note in read.attrs["notes"] if "1,500 may be 1500 or 1.5; pass locale=" in note
+    ]
+    assert read["codes"].tolist() == ["1,2,3"] * 3
+    if locale is None:
+        assert read["revenue"].tolist() == frame["revenue"].tolist()
+        assert [note.split(":")[0] for note in said] == ["leads column 'revenue'"]
+    else:
+        assert read["revenue"].tolist() == [10300, 995, -1234567.5]
+        assert said == []
+
+
+@pytest.mark.parametrize(
+    ("word", "locale", "day"),
+    [
+        ("1/31/18", "en_US", "2018-01-31 00:00"),
+        ("1/31/18 13:05", "en_US", "2018-01-31 13:05"),
+        ("31.01.68", "it", "2068-01-31 00:00"),
+        ("31/1/69", "en_GB", "1969-01-31 00:00"),
+        ("31-Jan-99", None, "1999-01-31 00:00"),
+    ],
+)
+def test_years_of_two_digits_are_read_where_the_order_is_known_and_said(word, locale, day):
+    frame = pd.DataFrame({"id": ["1", "2"], "at": [word, "2024-03-31"]})
+    read = read_mixed(frame, {"id": "text", "at": "instant"}, locale=locale)
+    assert str(read["at"][0])[:16] == day
+    assert (
+        "leads column 'at': years of two digits are those from 1969 to 2068" in read.attrs["notes"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("word", "locale", "cure"),
+    [("31/1/18", None, "'en_US' reads 3/31/24"), ("1/31/18", "en", "pass locale="),
+     ("24-01-31", "it", "yyyy-mm-dd).")],
+)  # fmt: skip
+def test_years_of_two_digits_are_refused_where_it_is_not(word, locale, cure):
+    frame = pd.DataFrame({"id": ["1"], "at": [word]})
+    with pytest.raises(InputError, match="has a year of two digits in row 1") as caught:
+        read_mixed(frame, {"id": "text", "at": "instant"}, locale=locale)
+    assert cure in str(caught.value)
 
 
 def test_kinds_of_deals_are_spelled_one_way():

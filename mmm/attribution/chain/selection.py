@@ -37,7 +37,7 @@ class OrderChoice(Shown):
     excess, standard_error : ndarray of float64, shape (n_orders,)
         Mean over folds of the loss above that of the best order, and its standard error.
     by : str
-        How journeys were held out.
+        How journeys were held out: "account", "time", or "journey" where no account is known.
     n_steps : float
         Weighted steps held out.
     """
@@ -154,7 +154,8 @@ def choose_order(
     losses, weight = held_out_losses(steps, max_order, _before if by == "time" else _others)
     if by == "time":
         losses, weight = losses[:, 1:], weight[1:]
-    return _chosen(losses, weight, by)
+    alone = by == "account" and journeys.cluster is None
+    return _chosen(losses, weight, "journey" if alone else by)
 
 
 @dataclass(frozen=True, eq=False)

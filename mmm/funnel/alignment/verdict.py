@@ -36,7 +36,7 @@ class Alignment(Shown):
     as_of : pandas.Timestamp
         The last look.
     currency : str
-        Of all euros here.
+        Of all amounts here.
     """
 
     signs: tuple[WarningSign, ...]
@@ -126,6 +126,7 @@ def warning_signs(
     *,
     spend: pd.DataFrame | None = None,
     as_of: object | None = None,
+    currency: str = "EUR",
     follow_days: float = 30,
     limits: Mapping[str, float] | None = None,
     level: float = 0.9,
@@ -148,6 +149,8 @@ def warning_signs(
         To price a lead: all spend over all leads of the days it covers.
     as_of : date or text, optional
         The last look; the latest instant of the tables by default.
+    currency : str, default "EUR"
+        Of the amounts, where the deals name none.
     follow_days : float, default 30
         Days that sales has to call, marketing to follow up, and content to be seen.
     limits : mapping of str to float, optional
@@ -189,7 +192,7 @@ def warning_signs(
         {**LIMITS, **(limits or {})},
         check_level(level),
     )
-    return Alignment(tuple(all_signs(tables)), tables.as_of, currency_of(sold))
+    return Alignment(tuple(all_signs(tables)), tables.as_of, currency_of(sold, currency))
 
 
 def _cost_per_lead(spend: pd.DataFrame | None, leads: pd.DataFrame | None) -> Decimal | None:

@@ -51,7 +51,7 @@ class Hygiene(Shown):
     as_of : pandas.Timestamp
         The day on which age is measured.
     currency : str
-        Of all euros here.
+        Of all amounts here.
     """
 
     checks: tuple[HygieneCheck, ...]
@@ -127,6 +127,7 @@ def hygiene(
     *,
     invoices: pd.DataFrame | None = None,
     as_of: object | None = None,
+    currency: str = "EUR",
     stale_days: float | None = None,
     tolerance: Decimal = Decimal("0.01"),
 ) -> Hygiene:
@@ -141,6 +142,8 @@ def hygiene(
         deal_id and amount (or value, or invoiced); several a deal are added up.
     as_of : date or text, optional
         The day on which age is measured; the latest instant of the tables by default.
+    currency : str, default "EUR"
+        Of the amounts, where the deals name none.
     stale_days : float, optional
         Days without a change after which what is open is stale. By default the own cycle: nine in
         ten of the ended deals (leads) took less; 180 days where fewer than 20 have ended.
@@ -185,11 +188,11 @@ def hygiene(
         tolerance,
         amounts(sold["value"]) if "value" in sold.columns else None,
     )
-    return Hygiene(tuple(run_checks(tables)), tables.as_of, currency_of(sold))
+    return Hygiene(tuple(run_checks(tables)), tables.as_of, currency_of(sold, currency))
 
 
-def currency_of(deals: pd.DataFrame) -> str:
-    """Return the currency of the deals, EUR where none is written.
+def currency_of(deals: pd.DataFrame, default: str = "EUR") -> str:
+    """Return the currency of the deals, the default where none is written.
 
     Examples
     --------
@@ -197,7 +200,7 @@ def currency_of(deals: pd.DataFrame) -> str:
     'USD'
     """
     written = set(deals["currency"].dropna()) if "currency" in deals.columns else set()
-    return str(written.pop()) if len(written) == 1 else "EUR"
+    return str(written.pop()) if len(written) == 1 else default
 
 
 def _label(name: str) -> str:

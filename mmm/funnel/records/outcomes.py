@@ -256,10 +256,9 @@ def _outcomes(start: Instants, won_at: Instants, lost_at: Instants, look: pd.Tim
     last = plain(look)
     entered = ~np.isnat(start) & (start <= last)
     if not entered.any():
-        raise InputError(
-            f"none of {len(start)} records had entered by {look:%Y-%m-%d}. "
-            "Pass a later as_of=, or check the dates."
-        )
+        n = len(start)
+        whose = f"none of {n} records had entered" if n else "there are no records"
+        raise InputError(f"{whose} by {look:%Y-%m-%d}. Pass a later as_of=, or check the dates.")
     won = won_at <= last
     lost = ~won & (lost_at <= last)
     end = np.where(won, won_at, np.where(lost, lost_at, last))

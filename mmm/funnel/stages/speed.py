@@ -138,8 +138,8 @@ def speed_to_lead(
     known = (created <= looked) & ~backwards
     if not known.any():
         raise InputError(
-            f"none of {len(leads)} leads was created by {looked} and called afterwards or not yet; "
-            "look from a later date, or check first_contacted_at"
+            f"none of {len(leads)} leads was created by {pd.Timestamp(looked):%Y-%m-%d} and called "
+            "afterwards or not yet. Look from a later date, or check first_contacted_at."
         )
     notes = _left_out(created, backwards, looked)
     created, called = created[known], called[known]

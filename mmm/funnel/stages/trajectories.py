@@ -94,9 +94,10 @@ def follow(
     notes = _count(np.isnat(born), f"lead(s) without {stage_set.stages[0].column}, left out")
     notes += _count(born > as_of, "lead(s) created after the date looked from, left out")
     if not len(row):
+        whose = f"none of {len(leads)} leads was created" if len(leads) else "there are no leads"
         raise InputError(
-            f"none of {len(leads)} leads was created by {as_of}; look from a later date, or check "
-            f"the column {stage_set.stages[0].column}"
+            f"{whose} by {pd.Timestamp(as_of):%Y-%m-%d}. Look from a later date, or check the "
+            f"column {stage_set.stages[0].column}."
         )
     known = leads.iloc[row]
     link, mine, more = _deals_of(known, deals, as_of)

@@ -271,16 +271,15 @@ def _check_sums(
             )
     if rules.total is None:
         return
-    everyone = list(range(len(channels)))
     least, most = float(rules.lower.sum()), _most(rules)
     if rules.total * slack < least:
-        rule = _largest(channels, rules.lower, lowest, everyone)
+        rule = _whose(channels, lowest)
         raise ConfigError(
             f"two rules clash: the total of {rules.total:g}, and the least spends, {least:g} in "
             f"all ({rule}). Raise the total, or lower them."
         )
     if rules.total > most * slack:
-        rule = _largest(channels, rules.upper, highest, everyone)
+        rule = _whose(channels, highest)
         raise ConfigError(
             f"two rules clash: the total of {rules.total:g}, and the most that may be spent, "
             f"{most:g} in all ({rule}{', and caps' if rules.caps else ''}). "
@@ -293,6 +292,16 @@ def _most(rules: Rules) -> float:
     alone = [i for i in range(len(rules.upper)) if i not in capped]
     groups = sum(min(float(rules.upper[list(m)].sum()), cap) for m, cap in rules.caps)
     return float(rules.upper[alone].sum()) + groups
+
+
+def _whose(channels: Sequence[str], bounds: Sequence[Bound]) -> str:
+    """Name the rules that set one side of all channels, and whose they are."""
+    by_rule: dict[str, list[str]] = {}
+    for name, bound in zip(channels, bounds, strict=True):
+        by_rule.setdefault(bound.rule, []).append(name)
+    if len(by_rule) == 1 < len(channels):
+        return f"{bounds[0].rule} of every channel"
+    return "; ".join(f"{rule} of {quoted(names)}" for rule, names in by_rule.items())
 
 
 def _largest(

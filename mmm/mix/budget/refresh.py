@@ -13,6 +13,7 @@ from mmm.mix.budget.certainty import judge
 from mmm.mix.budget.optimize import gain_draws, hidden_bias
 from mmm.mix.budget.plan import BudgetPlan
 from mmm.mix.fitted import Fitted
+from mmm.mix.table.dates import read_dates
 from mmm.mix.transforms import Floats
 from mmm.wording import Finding
 
@@ -250,8 +251,8 @@ def _restated(
 ) -> tuple[pd.DataFrame, Any]:
     """Return the rows of the new table that bear a date of the old one."""
     table, outcome = new_table
-    dates = pd.to_datetime(table[date])
-    known = pd.to_datetime(old[date])
+    dates = pd.Series(read_dates(table, date), index=table.index)
+    known = pd.Series(read_dates(old, date), index=old.index)
     gone = known[~known.isin(dates)]
     if len(gone):
         raise InputError(

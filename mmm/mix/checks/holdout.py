@@ -13,6 +13,7 @@ from mmm.mix.inference.counts import log_mass_each
 from mmm.mix.inference.design import YEAR, build_design, learn_recipe
 from mmm.mix.inference.draws import Posterior
 from mmm.mix.inference.media import lagged
+from mmm.mix.table.dates import with_dates
 from mmm.mix.transforms import Floats, geometric_weights
 from mmm.wording import Finding
 
@@ -110,7 +111,8 @@ def _in_order(model: "MixModel", X: Any, outcome: Floats) -> tuple[Any, Floats]:
     """Return the rows by date."""
     order = np.arange(len(outcome))
     if model.date is not None and isinstance(X, pd.DataFrame) and model.date in X:
-        order = np.argsort(pd.to_datetime(X[model.date]).to_numpy(), kind="stable")
+        X = with_dates(X, model.date)
+        order = np.argsort(X[model.date].to_numpy(), kind="stable")
     return X.iloc[order] if isinstance(X, pd.DataFrame) else np.asarray(X)[order], outcome[order]
 
 

@@ -9,6 +9,7 @@ from mmm.errors import InputError, quoted
 from mmm.mix.transforms import Floats
 
 TOGETHER = 0.97  # correlation from which channels are not told apart
+_LARGE = 300.0  # times the mean spend in the middle of the other channels
 
 
 def check_size(
@@ -79,6 +80,12 @@ and rests on the prior. Vary it, or test it."]
             f"The spends of {names} move together; only the sum of their effects is known, and how "
             "it is split rests on the prior. Move one of them apart from the others."
         )
+    large = [channels[i] for i in far_larger(spend)]
+    if large:
+        notes.append(
+            f"The numbers of {quoted(large)} are hundreds of times those of the other channels; a "
+            "budget takes every number for money. Pass spend in place of impressions or clicks."
+        )
     n_periods = spend.shape[1]
     if 3 * len(channels) + n_columns > 0.5 * n_periods:
         notes.append(
@@ -87,6 +94,27 @@ and rests on the prior. Vary it, or test it."]
             "leave out controls, or wait for more periods."
         )
     return notes
+
+
+def far_larger(spend: Floats) -> list[int]:
+    """Find channels whose numbers are so large that they may be impressions or clicks.
+
+    Parameters
+    ----------
+    spend : ndarray, shape (n_channels, n_periods)
+
+    Examples
+    --------
+    >>> far_larger(np.array([[100.0, 120.0], [90.0, 110.0], [90_000.0, 80_000.0]]))
+    [2]
+    """
+    mean = spend.mean(axis=1)
+    found = []
+    for i, own in enumerate(mean):
+        others = np.delete(mean, i)
+        if (others > 0).any() and own > _LARGE * np.median(others[others > 0]):
+            found.append(i)
+    return found
 
 
 def constant(row: Floats) -> bool:

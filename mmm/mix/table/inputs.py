@@ -68,59 +68,6 @@ class Clock:
     offset: int | None
 
 
-def read_dates(frame: pd.DataFrame, date: str) -> np.ndarray[tuple[int], np.dtype[np.datetime64]]:
-    """Return the dates of the rows.
-
-    Raises
-    ------
-    InputError
-        If a date is missing, cannot be read, or time zones are mixed.
-
-    Examples
-    --------
-    >>> read_dates(pd.DataFrame({"week": ["2025-01-06"]}), "week").astype(str).tolist()
-    ['2025-01-06']
-    """
-    if date not in frame.columns:
-        raise InputError(
-            f"There is no date column {date!r} among {quoted(frame.columns)}; name one with date=."
-        )
-    column = frame[date]
-    zones = {str(value.tzinfo) for value in column if getattr(value, "tzinfo", None) is not None}
-    if len(zones) > 1:
-        raise InputError(
-            f"The dates in {date!r} mix the time zones {quoted(sorted(zones))}; "
-            "convert them to one zone."
-        )
-    try:
-        parsed = pd.to_datetime(column)
-    except (ValueError, TypeError) as error:
-        raise InputError(
-            f"The dates in {date!r} cannot be read ({error}); write them as 2025-01-31."
-        ) from error
-    missing = np.flatnonzero(parsed.isna())
-    if len(missing):
-        raise InputError(f"The date is missing in {name_rows(missing.tolist())}; fill it in.")
-    if parsed.dt.tz is not None:
-        parsed = parsed.dt.tz_localize(None)
-    return np.asarray(parsed.to_numpy().astype("datetime64[D]"))
-
-
-def dates_of(X: Any, date: str | None) -> "np.ndarray[Any, np.dtype[np.datetime64]] | None":
-    """Return the dates of the rows, where a column of them is named.
-
-    Raises
-    ------
-    InputError
-        As `read_dates`, and if an array is given.
-    """
-    if date is None:
-        return None
-    if not isinstance(X, pd.DataFrame):
-        raise InputError(f"date={date!r} names a column; pass a frame, not an array.")
-    return read_dates(X, date)
-
-
 def start_clock(
     dates: np.ndarray[Any, np.dtype[np.datetime64]] | None, index: pd.Index | None, n_rows: int
 ) -> Clock:
@@ -241,6 +188,86 @@ def spend_until(clock: Clock, fitted: Floats, table: Table, axis: Axis) -> Float
             "spend carries over. Add their rows, with 0 where nothing was spent."
         )
     return spend
+
+
+def pick_columns(
+    X: Any, date: str | None, channels: Sequence[str] | None, controls: Sequence[str]
+) -> Any:
+    """Return the columns that a fit reads: where channels are named, theirs and those of controls.
+
+    Raises
+    ------
+    InputError
+        If a column is absent, stands there twice, or holds text.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"tv": [1.0], "note": ["x"]})
+    >>> pick_columns(frame, None, ["tv"], []).columns.tolist()
+    ['tv']
+    """
+    if not isinstance(X, pd.DataFrame):
+        return X
+    frame = X if date is None else X.drop(columns=date)
+    if channels is not None:
+        check_roles(list(frame.columns), channels, controls)
+        used = frame.columns.isin([*channels, *controls])
+        frame = frame.loc[:, used]
+        twice = frame.columns[frame.columns.duplicated()]
+        if len(twice):
+            raise InputError(f"{quoted(twice)} stands there twice; drop or rename one column.")
+    check_text(frame)
+    return frame
+
+
+def pick_again(X: Any, date: str | None, named: bool, fitted: Sequence[str] | None) -> Any:
+    """Return the columns that the fit read, in its order, where its channels were named.
+
+    Raises
+    ------
+    InputError
+        If one of them is absent or holds text.
+    """
+    if not isinstance(X, pd.DataFrame):
+        return X
+    frame = X if date is None else X.drop(columns=date)
+    if named and fitted is not None:
+        absent = [name for name in fitted if name not in frame.columns]
+        if absent:
+            raise InputError(
+                f"There is no column {quoted(absent)}, which the fit used, among "
+                f"{quoted(frame.columns)}. Add it, with 0 where nothing was spent."
+            )
+        frame = frame.loc[:, list(fitted)]
+    check_text(frame)
+    return frame
+
+
+def check_text(frame: pd.DataFrame) -> None:
+    """Refuse columns of text, naming the first; digits written as text pass.
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> check_text(pd.DataFrame({"tv": [1.0], "note": ["x"]}))
+    Traceback (most recent call last):
+    mmm.errors.InputError: The column 'note' holds text ('x') in row 1; pass numbers, or name \
+channels= and controls= without it.
+    """
+    for place, name in enumerate(frame.columns):
+        column = frame.iloc[:, place]
+        if pd.api.types.is_numeric_dtype(column.dtype):
+            continue
+        words = [value if isinstance(value, str) else "0" for value in column]
+        bad = np.flatnonzero(pd.to_numeric(pd.Series(words), errors="coerce").isna())
+        if len(bad):
+            raise InputError(
+                f"The column {name!r} holds text ({words[bad[0]]!r}) in {name_rows(bad.tolist())}; "
+                "pass numbers, or name channels= and controls= without it."
+            )
 
 
 def check_numbers(values: Floats, names: Sequence[str], what: str) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mmm.errors import ConfigError, InputError, name_rows
+from mmm.mix.table.dates import one_day
 from mmm.mix.table.periods import calendar, period_start
 
 _OPEN = 0.1
@@ -165,7 +166,7 @@ def _last_day(records: pd.DataFrame, tz: str, as_of: object) -> pd.Timestamp:
         last: pd.Timestamp = max(day for day in days if not pd.isna(day))
         return last + pd.Timedelta(days=1)
     try:
-        end = pd.Timestamp(as_of)  # type: ignore[arg-type]
+        end = one_day(as_of)
     except (TypeError, ValueError):
         end = None
     if end is None or pd.isna(end):

@@ -19,10 +19,18 @@ import pandas as pd
 from scipy import stats
 
 from mmm.errors import ConfigError, DataWarning, InputError, quoted
+from mmm.prediction.columns.cuts import (
+    best_cut,
+    counted_rows,
+    rates_of_others,
+    read_groups,
+    row_weights,
+)
 from mmm.prediction.columns.special import name_words, special_category
 from mmm.prediction.columns.types import Column, as_kind, describe_columns, instants_of, to_frame
 
 Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 SEPARATES = "separates the classes alone"
@@ -61,6 +69,8 @@ class _Leads:
     """What is known of the rows beside their columns."""
 
     won: Flags
+    groups: Integers
+    weight: Floats
     created_at: "pd.Series[Any] | None"
     ended_at: "pd.Series[Any] | None"
     written: Mapping[str, Any]
@@ -68,6 +78,10 @@ class _Leads:
     @property
     def closed(self) -> Flags | None:
         return None if self.ended_at is None else self.won | self.ended_at.notna().to_numpy()
+
+    def count(self, rows: Flags) -> int:
+        """Return the number of leads that some rows count as."""
+        return counted_rows(self.weight[rows])
 
 
 def find_leakage(
@@ -78,15 +92,16 @@ def find_leakage(
     ended_at: Any = None,
     dates: Mapping[str, Any] | pd.DataFrame | None = None,
     allow: Collection[str] = (),
+    groups: Any = None,
 ) -> pd.DataFrame:
     """Find the columns that a model of `y` must not use.
 
     A column *separates alone* when its best cut does better than the cut of a column whose classes
     lie `CEILING` standard deviations apart (AUC 0.983) would in 99% of samples of that size:
     beyond what is honest, and beyond chance. A cut without any error is held against `PERFECT`
-    (AUC 0.961). Categories are judged by the rates of the other rows of their level. Nothing
-    can be said of a number with fewer than about 12 rows in a class, nor of a column of few values
-    with fewer than 5 in a class or 45 in all.
+    (AUC 0.961). Categories are judged by the rates of the other rows of their level, those of the
+    same group left out. Nothing can be said of a number with fewer than about 12 rows in a class,
+    nor of a column of few values with fewer than 5 in a class or 45 in all.
 
     *Missing depends on the outcome* when the filled (or the missing) rows are of one class, more
     exclusively than nine in ten, and than a column `FILLED` (`UNFILLED`) times as often so in that
@@ -105,6 +120,10 @@ def find_leakage(
         When the values of a column were written, as a field history holds it.
     allow : collection of str
         Columns used all the same.
+    groups : array_like, shape (n,), optional
+        Rows of one lead (several looks at it), person or account share a label; by default each row
+        is a lead of its own. As far as the rows of a group end alike they count as one lead, here
+        and in the evidence, and none says how another ends.
 
     Returns
     -------
@@ -132,8 +151,11 @@ def find_leakage(
     [['signed_by', 'missing depends on the outcome']]
     """
     frame = to_frame(X)
+    won, labels = _classes(y, len(frame)), read_groups(groups, len(frame))
     leads = _Leads(
-        _classes(y, len(frame)),
+        won,
+        labels,
+        row_weights(won, labels),
         _instants(created_at, len(frame), "created_at"),
         _instants(ended_at, len(frame), "ended_at"),
         {} if dates is None else {str(name): when for name, when in dates.items()},
@@ -213,7 +235,7 @@ def _verdict(column: Column, values: "pd.Series[Any]", leads: _Leads) -> tuple[s
             return sign
     if column.kind == "identifier":
         return IDENTIFIER, "its values name rows, or are free text"
-    evidence = separation(column, values, leads.won)
+    evidence = separation(column, values, leads.won, leads.groups)
     return None if evidence is None else (SEPARATES, evidence)
 
 
@@ -228,9 +250,9 @@ def _futures(
         _PLANNED.fullmatch(word) for word in name_words(column.name)
     ):
         yield _later(as_kind(values, "date", column.style), leads, "dated")
-    yield _missing_by_class(filled, leads.won)
+    yield _missing_by_class(filled, leads)
     if leads.closed is not None:
-        yield _filled_by_end(filled, leads.closed)
+        yield _filled_by_end(filled, leads.closed, leads)
 
 
 def _later(when: "pd.Series[Any] | None", leads: _Leads, verb: str) -> tuple[str, str] | None:
@@ -245,7 +267,7 @@ def _later(when: "pd.Series[Any] | None", leads: _Leads, verb: str) -> tuple[str
         both = (when.notna() & limit.notna()).to_numpy(dtype=bool)
         gap = when.to_numpy() - limit.to_numpy()
         late = both & (gap >= grace.to_numpy() if name == "end" else gap > grace.to_numpy())
-        if late.sum() >= 3 and late.sum() >= 0.05 * both.sum():
+        if leads.count(late) >= 3 and late.sum() >= 0.05 * both.sum():
             days = float(np.median(gap[late] / np.timedelta64(1, "D")))
             return LATER, (
                 f"{late.sum()} of {both.sum()} values are {verb} after the {name} of their lead, "
@@ -254,24 +276,28 @@ def _later(when: "pd.Series[Any] | None", leads: _Leads, verb: str) -> tuple[str
     return None
 
 
-def _missing_by_class(filled: Flags, won: Flags) -> tuple[str, str] | None:
+def _missing_by_class(filled: Flags, leads: _Leads) -> tuple[str, str] | None:
+    n1, n0 = leads.count(leads.won), leads.count(~leads.won)
     for word, rows in (("filled", filled), ("missing", ~filled)):
-        for name, other, inside in (("won", "not won", won), ("not won", "won", ~won)):
-            times = FILLED if word == "filled" else UNFILLED
-            if _exclusive(int((rows & inside).sum()), int((rows & ~inside).sum()), inside, times):
+        k1, k0 = leads.count(rows & leads.won), leads.count(rows & ~leads.won)
+        times = FILLED if word == "filled" else UNFILLED
+        for name, other, k, n, rest, others in (
+            ("won", "not won", k1, n1, k0, n0),
+            ("not won", "won", k0, n0, k1, n1),
+        ):
+            if _exclusive(k, n, rest, others, times):
                 return MISSING, (
-                    f"{word} in {(rows & inside).sum()} of {inside.sum()} leads {name} and in "
-                    f"{(rows & ~inside).sum()} of {(~inside).sum()} leads {other}"
+                    f"{word} in {k} of {n} leads {name} and in {rest} of {others} leads {other}"
                 )
     return None
 
 
-def _exclusive(inside: int, outside: int, members: Flags, limit: float) -> bool:
+def _exclusive(inside: int, members: int, outside: int, others: int, limit: float) -> bool:
     """Tell whether rows belong to one class beyond what an honest column could show."""
-    n, share = inside + outside, float(members.mean())
+    n, share = inside + outside, members / (members + others)
     if not n:
         return False
-    empty = outside <= 0.001 * (~members).sum()
+    empty = outside <= 0.001 * others
     for times, least, fits in ((limit, 0.9, empty), (NOISY, 0.97, True)):
         honest = max(least, times * share / (times * share + 1.0 - share))
         if fits and stats.binom.cdf(outside, n, 1.0 - honest) < ALPHA:
@@ -279,12 +305,12 @@ def _exclusive(inside: int, outside: int, members: Flags, limit: float) -> bool:
     return False
 
 
-def _filled_by_end(filled: Flags, closed: Flags) -> tuple[str, str] | None:
+def _filled_by_end(filled: Flags, closed: Flags, leads: _Leads) -> tuple[str, str] | None:
     """Refuse a column three times, and 25 points, more often filled once a lead is closed."""
-    n1, n0 = int(closed.sum()), int((~closed).sum())
+    n1, n0 = leads.count(closed), leads.count(~closed)
     if min(n1, n0) < 20:
         return None
-    k1, k0 = int((filled & closed).sum()), int((filled & ~closed).sum())
+    k1, k0 = leads.count(filled & closed), leads.count(filled & ~closed)
     # One success and one failure added on each side (Agresti and Caffo 2000).
     p1, p0 = (k1 + 1) / (n1 + 2), (k0 + 1) / (n0 + 2)
     error = float(np.sqrt(p1 * (1 - p1) / (n1 + 2) + p0 * (1 - p0) / (n0 + 2)))
@@ -293,7 +319,9 @@ def _filled_by_end(filled: Flags, closed: Flags) -> tuple[str, str] | None:
     return CLOSED, f"filled in {k1} of {n1} closed and in {k0} of {n0} open leads"
 
 
-def separation(column: Column, values: "pd.Series[Any]", won: Flags) -> str | None:
+def separation(
+    column: Column, values: "pd.Series[Any]", won: Flags, groups: Integers | None = None
+) -> str | None:
     """Return the evidence that a column separates the classes alone, or None.
 
     Parameters
@@ -301,6 +329,8 @@ def separation(column: Column, values: "pd.Series[Any]", won: Flags) -> str | No
     column : Column
     values : pandas.Series, shape (n,)
     won : ndarray of bool, shape (n,)
+    groups : ndarray of int64, shape (n,), optional
+        As `read_groups` returns them; by default each row is a group.
 
     Examples
     --------
@@ -308,16 +338,20 @@ def separation(column: Column, values: "pd.Series[Any]", won: Flags) -> str | No
     >>> separation(Column("z", "number"), pd.Series(won * 5.0 + np.arange(200) / 100), won)
     'its best cut is right for 100 of 100 leads won and 100 of 100 not won'
     """
+    groups = np.arange(len(values)) if groups is None else groups
     if len(values) > _MANY:
         pick = np.arange(_MANY) * len(values) // _MANY
-        values, won = values.iloc[pick], won[pick]
+        values, won, groups = values.iloc[pick], won[pick], groups[pick]
+    weight = row_weights(won, groups)
     for score, usable, few, rates in _scores(
-        column, as_kind(values, column.kind, column.style), won
+        column, as_kind(values, column.kind, column.style), won, groups, weight
     ):
-        n1, n0 = int((usable & won).sum()), int((usable & ~won).sum())
+        n1, n0 = (counted_rows(weight[usable & side]) for side in (won, ~won))
         if min(n1, n0) == 0:
             continue
-        true, false = best_cut(score[usable], won[usable], both_ways=not rates)
+        true, false = best_cut(
+            score[usable], won[usable], both_ways=not rates, weight=weight[usable]
+        )
         gap = abs(true - false)
         if _beyond_honest(gap, n1, n0, few):
             true, false = (true, false) if true > false else (1 - true, 1 - false)
@@ -329,18 +363,19 @@ def separation(column: Column, values: "pd.Series[Any]", won: Flags) -> str | No
 
 
 def _scores(
-    column: Column, typed: "pd.Series[Any]", won: Flags
+    column: Column, typed: "pd.Series[Any]", won: Flags, groups: Integers, weight: Floats
 ) -> Iterator[tuple[Floats, Flags, bool, bool]]:
     """Yield scores of a column: its numbers in order, then the rates of its levels.
 
     Levels that not every lead has are also looked at alone. Rates say something where they are
-    higher for leads won. Lower they are of themselves: the rate of the others leaves out the row's
+    higher for leads won. Lower they are of themselves: the rate of the others leaves out the lead's
     own win, and nothing else where levels are alike.
     """
     filled = typed.notna().to_numpy(dtype=bool)
     if column.kind == "category":
         codes = typed.cat.codes.to_numpy().astype(np.int64) + 1
-        yield from _by_level(codes, filled, won, len(column.levels) <= 5)
+        rates = rates_of_others(codes, won, groups, weight)
+        yield from _by_level(rates, filled, len(column.levels) <= 5)
         return
     score = typed.to_numpy(dtype=np.float64)  # of dates the microseconds
     distinct = np.unique(score[filled])
@@ -350,56 +385,16 @@ def _scores(
     if len(distinct) > 30:
         edges = np.unique(np.quantile(score[filled], np.linspace(0, 1, 21)[:-1]))
     bins = np.where(filled, np.searchsorted(edges, score, side="right"), 0)
-    yield from _by_level(bins, filled, won, len(edges) <= 5)
+    rates = rates_of_others(bins, won, groups, weight)
+    yield from _by_level(rates, filled, len(edges) <= 5)
 
 
 def _by_level(
-    codes: npt.NDArray[np.int64], filled: Flags, won: Flags, few: bool
+    rates: Floats, filled: Flags, few: bool
 ) -> Iterator[tuple[Floats, Flags, bool, bool]]:
-    rates = rates_of_others(codes, won)
-    yield rates, np.ones(len(won), dtype=bool), few, True
+    yield rates, np.ones(len(rates), dtype=bool), few, True
     if not filled.all():
         yield rates, filled, few, True
-
-
-def rates_of_others(codes: npt.NDArray[np.int64], won: Flags) -> Floats:
-    """Return for each row the share of wins among the other rows of its level.
-
-    One row at the overall rate is added to each level, so that a level of one row says nothing.
-
-    Examples
-    --------
-    >>> rates_of_others(np.array([0, 0, 1, 1]), np.array([True, True, False, False])).tolist()
-    [0.75, 0.75, 0.25, 0.25]
-    """
-    n = np.bincount(codes)
-    wins = np.bincount(codes, weights=won)
-    return np.asarray((wins[codes] - won + won.mean()) / n[codes], dtype=np.float64)
-
-
-def best_cut(score: Floats, won: Flags, *, both_ways: bool = True) -> tuple[float, float]:
-    """Return the share of won and of other rows above the cut where they differ most.
-
-    Parameters
-    ----------
-    score : ndarray of float64, shape (n,)
-    won : ndarray of bool, shape (n,)
-    both_ways : bool
-        Whether won rows may also lie below the cut.
-
-    Examples
-    --------
-    >>> best_cut(np.array([1.0, 2.0, 3.0]), np.array([False, True, True]))
-    (1.0, 0.0)
-    """
-    order = np.argsort(score)
-    ranked, mine = score[order], won[order]
-    last = np.append(ranked[1:] != ranked[:-1], True)
-    true = 1.0 - np.cumsum(mine)[last] / mine.sum()
-    false = 1.0 - np.cumsum(~mine)[last] / (~mine).sum()
-    gap = np.abs(true - false) if both_ways else true - false
-    best = int(np.argmax(gap))
-    return float(true[best]), float(false[best])
 
 
 def _beyond_honest(gap: float, n1: int, n0: int, few: bool) -> bool:

@@ -32,11 +32,13 @@ from mmm.prediction.learning.learners import (
     nothing,
     weighted,
 )
+from mmm.prediction.learning.parts import neutral, swapped
 from mmm.prediction.learning.stacking import Choice, latest
 
 Floats = npt.NDArray[np.float64]
 
 LEAST = 1e-9  # no probability is reported nearer to 0 or 1
+N_CENTRE = 4_000  # rows of training, evenly spaced, over which parts are centred
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +54,10 @@ class Model:
         Learners that are no such sum, with their weights; often none.
     typical : Encoded
         One row: the commonest code of each feature, numbers at their mean.
-    middle, spread : ndarray of float64, shape (n_features,)
-        Mean and standard deviation of what each feature adds to the sum, over training.
+    middle : ndarray of float64, shape (n_features,)
+        What each feature adds where it says nothing, over training; see `neutral`.
+    spread : ndarray of float64, shape (n_features,)
+        Standard deviation of what each feature adds (`parts`), over training.
     hazards : Hazards or None
         When leads of a score are won and lost, where that is known.
     """
@@ -68,11 +72,20 @@ class Model:
 
     @property
     def centre(self) -> float:
-        """Score of a typical lead: where contributions start from."""
+        """Score of an average lead: where contributions start from."""
         z = self.additive.base + float(self.middle.sum())
         for weight, whole in self.wholes:
             z += weight * float(whole.log_odds(self.features, self.typical)[0])
         return z
+
+    def parts(self, rows: Encoded) -> Floats:
+        """Return what each feature adds to the score of encoded rows, shape (n, n_features)."""
+        parts = np.empty(rows.codes.shape)
+        for j in range(len(self.features)):
+            parts[:, j] = self.additive.part(rows, j)
+        for weight, whole in self.wholes:
+            parts += weight * swapped(whole, self.features, self.typical, rows)
+        return parts
 
     def score(self, frame: pd.DataFrame) -> Floats:
         """Return the score of each row of a clean frame, log-odds, shape (n,)."""
@@ -148,16 +161,18 @@ def assemble(
     sums = [(weight, part) for weight, part in fitted if isinstance(part, Additive)]
     wholes = tuple((weight, part) for weight, part in fitted if not isinstance(part, Additive))
     additive = weighted([(1.0, nothing(features)), *sums], choice.base)
-    parts = [additive.part(sample.rows, j) for j in range(len(features))]
-    model = Model(
-        features,
-        additive,
-        wholes,
-        typical_row(features, sample.rows),
-        np.array([float(part.mean()) for part in parts]),
-        np.array([float(part.std()) for part in parts]),
-    )
-    return model if choice.moves else _level(model, recent)
+    none = np.zeros(len(features))
+    model = Model(features, additive, wholes, typical_row(features, sample.rows), none, none)
+    return _centred(model if choice.moves else _level(model, recent), sample.rows)
+
+
+def _centred(model: Model, rows: Encoded) -> Model:
+    """Measure what columns add from where they say nothing, and how far it goes apart."""
+    n = min(len(rows), N_CENTRE)
+    some = rows.take(np.arange(n) * len(rows) // max(n, 1))
+    parts = model.parts(some)
+    spread = parts.std(axis=0) if n else model.spread
+    return replace(model, middle=neutral(parts, model.score_encoded(some)), spread=spread)
 
 
 def _level(model: Model, sample: Sample) -> Model:

@@ -11,8 +11,6 @@ from scipy.special import logit
 
 from mmm.prediction.handover.grades import LETTERS, Grades
 from mmm.prediction.learning.encoding import Encoded, Feature, encode
-from mmm.prediction.learning.forest import Forest
-from mmm.prediction.learning.learners import Whole
 from mmm.prediction.learning.model import Model
 from mmm.prediction.learning.naming import column_name, is_step, opening_name
 from mmm.wording import entries, format_count, format_date, say
@@ -40,7 +38,8 @@ class Contributions:
     columns : tuple of str
         Columns of the table; "(age)", last, where the model knows when leads end.
     base : float
-        Log-odds of a typical new lead.
+        Log-odds of an average new lead, of which no column says anything: a part is above 0 where
+        leads would convert more often than those of training do, had all of them that part.
     values : ndarray of float64, shape (n, n_columns)
         Log-odds; ``base + values.sum(axis=1)`` is `log_odds`.
     log_odds : ndarray of float64, shape (n,)
@@ -69,7 +68,7 @@ def contributions(
 
     The score is a sum over columns. Where the model knows when leads end, the log-odds reported
     are an increasing function g_a of the score s at age a alone: ``g_a(s) - g_a(c)``, c the score
-    of a typical lead, is shared out in proportion to the parts of ``s - c``, and
+    of an average lead, is shared out in proportion to the parts of ``s - c``, and
     ``g_a(c) - g_0(c)`` is the part of the age.
 
     Parameters
@@ -85,12 +84,8 @@ def contributions(
     -------
     Contributions
     """
-    n, p = rows.codes.shape
-    parts = np.empty((n, p))
-    for j in range(p):
-        parts[:, j] = model.additive.part(rows, j) - model.middle[j]
-    for weight, whole in model.wholes:
-        parts += weight * swapped(whole, model.features, model.typical, rows)
+    n = len(rows)
+    parts = model.parts(rows) - model.middle
     names = tuple(feature.name for feature in model.features)
     method = SWAPPED if model.wholes else ADDITIVE
     gap, centre = parts.sum(axis=1), model.centre
@@ -103,32 +98,6 @@ def contributions(
     factor = np.where(tiny, 0.0, (target - aged) / np.where(tiny, 1.0, gap))
     values = np.column_stack([parts * factor[:, None], aged - base])
     return Contributions((*names, AGE), base, values, base + values.sum(axis=1), method)
-
-
-def swapped(
-    whole: Forest | Whole, features: Sequence[Feature], typical: Encoded, rows: Encoded
-) -> Floats:
-    """Share out a score that is no sum over columns; see `SWAPPED`. Shape (n, n_features).
-
-    References
-    ----------
-    Strumbelj and Kononenko (2014), Knowledge and Information Systems 41, 647-665.
-    """
-    n, p = rows.codes.shape
-    shared = np.zeros((n, p))
-    start = whole.log_odds(features, typical)[0]
-    for order in (range(p), range(p - 1, -1, -1)):
-        now = Encoded(
-            np.asfortranarray(np.repeat(typical.codes, n, axis=0)),
-            np.asfortranarray(np.repeat(typical.values, n, axis=0)),
-        )
-        before = np.full(n, start)
-        for j in order:
-            now.codes[:, j], now.values[:, j] = rows.codes[:, j], rows.values[:, j]
-            after = whole.log_odds(features, now)
-            shared[:, j] += (after - before) / 2
-            before = after
-    return shared
 
 
 def sentences(

@@ -47,6 +47,26 @@ class ChannelGuess:
     n_left: int = 0
 
 
+def by_rules(tables: Sequence[TableGuess]) -> list[TableGuess]:
+    """Take columns called channel for sources where the usual rules know their words.
+
+    The names that the touches give their channels stay where no other file has other ones: rules
+    would only rewrite them. Codes such as cpc are no names.
+    """
+    words = {
+        guess.table: set(look.words)
+        for guess in tables
+        for look in [guess.look("channel") or guess.look("source")]
+        if guess.table in {"touches", "leads", "spend"} and look is not None
+    }
+    touches = next((guess for guess in tables if guess.table == "touches"), None)
+    own = None if touches is None else touches.look("channel")
+    named = own is not None and any(word != word.lower() for word in own.words)
+    if named and all(2 * len(said & words["touches"]) >= len(said) for said in words.values()):
+        return list(tables)
+    return [as_source(guess) for guess in tables]
+
+
 def as_source(guess: TableGuess) -> TableGuess:
     """Take a column called channel for a source where the usual rules know its words.
 

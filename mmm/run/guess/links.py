@@ -63,8 +63,8 @@ def _joined(deals: TableGuess, other: TableGuess) -> tuple[TableGuess, TableGues
         left = deals.column(ours)
         right, share = _counterpart(ours, deals, other)
         if left is not None and right is not None:
-            deals = deals.with_column(_link(ours, left, share, other.sheet))
-            other = other.with_column(_link(ours, right, share, deals.sheet))
+            deals = _with_link(deals, _link(ours, left, share, other.sheet))
+            other = _with_link(other, _link(ours, right, share, deals.sheet))
             agreed = True
     if agreed:
         return deals, other
@@ -75,8 +75,8 @@ def _joined(deals: TableGuess, other: TableGuess) -> tuple[TableGuess, TableGues
     words = f"{plain(left)} {plain(right)}"
     ours = "account_id" if any(word in words for word in _COMPANY) else "person_id"
     return (
-        deals.with_column(_link(ours, left, share, other.sheet)),
-        other.with_column(_link(ours, right, share, deals.sheet)),
+        _with_link(deals, _link(ours, left, share, other.sheet)),
+        _with_link(other, _link(ours, right, share, deals.sheet)),
     )
 
 
@@ -106,6 +106,12 @@ def _is_deal(heading: str) -> bool:
 
 def _link(ours: str, theirs: str, share: float, other: Sheet) -> ColumnGuess:
     return ColumnGuess(ours, theirs, "link", share=share, other=other.title)
+
+
+def _with_link(table: TableGuess, link: ColumnGuess) -> TableGuess:
+    """Give a table an id; a column of the people in touch is not that of their salespeople."""
+    kept = tuple(one for one in table.columns if (one.ours, one.theirs) != ("owner", link.theirs))
+    return replace(table, columns=kept).with_column(link)
 
 
 def _best_pair(deals: TableGuess, other: TableGuess) -> tuple[float, str, str] | None:

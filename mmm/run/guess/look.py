@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from mmm.errors import MmmError, SourceError, quoted
-from mmm.run.guess.channels import ChannelGuess, as_source, guess_channels
+from mmm.run.guess.channels import ChannelGuess, by_rules, guess_channels
 from mmm.run.guess.links import LEAST_SHARED, linked, own_leads, shared
 from mmm.run.guess.looks import Sheet, open_sheets
 from mmm.run.guess.tables import TableGuess, guess_tables
@@ -17,17 +17,23 @@ from mmm.run.guess.writing import Writing, is_italian, writing_of
 
 ENDINGS = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".parquet")
 _CODES = {"€": "EUR", "£": "GBP", "$": "USD"}
-_CODE = re.compile(r"\b(EUR|USD|GBP|CHF|BRL|PLN|SEK|DKK|NOK|CZK|CAD|AUD|JPY)\b|([€£])")
+_CODE = re.compile(
+    r"\b(EUR|USD|GBP|CHF|BRL|PLN|SEK|DKK|NOK|CZK|CAD|AUD|JPY)\b|[€£]|(?<![A-Za-z])\$"  # not R$
+)
 SEVERAL = 1.2  # people an account, from which on deals are those of a company
 
 
 @dataclass(frozen=True)
 class Currency:
-    """The currency found, and the column that says so; both None where nothing does."""
+    """The currency found, and the column that says so; both None where nothing does.
+
+    ``dollar`` where a bare $ says it, which is of several countries.
+    """
 
     code: str | None = None
     column: str | None = None
     written: bool = False
+    dollar: bool = False
 
 
 @dataclass(frozen=True)
@@ -149,7 +155,7 @@ def look_at_files(places: Iterable[str | Path]) -> Guess:
         reasons = "; ".join(reason for _, reason in unread)
         raise SourceError(reasons or f"{quoted(f.name for f in files)} hold no rows. Export again.")
     found, unused = guess_tables(sheets)
-    tables = linked(own_leads([as_source(guess) for guess in found]))
+    tables = linked(own_leads(by_rules(found)))
     italian = is_italian(tables)
     own = {guess.table: guess.sheet for guess in tables}
     writings = {guess: writing_of(guess, italian) for guess in tables}
@@ -180,7 +186,8 @@ def _currency(tables: Sequence[TableGuess]) -> Currency:
         for ours in ("value", "spend", "cost"):
             look = guess.look(ours)
             if look is not None and (found := _CODE.search(f"{look.name} {look.example}")):
-                return Currency(_CODES.get(found[0], found[0]), look.name, written=True)
+                code, dollar = _CODES.get(found[0], found[0]), found[0] == "$"
+                return Currency(code, look.name, written=True, dollar=dollar)
     return Currency()
 
 

@@ -1,5 +1,6 @@
 """Tables: which file is which table, and which of its columns is which of ours."""
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -26,6 +27,9 @@ ORIGIN = ("channel", "source", "medium", "campaign")
 _STAND_INS = {"leads": ("lead_id", "person_id"), "contacts": ("person_id", "email")}
 _ACROSS = ("instant", "amount", "flag", "empty")
 _MONEY = ("spend", "costs")
+_OUTCOME = re.compile(
+    r"\b(revenue|sales|turnover|orders|conversions|ricav[oi]|fatturato|vendite|ordini|conversioni)\b"
+)
 _FIRST, _LAST = {"first name", "nome"}, {"last name", "surname", "cognome"}
 _KEYS = {"deals": "deal_id", "leads": "lead_id", "contacts": "person_id", "touches": "touch_id"}
 
@@ -394,12 +398,15 @@ def _more_spend(
 def channels_across(sheet: Sheet) -> list[str]:
     """Return the date and the amounts of a file that has nothing else: a wide table; [] of others.
 
-    Its amounts may be the spend of a channel each, with an outcome among them.
+    Its amounts may be the spend of a channel each. What its heading calls an outcome is left out;
+    a file with an id has a row a thing, not a day.
     """
     kinds = {kind: [one.name for one in sheet.looks if one.kind == kind] for kind in _ACROSS}
-    named = sum(map(len, kinds.values()))
-    wide = len(kinds["instant"]) == 1 and len(kinds["amount"]) > 1 and named == len(sheet.looks)
-    return [*kinds["instant"], *kinds["amount"]] if wide else []
+    if sum(map(len, kinds.values())) < len(sheet.looks) or any(_is_id(s.name) for s in sheet.looks):
+        return []
+    spends = [name for name in kinds["amount"] if not _OUTCOME.search(plain(name))]
+    wide = len(kinds["instant"]) == 1 and len(kinds["amount"]) > 1 and spends
+    return [*kinds["instant"], *spends] if wide else []
 
 
 def _people_as_leads(chosen: dict[str, TableGuess]) -> None:

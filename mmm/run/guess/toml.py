@@ -132,6 +132,7 @@ def _company(guess: Guess, lang: str) -> list[str]:
     found = guess.currency
     if found.code is not None and len(found.code) == 3 and found.code.isascii():
         key = "currency_written" if found.written else "currency_column"
+        key = "currency_dollar" if found.dollar else key
         reason = words(f"guess.{key}", column=_shown(found.column or ""))
         lines += _set("currency", quoted_toml(found.code.upper()), reason)
     else:

@@ -138,3 +138,5 @@ def test_it_shows_itself_by_how_far_back_the_next_step_looks(company):
     assert repr(one).startswith("The next step hangs on the last contact: order 1 is")
     assert repr(two).startswith("The next step hangs on the last 2 contacts: order 2 is")
     assert "<OrderChoice: 2 orders, " in repr(one)
+    paths = Journeys.from_paths(["a > b", "b"] * 10, nulls=[1] * 20)
+    assert choose_order(paths, folds=2).by == "journey"  # there are no accounts

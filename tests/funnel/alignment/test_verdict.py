@@ -248,7 +248,7 @@ def test_three_signs_are_a_fault_of_the_process():
     assert first.sentence() == (
         "4 of the 5 warning signs between marketing and sales are present: the fault lies in the "
         "process, not in a campaign. Mend the process before raising any budget: one definition of "
-        "a qualified lead, one owner of the handover, one goal in euros for both."
+        "a qualified lead, one owner of the handover, one goal for both, in value won."
     )
     assert "prima di aumentare qualsiasi budget" in first.sentence("it")
     assert second.metric == "alignment.missing_origin"  # 4,004 euros, the dearest

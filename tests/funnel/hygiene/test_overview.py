@@ -343,6 +343,15 @@ def test_typed_tables_are_taken_and_never_changed():
         assert finding.sentence() != finding.sentence("it")
 
 
+def test_amounts_are_in_the_currency_given_where_the_deals_name_none():
+    table, known = deals(deal(1), deal(2)), leads(lead(1))
+    (said,) = [one for one in hygiene(table, known, as_of=AS_OF, currency="USD").findings()
+               if one.metric == "hygiene.missing_source"]  # fmt: skip
+    assert "At stake: $" in said.sentence()
+    named = hygiene(table.assign(currency="GBP"), known, as_of=AS_OF, currency="USD")
+    assert named.currency == "GBP"
+
+
 def test_euros_come_first():
     table = deals(deal(1, kind=None, value="5.00"), deal(2, created_at="2025-04-01"))
     metrics = [finding.metric for finding in hygiene(table, as_of=AS_OF).findings()]

@@ -221,7 +221,7 @@ def test_wrong_arguments_say_what_to_do():
         speed_to_lead(table.drop(columns="first_contacted_at"))
     with pytest.raises(ConfigError, match="within_hours"):
         speed_to_lead(table, within_hours=0)
-    with pytest.raises(InputError, match="look from a later date"):
+    with pytest.raises(InputError, match=r"by \d{4}-\d\d-\d\d and .*Look from a later date"):
         speed_to_lead(table, as_of="2020-01-01")
     with pytest.raises(InputError, match="no column 'mql_at'"):
         leads_delivered(table, {"2025-01": 3})

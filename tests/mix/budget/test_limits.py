@@ -42,8 +42,15 @@ def test_a_channel_that_the_data_do_not_identify_moves_by_a_pilot_unless_the_use
         ({"bounds": {"Search": (0, float("nan"))}}, "0 or more"),
         ({"bounds": {"Search": 5}}, "lowest, highest"),
         ({"bounds": {"Search": (0, 10)}, "committed": {"Search": 20}}, "committed asks.*bounds"),
-        ({"total": 50.0}, "the total of 50, and the least spends, 80 in all.*'Search': 50"),
-        ({"total": 900.0}, "the total of 900, and the most that may be spent, 240.*'Search': 150"),
+        ({"total": 50.0}, "the total of 50, and the least spends, 80 in all .max_change of every"),
+        (
+            {"total": 900.0},
+            "the total of 900, and the most that may be spent, 240 in all .max_change of e",
+        ),
+        (
+            {"total": 900.0, "fixed": ("Events",)},
+            r"235 in all \(max_change of 'Search', 'Social'; fixed of 'Events'\)",
+        ),
         ({"caps": {("Search", "Social"): 60.0}}, "the cap of 60 on 'Search', 'Social'.*75 in all"),
         ({"caps": {("Search",): 90.0, ("Search", "Social"): 99.0}}, "in two caps"),
         ({"bounds": {"Search": (0, 1)}, "fixed": ("Search",)}, "fixed keeps it at 100, bounds"),

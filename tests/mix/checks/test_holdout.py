@@ -11,6 +11,7 @@ from sklearn.linear_model import LinearRegression
 
 from mmm.errors import ConfigError, DataWarning
 from mmm.mix.checks.holdout import (
+    _in_order,
     carried_over,
     holdout,
     holdout_findings,
@@ -63,6 +64,13 @@ def test_a_model_that_is_right_beats_last_year(judged):
     # Here least squares is the truth: the model may not lose much to it.
     assert rows.loc["model", "log_density"] > rows.loc["least squares", "log_density"] - 0.5
     assert rows.loc["model", "coverage"] >= 9 / 13
+
+
+def test_days_before_months_are_put_in_order():
+    days = pd.Series(["07/12/2015", "04/01/2016", "14/12/2015"])
+    table, outcome = _in_order(unfitted(), pd.DataFrame({"week": days}), np.arange(3.0))
+    assert outcome.tolist() == [0.0, 2.0, 1.0]
+    assert table["week"].is_monotonic_increasing
 
 
 def test_rows_in_any_order_and_a_model_that_stays_unfitted(judged):

@@ -99,6 +99,8 @@ def test_the_last_period_ends_with_the_last_record_or_as_of(spend, deals, leads)
     short = mix_table(spend, deals, as_of="2024-01-28")
     assert short["date"].iloc[-1] == pd.Timestamp(WEEKS[-2])
     assert any("won_value of 0.70 lies outside" in note for note in short.attrs["notes"])
+    with pytest.raises(ConfigError, match="as_of is '07/02/2024'"):
+        mix_table(spend, deals, as_of="07/02/2024")
     with pytest.raises(ConfigError, match="as_of is 'soon'"):
         mix_table(spend, deals, as_of="soon")
 

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mmm.errors import DataWarning
+from mmm.errors import DataWarning, InputError
+from mmm.prediction.columns.cuts import rates_of_others, row_weights
 from mmm.prediction.columns.leakage import (
     CLOSED,
     LATER,
@@ -12,7 +13,6 @@ from mmm.prediction.columns.leakage import (
     SEPARATES,
     find_leakage,
     honest_limit,
-    rates_of_others,
     separation,
 )
 from mmm.prediction.columns.types import Column
@@ -84,6 +84,49 @@ def test_the_rates_of_others_leave_out_the_own_win():
     # Two wins of three, the own one replaced by the mean of all, 1/2.
     expected = [(2 - 1 + 0.5) / 3, (2 - 1 + 0.5) / 3, (2 + 0.5) / 3, 0.5]
     np.testing.assert_allclose(rates_of_others(codes, won), expected)
+
+
+def test_looks_at_one_lead_do_not_vouch_for_each_other():
+    rng = np.random.default_rng(0)
+    won = rng.random(1_500) < 0.12
+    domain = rng.permutation(np.concatenate([np.arange(900), 900 + np.arange(600) // 3]))
+    looks, fate = np.repeat(np.arange(1_500), 3), np.repeat(won, 3)
+    frame = pd.DataFrame({"domain": [f"d{value}" for value in domain[looks]]})
+    assert find_leakage(frame, fate)["reason"].tolist() == [SEPARATES]
+    assert find_leakage(frame, fate, groups=looks).empty
+
+
+def test_the_evidence_counts_leads_where_rows_are_looks_at_them():
+    won = np.arange(400) < 100
+    ended = pd.Series(DAY + pd.to_timedelta(np.arange(400), unit="D")).where(np.arange(400) % 4 > 0)
+    frame = pd.DataFrame(
+        {
+            "score": np.where(won, 5.0, 0.0) + np.arange(400) / 1000,
+            "note": np.where(won, "x", None),
+            "closed_by": np.where(ended.notna(), "y", None),
+        }
+    )
+    rows, looks = np.arange(400), np.repeat(np.arange(400), 3)
+    once = find_leakage(frame, won, ended_at=ended)
+    often = find_leakage(
+        frame.iloc[looks].reset_index(drop=True),
+        won[looks],
+        ended_at=ended[looks].reset_index(drop=True),
+        groups=rows[looks],
+    )
+    assert len(once) == 3
+    pd.testing.assert_frame_equal(once, often)
+
+
+def test_leads_of_one_account_that_end_independently_count_each():
+    """So a column that knows is refused though there are few accounts."""
+    won = np.random.default_rng(0).random(400) < 0.5
+    groups = np.arange(400) % 4
+    frame = pd.DataFrame({"signed_by": np.where(won, "x", None)})
+    assert find_leakage(frame, won, groups=groups)["reason"].tolist() == [MISSING]
+    assert row_weights(won, groups).min() > 0.9
+    with pytest.raises(InputError, match=r"groups has 3 rows, the table 400\. Give one a row\."):
+        find_leakage(frame, won, groups=groups[:3])
 
 
 @pytest.mark.parametrize(("n", "n_late", "expected"), [(60, 2, []), (60, 3, [LATER]), (61, 3, [])])

@@ -61,6 +61,40 @@ def test_contributions_of_interactions_add_up_and_name_their_method(crossed):
     assert size[2] < 0.3 * min(size[0], size[1])
 
 
+def test_the_effects_on_the_card_are_those_of_all_learners(crossed):
+    scorer, frame = crossed
+    values = scorer.contributions(frame).values
+    card = scorer.card_.features.set_index("column")["spread"]
+    np.testing.assert_allclose(card[list("abc")], values.std(axis=0), atol=1e-9)
+    assert card.index[-1] == "c"
+    assert card["a"] > 1.0
+
+
+def test_a_part_points_up_where_leads_convert_more_often_than_the_average():
+    """Of a rare level that says much, the mean of log-odds lies below every other level."""
+    rng = np.random.default_rng(5)
+    place = rng.choice(["far", "near", "known"], 3_000, p=[0.5, 0.4, 0.1])
+    rates = {"far": 0.01, "near": 0.08, "known": 0.8}
+    won = rng.random(3_000) < pd.Series(place).map(rates).to_numpy()
+    frame = pd.DataFrame({"place": place})
+    scorer = LeadScorer().fit(frame, won.astype(int))
+    parts = scorer.contributions(frame)
+    up = pd.Series(parts.values[:, 0] > 0).groupby(place).first()
+    assert up.tolist() == [rate > won.mean() for rate in pd.Series(won).groupby(place).mean()]
+    assert 1 / (1 + np.exp(-parts.base)) == pytest.approx(
+        scorer.predict_proba(frame)[:, 1].mean(), abs=1e-6
+    )
+
+
+def test_parts_of_interactions_start_from_the_average_lead(crossed):
+    scorer, frame = crossed
+    parts = scorer.contributions(frame)
+    rate = scorer.predict_proba(frame)[:, 1].mean()
+    for j in range(3):
+        same = 1 / (1 + np.exp(parts.values[:, j] - parts.log_odds))
+        assert same.mean() == pytest.approx(rate, abs=1e-6)
+
+
 def test_contributions_with_hazards_add_up_with_the_age_as_a_part():
     rng = np.random.default_rng(2)
     frame, won = table(700, rng)
