@@ -302,7 +302,7 @@ def test_wrong_arguments_say_what_to_do(company):
         funnel(leads, deals, by="segment")
     with pytest.raises(InputError, match=r"pandas\.cut"):
         funnel(leads, deals, by="lead_id")
-    with pytest.raises(InputError, match="look from a later date"):
+    with pytest.raises(InputError, match="Look from a later date"):
         funnel(leads, deals, as_of="2020-01-01")
     with pytest.raises(ConfigError, match="as_of"):
         funnel(leads, deals, as_of="soon")
