@@ -23,6 +23,8 @@ from mmm.run.answer import best_pilot
 from mmm.wording import Finding
 
 MOST_CARE = 3
+# What makes the first sentence on the budget wrong, if it is so.
+_GRAVE = ("budget_doubt.old", "budget_doubt.units")
 
 
 def gather(brief: Brief, sections: frozenset[str], lang: str) -> dict[str, Any]:
@@ -117,7 +119,10 @@ def _made(brief: Brief, lang: str) -> dict[str, Any]:
 
 def _care(brief: Brief) -> list[Finding]:
     """Choose what a reader of the first page alone has to know."""
-    said = [_gap(gap) for gap in brief.gaps if gap.answer != "budget"][: MOST_CARE - 1]
+    notes = () if brief.budget is None else brief.budget.notes
+    grave = [one for one in notes if one.metric in _GRAVE]
+    gaps = [_gap(gap) for gap in brief.gaps if gap.answer != "budget"]
+    said = [*grave, *gaps][: MOST_CARE - 1]
     together = disagreement(brief.signal, brief.budget)
     against = credit_against_effect(brief)[:1] if together is None else [together]
     return [*said, *against, Finding("brief.presence", None)]

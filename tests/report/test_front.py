@@ -524,6 +524,20 @@ def test_an_edition_shows_its_sections_and_the_first_page(edition):
     assert ("script" in page.tags) == (edition != "weekly")
 
 
+def test_what_makes_the_budget_wrong_stands_on_the_first_page():
+    facts = {"on": date(2019, 11, 11), "day": date(2025, 1, 1)}
+    old = Finding("budget_doubt.old", 99.0, facts=facts)
+    plain = Finding("budget_doubt.outliers", 9.0)
+
+    def first(*notes):
+        page = render_brief(a_brief(budget=made_up(notes=notes)))
+        return page.split('id="care"')[1].split("</section>")[0]
+
+    assert "11 November 2019" in first(plain, old)
+    assert "11 November 2019" not in first(plain)
+    assert "outside the noise" not in first(plain, old)
+
+
 def test_editions_differ_and_no_other_is_known():
     assert EDITIONS["monthly"] == set(SECTIONS)
     assert len({frozenset(one) for one in EDITIONS.values()}) == 3
