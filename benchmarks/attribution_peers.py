@@ -3,7 +3,8 @@
 Two tables. The first holds every model of every package against the exact answer on PathData: total
 variation between shares of conversions. The second gives CPU-seconds and peak memory of whole
 processes (start, read a CSV, first, last and linear touch and an order-1 Markov chain, print), and
-of chains of orders 3 and 4. CPU-seconds hold on a busy machine where wall time does not.
+of chains of orders 3 and 4. CPU-seconds hold on a busy machine where wall time does not; those of
+the user alone hold where a virtual machine takes its time to hand out memory.
 
     python benchmarks/attribution_peers.py PEERS [--paths PathData.csv.gz] [--rows 1000000]
 
@@ -170,6 +171,7 @@ class Run:
 
     found: dict[str, dict[str, float]] | None
     cpu: float
+    user: float
     mebibytes: float
     problem: str = ""
 
@@ -216,12 +218,12 @@ def measure(python: Path | str, program: str, arguments: list[str], limit: int) 
         out.seek(0)
         errors.seek(0)
         lines, complaints = out.read().strip().splitlines(), errors.read().strip().splitlines()
-    cpu, mebibytes = used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+    cpu, mebibytes = (used.ru_utime + used.ru_stime, used.ru_utime), used.ru_maxrss / 1024
     if process.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
-        return Run(None, cpu, mebibytes, f"not done within {limit} CPU-seconds")
+        return Run(None, *cpu, mebibytes, f"not done within {limit} CPU-seconds")
     if process.returncode or not lines:
-        return Run(None, cpu, mebibytes, complaints[-1][:90] if complaints else "failed")
-    return Run(json.loads(lines[-1]), cpu, mebibytes)
+        return Run(None, *cpu, mebibytes, complaints[-1][:90] if complaints else "failed")
+    return Run(json.loads(lines[-1]), *cpu, mebibytes)
 
 
 def shares(credit: dict[str, float]) -> dict[str, float]:
@@ -289,8 +291,8 @@ def clock(
     interpreters: dict[str, Path | None], entries: list[Entry], file: Path, settings: "Settings"
 ) -> None:
     """Print CPU-seconds and memory of whole processes, and ratios to ours."""
-    print("\n| package | models | order | CPU-s | x ours | peak MiB | note |")
-    print("|---|---|---:|---:|---:|---:|---|")
+    print("\n| package | models | order | CPU-s | x ours | of it user | x ours | peak MiB | note |")
+    print("|---|---|---:|---:|---:|---:|---:|---:|---|")
     for order in settings.orders:
         runs: dict[Entry, list[Run]] = {entry: [] for entry in entries}
         for turn in range(settings.repeat):
@@ -303,18 +305,22 @@ def clock(
                     continue
                 arguments = [str(file), str(order)]
                 runs[entry].append(measure(python, entry.program(), arguments, settings.limit))
-        ours: dict[bool, float] = {}
+        ours: dict[bool, tuple[float, float]] = {}
         for entry, made in runs.items():
             if not made:
                 continue
             cpu = statistics.median(run.cpu for run in made)
-            ours.setdefault("value" in entry.name, cpu)
+            user = statistics.median(run.user for run in made)
+            base = ours.setdefault("value" in entry.name, (cpu, user))
             problem = made[0].problem
-            ratio = "" if problem else f"{cpu / ours['value' in entry.name]:.2f}"
+            ratio, by_user = (
+                ("", "") if problem else (f"{cpu / base[0]:.2f}", f"{user / base[1]:.2f}")
+            )
             models = entry.models if order == 1 else "Markov"
             peak = max(run.mebibytes for run in made)
             print(
-                f"| {entry.name} | {models} | {order} | {cpu:.2f} | {ratio} | {peak:.0f} "
+                f"| {entry.name} | {models} | {order} | {cpu:.2f} | {ratio} "
+                f"| {user:.2f} | {by_user} | {peak:.0f} "
                 f"| {problem or [round(run.cpu, 2) for run in made]} |",
                 flush=True,
             )
