@@ -162,18 +162,11 @@ def _content(model: Any, plan: Any) -> dict[str, Any]:
     found = {
         "diagnostics": _diagnostics(model),
         "contributions": records(model.contributions(level=plan.level, margin=plan.margin)),
-        "budget": records(_budget(plan)),
+        "budget": records(plan.to_frame()),
         "plan": _plain({name: getattr(plan, name) for name in _PLAN}),
     }
     by_panel = {name: records(frame) for name, frame in _panel_frames(model, plan).items()}
     return found | by_panel
-
-
-def _budget(plan: Any) -> Any:
-    """Return the plan, with what the advice comes to beside what it proposes."""
-    frame = plan.to_frame()
-    frame.insert(frame.columns.get_loc("change") + 1, "recommended", plan.recommended)
-    return frame
 
 
 def _names(text: str) -> list[str]:
@@ -327,7 +320,7 @@ def _write_tables(model: Any, plan: Any, out: Path) -> dict[str, Path]:
     frames = {
         "contributions": model.contributions(level=plan.level, margin=plan.margin),
         "response_curves": model.response_curves(plan.margin).to_frame(plan.level),
-        "budget": _budget(plan),
+        "budget": plan.to_frame(),
     } | _panel_frames(model, plan)
     files = {name: write_csv(frame, out / f"{name}.csv") for name, frame in frames.items()}
     files["diagnostics"] = out / "diagnostics.json"

@@ -423,7 +423,6 @@ def channel_lines(
     brought = model.contributions(level=plan.level, margin=plan.margin)
     brought = brought[brought["channel"] != MEDIA].set_index("channel").loc[list(plan.channels)]
     frame = plan.to_frame()
-    frame.insert(4, "recommended", plan.recommended)
     frame["verdict"] = followed(frame)
     frame["low"], frame["high"] = low, high
     acts = pd.Series([_ACTIONS.get(v, "mix.hold") for v in plan.verdict], dtype="str")

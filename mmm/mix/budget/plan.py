@@ -122,7 +122,8 @@ shape (n_channels,)
         -------
         pandas.DataFrame
             Columns channel, current, proposed, change, verdict, marginal_romi,
-            marginal_romi_lower, marginal_romi_upper, identified, binding.
+            marginal_romi_lower, marginal_romi_upper, identified, binding, and recommended: what the
+            advice comes to, which is the plan, half of the way, or today.
         """
         return pd.DataFrame(
             {
@@ -136,6 +137,7 @@ shape (n_channels,)
                 "marginal_romi_upper": self.marginal_romi_upper,
                 "identified": pd.Series(self.identified, dtype="str"),
                 "binding": pd.Series(self.binding, dtype="str"),
+                "recommended": self.recommended,
             }
         )
 

@@ -1,5 +1,6 @@
 """Dates of the rows: read where they can be read in one way only, or refused."""
 
+import re
 from numbers import Number
 from typing import Any
 
@@ -134,7 +135,7 @@ def one_day(value: Any) -> pd.Timestamp:
     >>> one_day("2024-03-31").day
     31
     """
-    if isinstance(value, str) and not pd.Series([value.strip()]).str.match(r"\d{4}-\d")[0]:
+    if isinstance(value, str) and re.match(r"\d{4}-\d", value.strip()) is None:
         raise InputError(f"{value!r} can be read in two ways, or is no date. Write 2024-03-31.")
     return pd.Timestamp(value)
 
