@@ -108,7 +108,7 @@ def compare_models(
     ('better', -0.374)
     """
     if not tolerance >= 0:
-        raise ConfigError(f"tolerance is {tolerance!r}. Give a log loss of 0 or more.")
+        raise ConfigError(f"tolerance is {tolerance}. Give a log loss of 0 or more.")
     y, old = checked(won, champion)
     _, new = checked(won, challenger)
     gap = _losses(y, new) - _losses(y, old)

@@ -291,7 +291,7 @@ class LeadScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 "ended_at=."
             )
         if within_days is not None and not within_days > 0:
-            raise ConfigError(f"within_days is {within_days!r}. Give days above 0.")
+            raise ConfigError(f"within_days is {within_days}. Give days above 0.")
         question = Question(lead_id, as_of, within_days, lang)
         return score_blocks(trained, self.model_version_, frames, question)
 

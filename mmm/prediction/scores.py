@@ -57,8 +57,8 @@ class LeadScores(Shown):
             first = int(np.flatnonzero(wrong)[0])
             raise InputError(
                 f"{int(wrong.sum())} probabilities are missing or outside 0 to 1, first that of "
-                f"lead {self.lead_id[first]!r} ({self.probability[first]}). Nothing is written; "
-                "score the leads again."
+                f"lead {str(self.lead_id[first])!r} ({self.probability[first]}). Nothing is "
+                "written; score the leads again."
             )
         for column in (self.lead_id, self.probability, self.grade, self.reasons):
             if len(column) != len(self.lead_id):

@@ -6,8 +6,11 @@ import pytest
 
 from mmm.errors import ConfigError, InputError
 from mmm.prediction import LeadScorer
+from mmm.prediction.comparison import compare_models
+from mmm.prediction.handover.grades import Grades, grade_by_share
 from mmm.prediction.learning.histories import OPEN, incidence
 from mmm.prediction.scores import LeadScores
+from mmm.prediction.writeback.guards import Guards
 
 N = 60
 DAYS = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(N), "D")
@@ -31,7 +34,9 @@ def won():
         (np.arange(5) % 2, r"\[60, 5\]\. Give one label a row"),
         ([np.nan, *[0.0, 1.0] * 29, 1.0], r"contains NaN \(row 1\)\. Leave out those leads"),
         (np.arange(N) % 3, "multiclass: '0', '1', '2'. Give 1 for leads that converted, else 0"),
-        (np.zeros(N), r"All 60 leads are of one class, .*a longer period, or open leads"),
+        (np.zeros(N), r"All 60 leads are of one class, 0\.0\. .*a longer period, or open leads"),
+        (np.ones(N, np.int64), "All 60 leads are of one class, 1. Give leads of both"),
+        (np.full(N, "no"), "All 60 leads are of one class, 'no'. Give leads of both"),
     ],
 )
 def test_labels_that_teach_nothing(leads, labels, said):
@@ -56,6 +61,18 @@ def test_labels_that_teach_nothing(leads, labels, said):
 def test_dates_and_groups_that_do_not_fit(leads, won, dates, said):
     with pytest.raises(InputError, match=said):
         LeadScorer().fit(leads, won, **dates)
+
+
+def test_values_of_numpy_are_printed_as_people_write_them():
+    one, half = np.float64(1.5), np.array([0.5, 0.5, 0.5])
+    with pytest.raises(ConfigError, match=r"max_moved= is 1\.5\. Give a share"):
+        Guards(max_moved=one)
+    with pytest.raises(ConfigError, match=r"tolerance is -1\.5\. Give a log loss"):
+        compare_models(half > 0, half, half, tolerance=-one)
+    with pytest.raises(ConfigError, match=r"grades are 0\.5, 1\.5 and 0\.5\. Give three"):
+        Grades((half[0], one, half[0]))
+    with pytest.raises(ConfigError, match=r"shares are 0\.5, 0\.5, 0\.5\. Give three"):
+        grade_by_share(half, half)
 
 
 def test_a_table_without_rows_or_of_words_without_names(leads, won):

@@ -160,8 +160,9 @@ def training_table(
     (True, True)
     """
     if not horizon_days > 0 or not len(ages_days) or min(ages_days) < 0:
+        ages = ", ".join(map(str, ages_days))
         raise ConfigError(
-            f"horizon_days is {horizon_days} and ages_days {tuple(ages_days)}. "
+            f"horizon_days is {horizon_days} and ages_days {ages or 'none'}. "
             "Choose a horizon above 0, and ages of 0 or more."
         )
     tables = read_tables(leads, touches, deals)

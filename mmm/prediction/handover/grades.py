@@ -125,8 +125,8 @@ class Grades:
         a, b, c = self.edges
         if not 1.0 >= a >= b >= c >= 0.0:
             raise ConfigError(
-                f"the edges of the grades are {self.edges}. Give three probabilities, the highest "
-                "first."
+                f"the edges of the grades are {a}, {b} and {c}. Give three probabilities, the "
+                "highest first."
             )
 
     def assign(self, probability: npt.ArrayLike) -> "pd.Series[str]":
@@ -159,7 +159,8 @@ def grade_by_share(probability: npt.ArrayLike, shares: Sequence[float] = SHARES)
     """
     cuts = np.cumsum(shares)
     if len(cuts) != 3 or min(shares) <= 0 or cuts[-1] >= 1:
-        raise ConfigError(f"shares are {tuple(shares)}. Give three above 0 that sum to below 1.")
+        said = ", ".join(map(str, shares))
+        raise ConfigError(f"shares are {said}. Give three above 0 that sum to below 1.")
     ranked = np.sort(probabilities(probability))[::-1]
     if not len(ranked):
         raise InputError("No probability to set grades on. Give those of past leads.")

@@ -65,7 +65,7 @@ def read_labels(y: Any, n: int) -> tuple[npt.NDArray[Any], Floats]:
         )
     if len(classes) < 2:
         raise InputError(
-            f"All {n} leads are of one class, {classes[0]!r}. Give leads of both, converted and "
-            "not: a longer period, or open leads with ended_at=."
+            f"All {n} leads are of one class, {classes.tolist()[0]!r}. Give leads of both, "
+            "converted and not: a longer period, or open leads with ended_at=."
         )
     return classes, coded.astype(np.float64)

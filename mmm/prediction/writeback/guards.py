@@ -33,7 +33,7 @@ class Guards:
         for name in ("max_moved", "max_missing"):
             share = getattr(self, name)
             if not 0 <= share <= 1:
-                raise ConfigError(f"{name}= is {share!r}. Give a share between 0 and 1.")
+                raise ConfigError(f"{name}= is {share}. Give a share between 0 and 1.")
 
 
 def check_scores(scores: LeadScores) -> None:

@@ -94,7 +94,7 @@ def prune(ledger: Ledger, keep_days: float) -> int:
         If it is below 1.
     """
     if not keep_days >= 1:
-        raise ConfigError(f"keep_days= is {keep_days!r}. Give 1 day or more.")
+        raise ConfigError(f"keep_days= is {keep_days}. Give 1 day or more.")
     oldest = (date.fromisoformat(ledger.now[:10]) - timedelta(days=keep_days)).isoformat()
     connection = ledger.connection
     old = connection.execute(
