@@ -127,11 +127,28 @@ def test_sentences_follow_the_contributions(plain):
         }
     )
     english, italian = (scorer.score_leads(new, lang=lang) for lang in ("en", "it"))
-    assert "demo: yes. Such leads convert far more often." in english.reasons[0]
-    assert "demo: sì. I lead così diventano clienti molto più spesso." in italian.reasons[0]
-    assert "visits: 0. Such leads convert far less often." in english.reasons[1]
+    assert "demo: yes. Such leads convert far more often, all else equal." in english.reasons[0]
+    assert (
+        "demo: sì. I lead così diventano clienti molto più spesso, a parità del resto."
+        in (italian.reasons[0])
+    )
+    assert "visits: 0. Such leads convert far less often, all else equal." in english.reasons[1]
     assert all(1 <= len(reasons) <= 3 for reasons in english.reasons)
     assert (english.probability == italian.probability).all()
+
+
+def test_a_sentence_speaks_of_leads_that_are_alike_but_for_the_value():
+    """Leads of the fair are won more often than their like, and less often when plainly counted."""
+    rng = np.random.default_rng(7)
+    fair = rng.random(2_000) < 0.5
+    visits = rng.poisson(np.where(fair, 1.0, 6.0)).astype(float)
+    won = rng.random(2_000) < 1 / (1 + np.exp(3.0 - 0.8 * visits - 1.5 * fair))
+    assert won[fair].mean() < won[~fair].mean() - 0.1
+    frame = pd.DataFrame({"visits": visits, "source": np.where(fair, "fair", "web")})
+    scorer = LeadScorer().fit(frame, won.astype(int))
+    new = pd.DataFrame({"lead_id": ["f"], "visits": [1.0], "source": ["fair"]})
+    said = " ".join(scorer.score_leads(new).reasons[0])
+    assert "source: fair. Such leads convert more often, all else equal." in said
 
 
 def test_what_would_lift_a_grade_does(plain):
