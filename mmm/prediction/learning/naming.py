@@ -56,6 +56,17 @@ def opening_name(name: str, lang: str = "en", *, numeric: bool = True) -> str:
     return said[0].upper() + said[1:]
 
 
+def is_own(name: str) -> bool:
+    """Whether a column of numbers is a feature of ours.
+
+    Examples
+    --------
+    >>> is_own("days_since_webinar"), is_own("employees")
+    (True, False)
+    """
+    return _own_name(name, "en", numeric=True) is not None
+
+
 def is_step(name: str) -> bool:
     """Whether a feature of ours says yes or no as 1 or 0.
 

@@ -12,7 +12,7 @@ from scipy.special import logit
 from mmm.prediction.handover.grades import LETTERS, Grades
 from mmm.prediction.learning.encoding import Encoded, Feature, encode
 from mmm.prediction.learning.model import Model
-from mmm.prediction.learning.naming import column_name, is_step, opening_name
+from mmm.prediction.learning.naming import column_name, is_own, is_step, opening_name
 from mmm.wording import entries, format_count, format_date, say
 
 Floats = npt.NDArray[np.float64]
@@ -110,7 +110,7 @@ def sentences(
     """Say the three weightiest columns of each lead, as tuples of sentences, shape (n,).
 
     Columns are named as people read them; see `mmm.prediction.learning.naming`. A value that is
-    missing is named only where nothing else tells a lead from the others.
+    missing is named where it says more than slightly, or nothing else tells a lead from the others.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def sentences(
     if parts.values.shape[1] == 0:
         result[:] = [none] * n
         return result
-    size = _of_values(np.abs(parts.values), parts.columns, frame)
+    size = _of_values(np.abs(parts.values), features, frame)
     top = np.argsort(-size, axis=1, kind="stable")[:, :N_REASONS]
     strong = np.take_along_axis(size, top, axis=1) >= LEAST
     said = np.full(top.shape, None, dtype=object)
@@ -145,14 +145,17 @@ def sentences(
     return result
 
 
-def _of_values(size: Floats, columns: Sequence[str], frame: pd.DataFrame) -> Floats:
-    """Pass over missing values, where a lead has something else to be told by."""
-    missing = np.zeros(size.shape, dtype=np.bool_)
-    for j, name in enumerate(columns):
-        if name in frame.columns:
-            missing[:, j] = frame[name].isna()
-    told = np.any((size >= LEAST) & ~missing, axis=1, keepdims=True)
-    return np.where(missing & told, 0.0, size)
+def _of_values(size: Floats, features: Sequence[Feature], frame: pd.DataFrame) -> Floats:
+    """Pass over missing values that say little, where a lead has something else to be told by.
+
+    Features of ours are missing where nothing has happened yet: that their count says.
+    """
+    passed = np.zeros(size.shape, dtype=np.bool_)
+    for j, feature in enumerate(features):
+        little = True if feature.numeric and is_own(feature.name) else size[:, j] < SLIGHT
+        passed[:, j] = frame[feature.name].isna() & little
+    told = np.any((size >= LEAST) & ~passed, axis=1, keepdims=True)
+    return np.where(passed & told, 0.0, size)
 
 
 def next_grades(model: Model, grades: Grades, frame: pd.DataFrame, lang: str) -> pd.DataFrame:

@@ -183,23 +183,27 @@ def test_bad_input_34_names_stay_text(plain):
     assert "&lt;script&gt;" in page
 
 
-def test_a_missing_value_is_named_only_where_nothing_else_tells():
+@pytest.mark.parametrize(
+    ("column", "effect", "always"),
+    [("employees", 1.5, True), ("employees", 0.3, False), ("days_since_webinar", 1.5, False)],
+)
+def test_a_missing_value_is_named_where_it_says_much_or_nothing_else_tells(column, effect, always):
     rng = np.random.default_rng(3)
     frame = pd.DataFrame(
-        {"visits": rng.poisson(3, 900).astype(float), "source": rng.choice(["fair", None], 900)}
+        {"visits": rng.poisson(3, 900).astype(float), column: rng.choice([9.0, np.nan], 900)}
     )
-    odds = 0.6 * frame["visits"] - 2.5 + 1.5 * frame["source"].isna()
+    odds = 0.6 * frame["visits"] - 2.5 + effect * frame[column].isna()
     won = (rng.random(900) < 1 / (1 + np.exp(-odds))).astype(int)
     frame["visits"] = frame["visits"].mask(np.arange(900) % 9 == 0)
     scorer = LeadScorer().fit(frame, won)
-    blank = frame.assign(lead_id=[f"l{i}" for i in range(900)])[frame["source"].isna()]
+    blank = frame.assign(lead_id=[f"l{i}" for i in range(900)])[frame[column].isna()]
     bare = blank["visits"].isna().to_numpy()
     said = [" ".join(one) for one in scorer.score_leads(blank).reasons]
     named = np.array(["not filled in" in text for text in said])
     assert named[bare].all()
     busy = blank["visits"].to_numpy() >= 7
     assert busy.any()
-    assert not named[busy].any()
+    assert (named[busy] == always).all()
 
 
 def test_channels_are_named_in_the_language_of_the_reason():
