@@ -73,6 +73,8 @@ def call_first(
     )
     others = {n: tables[n] for n in ("touches",) if n in tables}
     given = {**known, **others}
+    lost = all_lost(known["leads"], known["deals"], others.get("touches"), as_of).loc[waiting.index]
+    waiting, n_lost = waiting[~lost], int(lost.sum())
     aside = hold_out(waiting["lead_id"], settings.hold_out)
     waiting, n_aside = waiting[~aside], int(aside.sum())
     if waiting.empty:
@@ -91,7 +93,8 @@ def call_first(
     progress(say("progress.scoring_leads", lang, n=len(waiting)))
     rows, drift = scored_leads(trained, given, set(waiting["lead_id"]), as_of)
     rows = described(rows, waiting, given, channels, settings, config, as_of)
-    return _calls(rows, trained, config, as_of, (n_in_pipeline, n_gone, n_aside), drift)
+    left_out = (n_in_pipeline, n_gone, n_aside, n_lost)
+    return _calls(rows, trained, config, as_of, left_out, drift)
 
 
 def _known(tables: Tables, as_of: pd.Timestamp) -> dict[str, pd.DataFrame]:
@@ -182,6 +185,26 @@ def to_call(
     if not kept.any():
         raise NoAnswer("calls", "none_open", "new_leads", n=int((is_open & worked).sum()))
     return leads[kept], int((is_open & worked).sum()), int((is_open & ~worked & gone).sum())
+
+
+def all_lost(
+    leads: pd.DataFrame, deals: pd.DataFrame, touches: pd.DataFrame | None, as_of: pd.Timestamp
+) -> "pd.Series[bool]":
+    """Return which leads have had deals, all of them lost, and nothing since the last loss.
+
+    A touch, and being taken up again as MQL or SQL, are something.
+    """
+    deals = new_business(deals)[0]
+    lead = link_deals(leads, deals)
+    deals, lead = deals[lead >= 0], lead[lead >= 0]
+    lost = deals["won"].eq(False).fillna(False).astype("bool").groupby(lead).all()
+    last = deals["closed_at"].groupby(lead).max()[lost]
+    last = last.reindex(range(len(leads))).set_axis(leads.index)
+    since = _days_since(last, leads, as_of)
+    heard = _days_since_touch(leads, touches, as_of) < since
+    for name in {"mql_at", "sql_at"}.intersection(leads.columns):
+        heard |= leads[name] > last
+    return since.notna() & ~heard
 
 
 def scored_leads(
@@ -306,7 +329,7 @@ def _calls(
     trained: ScoringModel,
     config: Config,
     as_of: pd.Timestamp,
-    left_out: tuple[int, int, int],
+    left_out: tuple[int, int, int, int],
     drift: pd.DataFrame,
 ) -> Calls:
     card, settings = trained.scorer.card_, config.scoring
@@ -376,7 +399,7 @@ def _of_columns(trained: ScoringModel) -> list[Finding]:
 def _notes(
     rows: pd.DataFrame,
     trained: ScoringModel,
-    left_out: tuple[int, int, int],
+    left_out: tuple[int, int, int, int],
     drift: pd.DataFrame,
     value_known: bool,
 ) -> tuple[Finding, ...]:
@@ -391,6 +414,8 @@ def _notes(
         said.append(Finding("calls_note.gone", left_out[1], facts={"n": left_out[1], "days": days}))
     if left_out[2]:
         said.append(Finding("calls_note.held_out", left_out[2], facts={"n": left_out[2]}))
+    if left_out[3]:
+        said.append(Finding("calls_note.all_lost", left_out[3], facts={"n": left_out[3]}))
     if not value_known:
         said.append(Finding("calls_note.no_value", None))
     said += _of_columns(trained)

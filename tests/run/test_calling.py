@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mmm.channels import ChannelMap
 from mmm.errors import ConfigError
 from mmm.prediction import hold_out
-from mmm.run.calling import FEWEST, _days_since_touch, call_first, fates, to_call
+from mmm.run.calling import FEWEST, _days_since_touch, all_lost, call_first, fates, to_call
 from mmm.run.deal_value import deal_values, shrunk_means
 from mmm.run.gaps import NoAnswer
 from mmm.tables import read_leads, read_touches
@@ -179,6 +179,34 @@ def test_open_opportunities_are_not_called(tables):
     fewer, n_in_pipeline, _ = to_call(leads, more, 60, AS_OF)
     assert n_in_pipeline == 4
     assert set(fewer["lead_id"]) == set(waiting["lead_id"]) - set(worked["lead_id"])
+
+
+def test_leads_whose_deals_are_all_lost_are_not_called_unless_heard_of_since(tables, calls):
+    leads, deals = tables
+    waiting, _, _ = to_call(leads, deals, 60, AS_OF)
+    born = waiting["created_at"].iloc[:4]
+    who = waiting["person_id"].iloc[:4].to_list()
+    days = [pd.Timedelta(days=d) for d in (1, 2, 1, 2)]
+    ends = [False, False, False, pd.NA]  # of the last lead another deal is lost, and this one open
+    rows = pd.DataFrame({"person_id": who, "created_at": born.array, "won": ends})
+    lost = rows.assign(won=False, closed_at=(born + pd.Series(days, born.index)).array)
+    more = pd.concat([deals, lost, rows.iloc[3:]], ignore_index=True)
+    more["deal_id"], more.attrs = [f"x{i}" for i in range(len(more))], deals.attrs
+    more["won"] = more["won"].astype("boolean")
+    at = [born.iloc[1] + pd.Timedelta(days=1), born.iloc[2] + pd.Timedelta(days=3)]
+    seen = pd.DataFrame({"person_id": who[1:3], "touched_at": at, "channel": "Email"})
+    gone = all_lost(leads, more, seen, AS_OF)
+    assert leads.loc[gone, "person_id"].tolist() == who[:2]
+    assert all_lost(leads, more, None, AS_OF).sum() == 3
+    assert not all_lost(leads, deals, seen, AS_OF).any()
+    assert not all_lost(leads.assign(mql_at=AS_OF), more, None, AS_OF).any()
+    found = called(leads, more, scoring={"horizon_days": 60})
+    assert set(calls.every["lead_id"]) - set(found.every["lead_id"]) == set(
+        waiting["lead_id"].iloc[:4]
+    )
+    (said,) = [note for note in found.notes if note.metric == "calls_note.all_lost"]
+    assert said.sentence("en").startswith("3 open leads are not listed: all their deals are lost")
+    assert "le loro trattative sono perse" in said.sentence("it")
 
 
 def test_leads_of_the_hold_out_stand_nowhere_on_the_page(tables, calls):
