@@ -226,6 +226,8 @@ def test_hints_leave_honest_names_alone():
         "won_before_us_last",
         "fatturato",
         "window",
+        "account_n_won",
+        "account_n_lost",
     ]
     assert hinted(honest) == []
     assert hinted(["Motivo Perdita", "closedDate", "esito"]) == [

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from mmm import datasets
 from mmm.channels import ChannelMap
 from mmm.errors import ConfigError, InputError
+from mmm.prediction.columns.leakage import hinted
 from mmm.prediction.features.build import FeatureSpec, build_features
 from mmm.prediction.features.ends import lead_ends, link_deals
 from mmm.prediction.features.signals import mail_kinds, mark_signals
@@ -162,6 +163,8 @@ def test_account_activity_counts_what_was_known():
     early = build_features(leads, deals=deals, as_of=when([0, 50]))
     assert early["account_n_leads"].tolist() == [0.0, 1.0]
     assert early["account_n_won"].tolist() == [0.0, 1.0]
+    assert early["account_n_lost"].tolist() == [0.0, 0.0]
+    assert hinted(early.columns) == []  # what looks backwards sounds like no outcome
     late = build_features(leads, deals=deals, as_of=when([70, 70]))
     assert late["account_n_lost"].tolist() == [1.0, 1.0]
     assert late["account_n_leads"].tolist() == [1.0, 1.0]
