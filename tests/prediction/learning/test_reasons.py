@@ -129,7 +129,7 @@ def test_sentences_follow_the_contributions(plain):
     english, italian = (scorer.score_leads(new, lang=lang) for lang in ("en", "it"))
     assert "demo: yes. Such leads convert far more often, all else equal." in english.reasons[0]
     assert (
-        "demo: sì. I lead così diventano clienti molto più spesso, a parità del resto."
+        "demo: sì. I lead così diventano clienti molto più spesso, a parità di tutto il resto."
         in (italian.reasons[0])
     )
     assert "visits: 0. Such leads convert far less often, all else equal." in english.reasons[1]
