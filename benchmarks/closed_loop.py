@@ -47,6 +47,7 @@ YEAR_DAYS = 365
 JOURNEYS = {"by": "person", "lookback_days": 90}
 # Chains and draws that tell means, a quarter or so of the default's time; r-hat reaches 1.03.
 QUICK = Sampling(n_warmup=100, n_draws=150, n_starts=2, max_rounds=1)
+SMALL = 0.5  # percent of what media bring: a smaller loss is none
 CAUTION = 2  # times its cost that a pilot has to be worth beyond its cost
 CHANGE = 0.8  # of a channel's spend, down in half of the regions and up in the others
 
@@ -315,14 +316,19 @@ def play_company(seed, hidden, n_quarters, sampling, policies=POLICIES):
     start = begin(draw_firm(seed, hidden=hidden, n_quarters=n_quarters))
     fits: dict = {}
     row = {"seed": seed, "hidden": hidden, "quarters": n_quarters, "full": sampling is None}
-    row |= {"earned": {}, "said": {}, "trials": 0}
+    row |= {"earned": {}, "untested": {}, "said": {}, "trials": 0}
     began = time.process_time()
     for name, policy in policies.items():
         with tempfile.TemporaryDirectory() as folder:
             desk = Desk(start, sampling, fits, ExperimentLog(Path(folder) / "log.jsonl"))
+            untested = start
             for _ in range(n_quarters):
-                desk.play = desk.play.after(*policy(desk))
+                spend, trial = policy(desk)
+                desk.play, untested = desk.play.after(spend, trial), untested.after(spend)
         row["earned"][name] = desk.play.earned()
+        if desk.trials:
+            # What the same budgets bring where nothing is varied: the rest is the tests' price.
+            row["untested"][name] = untested.earned()
         if desk.said:
             row["said"][name] = desk.said
         row["trials"] += len(desk.trials)
@@ -370,6 +376,17 @@ def paired(rows, first, second):
     return mean((gain[first] - gain[second]).groupby(level=0).mean())
 
 
+def price_of_tests(rows, name="joined"):
+    """Return the gain that tests cost, in points, and the cases that lose with and without it."""
+    told = [row for row in rows if "untested" in row and name in row["earned"]]
+    free = [row["earned"] | {name: row["untested"].get(name, row["earned"][name])} for row in told]
+    with_price = gains(told)[name].to_numpy()
+    without = gains([row | {"earned": earned} for row, earned in zip(told, free, strict=True)])
+    kept = without[name].to_numpy()
+    lost, lost_without = (int((gain < -SMALL).sum()) for gain in (with_price, kept))
+    return float((kept - with_price).mean()), lost, lost_without
+
+
 def report(rows):
     """Print the tables."""
     for hidden in (False, True):
@@ -383,6 +400,9 @@ def report(rows):
     for other in ("mix", "mix, on and on", "attribution", "linear"):
         value, error = paired(rows, "joined", other)
         print(f"joined less {other}: {value:+.2f} ({error:.2f}) points")
+    if any("untested" in row for row in rows):
+        price, lost, without = price_of_tests(rows)
+        print(f"price of tests: {price:.2f} points; {lost} lose over {SMALL}%, without it {without}")
     trials = [row["trials"] for row in rows]
     seconds = [row["cpu_seconds"] for row in rows]
     print(f"pilots a company: {np.mean(trials):.1f}; CPU-seconds: {np.mean(seconds):.0f}")

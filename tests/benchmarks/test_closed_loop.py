@@ -113,3 +113,26 @@ def test_the_joined_signal_plays_by_the_rules(loop):
     row = loop.play_company(1001, True, 2, loop.QUICK, {"joined": loop.joined})
     assert row["said"]["joined"][0] in ("move", "move half, then test", "test first", "stay")
     assert row["earned"]["joined"] > 0
+
+
+def test_the_price_of_tests_is_what_the_same_budgets_bring_without(loop):
+    earned = [{"nothing": 100.0, "joined": value} for value in (99.0, 99.2, 110.0)]
+    untested = [{"joined": 100.0}, {}, {"joined": 111.0}]
+    pairs = zip(earned, untested, strict=True)
+    rows = [{"earned": now, "untested": free} for now, free in pairs]
+    price, lost, without = loop.price_of_tests(rows)
+    assert price == pytest.approx((1.0 + 0.0 + 1.0) / 3)
+    assert (lost, without) == (2, 1)
+
+
+@pytest.mark.filterwarnings("ignore::mmm.errors.MmmWarning")
+def test_budgets_without_their_tests_are_played_beside(loop):
+    def testing(desk):
+        if not desk.trials:
+            desk.trials.append((Trial(0, loop.CHANGE, 0), 0))
+            return desk.now, desk.trials[0][0]
+        return desk.now, None
+
+    row = loop.play_company(1, False, 2, None, {"nothing": loop.nothing, "testing": testing})
+    assert row["untested"] == {"testing": row["earned"]["nothing"]}
+    assert row["earned"]["testing"] != row["earned"]["nothing"]
