@@ -65,12 +65,20 @@ def total_shares(journeys: Journeys, of: Measured, effect: Floats) -> Shares:
     # What one more unit of amount adds to the attributed part itself.
     direct = part * (1 - attributed) / of.whole
 
-    def to_share(change: Floats) -> Floats:
-        moved: Floats = change - part * change.sum(axis=1, keepdims=True)
-        moved *= attributed / summed
-        return moved
+    to_share = partial(_in_proportion, part, attributed / summed)
+    return Shares(part * of.attributed, to_share, partial(_wherever, direct))
 
-    return Shares(part * of.attributed, to_share, lambda rows: direct)
+
+# Results keep these, so they are functions of the module: those can be pickled.
+def _in_proportion(part: Floats, scale: float, change: Floats) -> Floats:
+    moved: Floats = change - part * change.sum(axis=1, keepdims=True)
+    moved *= scale
+    return moved
+
+
+def _wherever(direct: Floats, rows: Integers) -> Floats:
+    del rows
+    return direct
 
 
 def journey_shares(journeys: Journeys, of: Measured, effect: Floats) -> Shares:
@@ -97,20 +105,22 @@ def journey_shares(journeys: Journeys, of: Measured, effect: Floats) -> Shares:
     inverse = np.divide(1.0, effect, out=np.zeros_like(effect), where=effect > 0)
     slope *= inverse
 
-    def to_share(change: Floats) -> Floats:
-        moved: Floats = change @ slope.T
-        return moved
-
-    def own(rows: Integers) -> Floats:
-        held: Floats = (parts[rows].toarray() - share) / of.whole
-        return held
-
     return Shares(
         credit,
-        to_share,
-        own,
+        partial(_sloping, slope),
+        partial(_held, parts, share, of.whole),
         partial(deal_credit, journeys, partial(effect_weights, effect=effect), of.amount),
     )
+
+
+def _sloping(slope: Floats, change: Floats) -> Floats:
+    moved: Floats = change @ slope.T
+    return moved
+
+
+def _held(parts: "csr_array", share: Floats, whole: float, rows: Integers) -> Floats:
+    held: Floats = (parts[rows].toarray() - share) / whole
+    return held
 
 
 def touches_by_channel(journeys: Journeys, per_touch: Floats) -> "csr_array":
@@ -165,16 +175,17 @@ def with_own(journeys: Journeys, of: Measured, by_effects: Influence, shares: Sh
     >>> with_own(journeys, measured(journeys, None), still, shares)(np.array([0]))[1].tolist()
     [[7.0]]
     """
-    each = per_conversion(journeys, of)
+    return partial(_with_own, per_conversion(journeys, of), by_effects, shares.own)
 
-    def influence(rows: Integers) -> tuple[Floats, Floats]:
-        null, won = by_effects(rows)
-        paid = np.flatnonzero(each[rows])
-        if len(paid):
-            won[paid] += each[rows[paid], None] * shares.own(rows[paid])
-        return null, won
 
-    return influence
+def _with_own(
+    each: Floats, by_effects: Influence, own: Callable[[Integers], Floats], rows: Integers
+) -> tuple[Floats, Floats]:
+    null, won = by_effects(rows)
+    paid = np.flatnonzero(each[rows])
+    if len(paid):
+        won[paid] += each[rows[paid], None] * own(rows[paid])
+    return null, won
 
 
 def warn_without_nulls(journeys: Journeys, why: str) -> tuple[str, ...]:

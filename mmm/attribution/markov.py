@@ -14,16 +14,16 @@ from mmm.attribution.allocation import (
     warn_without_nulls,
     with_own,
 )
-from mmm.attribution.chain.fit import count_chain
+from mmm.attribution.chain.fit import MarkovChain, count_chain
 from mmm.attribution.chain.influence import (
-    Moved,
     chain_influence,
     effects_moved,
     participation_influence,
 )
-from mmm.attribution.chain.removal import REMOVALS, remove_each
-from mmm.attribution.chain.states import check_order, walk
+from mmm.attribution.chain.removal import REMOVALS, Removal, remove_each
+from mmm.attribution.chain.states import Walks, check_order, walk
 from mmm.attribution.measure import Floats, Integers, Measured, deals_touched, measured
+from mmm.attribution.refunds import NOTE, has_refunds, share_out_both
 from mmm.attribution.result import CONVENTION, AttributionResult, unattributed_credit
 from mmm.attribution.uncertainty import Influence, Sampling, share_interval
 from mmm.errors import ConfigError, check_level
@@ -152,6 +152,7 @@ def markov(
     shared, influence = _share_out(counted, of, order, removal, allocation)
     share = shared.credit / of.whole if of.whole else np.zeros(len(journeys.channels))
     interval = share_interval(counted, of, share, influence, level)
+    returned = (NOTE,) if has_refunds(of) else ()
     definition = _ALLOCATED[allocation] + _REMOVED[removal].format(measure=of.measure, order=order)
     if removal == "to_null":
         definition += (notes[0] if notes else _WITH_NULLS) if include_nulls else _LEFT_OUT
@@ -168,7 +169,7 @@ def markov(
         n_deals=deals_touched(journeys),
         unattributed=unattributed_credit(journeys, of),
         total=of.total,
-        notes=(CONVENTION, *of.notes, *notes, *interval.notes),
+        notes=(CONVENTION, *of.notes, *notes, *returned, *interval.notes),
         deal_credit=shared.by_deal,
         sampling=Sampling(counted, of, influence),
     )
@@ -191,6 +192,9 @@ def _share_out(
     journeys: Journeys, of: Measured, order: int, removal: str, allocation: str
 ) -> tuple[Shares, Influence]:
     n_channels = len(journeys.channels)
+    if has_refunds(of):
+        by_part = partial(_share_out, journeys, order=order, removal=removal, allocation=allocation)
+        return share_out_both(journeys, of, by_part)
     if not of.attributed:
         return Shares(np.zeros(n_channels)), _no_influence
     if removal == "participation":
@@ -214,13 +218,20 @@ def _removal(journeys: Journeys, of: Measured, order: int) -> _Effects:
     chain = count_chain(journeys, of, walks)
     solved = remove_each(chain)
 
-    def influence(linear: Callable[[Floats], Floats]) -> Influence:
-        def moved() -> Moved:
-            return effects_moved(chain, walks, solved, linear)
-
-        return chain_influence(journeys, of, walks, moved)
-
+    influence = partial(_chain_influence, journeys, of, chain, walks, solved)
     return _Effects(solved.lost / chain.rate, influence)
+
+
+def _chain_influence(
+    journeys: Journeys,
+    of: Measured,
+    chain: MarkovChain,
+    walks: Walks,
+    solved: Removal,
+    linear: Callable[[Floats], Floats],
+) -> Influence:
+    moved = partial(effects_moved, chain, walks, solved, linear)
+    return chain_influence(journeys, of, walks, moved)
 
 
 def _no_influence(rows: Integers) -> tuple[Floats, Floats]:

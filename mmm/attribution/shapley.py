@@ -1,8 +1,8 @@
 """Shapley values: what a channel adds to others, averaged over the order in which they join."""
 
 from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -156,11 +156,16 @@ def shapley(
     return by_rule(
         "shapley",
         _ORDERED if ordered else _SUM,
-        lambda _: weights,
+        partial(_as_given, weights),
         seen,
         measure=of.measure,
         level=level,
     )
+
+
+def _as_given(weights: Floats, journeys: Journeys) -> Floats:
+    del journeys
+    return weights
 
 
 def set_weights(journeys: Journeys) -> Floats:
@@ -266,20 +271,30 @@ def rate_values(journeys: Journeys, of: Measured) -> tuple[Floats, Callable[[Lin
 def _rate_influence(
     journeys: Journeys, of: Measured, played: RateGame, linear: Linear
 ) -> Influence:
-    each = per_conversion(journeys, of)
-    seen, which = np.unique(played.coalition, return_inverse=True)
-    tables: list[tuple[Floats, Floats]] = []
+    return _InGame(per_conversion(journeys, of), len(journeys.channels), played, linear)
 
-    def influence(rows: Integers) -> tuple[Floats, Floats]:
-        if not tables:
-            tables.append(played.influence(seen))
-        null, won = (np.zeros((len(rows), len(journeys.channels))) for _ in range(2))
-        null[:, played.players] = tables[0][0][which[rows]]
-        won[:, played.players] = each[rows, None] * tables[0][1][which[rows]]
-        null = linear(null)
-        return null, null + linear(won)
 
-    return influence
+@dataclass(frozen=True, eq=False)
+class _InGame:
+    """The influence of journeys by their coalitions; a class, so that it can be pickled."""
+
+    each: Floats
+    n_channels: int
+    played: RateGame
+    linear: Linear
+
+    @cached_property
+    def tables(self) -> tuple[Integers, Floats, Floats]:
+        seen, which = np.unique(self.played.coalition, return_inverse=True)
+        return which.astype(np.int64, copy=False), *self.played.influence(seen)
+
+    def __call__(self, rows: Integers) -> tuple[Floats, Floats]:
+        which, without, per_amount = self.tables
+        null, won = (np.zeros((len(rows), self.n_channels)) for _ in range(2))
+        null[:, self.played.players] = without[which[rows]]
+        won[:, self.played.players] = self.each[rows, None] * per_amount[which[rows]]
+        null = self.linear(null)
+        return null, null + self.linear(won)
 
 
 def counterfactual_values(
@@ -306,13 +321,19 @@ def counterfactual_values(
     values = np.zeros(len(journeys.channels))
     values[chain.states[:, 0]] = shapley_values(levels[-1].ravel())
 
-    def influence(linear: Linear) -> Influence:
-        def moved() -> Moved:
-            return _values_moved(chain, walks, levels, linear)
+    return values, partial(_chain_influence, journeys, of, chain, walks, levels)
 
-        return chain_influence(journeys, of, walks, moved)
 
-    return values, influence
+def _chain_influence(
+    journeys: Journeys,
+    of: Measured,
+    chain: MarkovChain,
+    walks: Walks,
+    levels: list[Floats],
+    linear: Linear,
+) -> Influence:
+    moved = partial(_values_moved, chain, walks, levels, linear)
+    return chain_influence(journeys, of, walks, moved)
 
 
 def _values_moved(chain: MarkovChain, walks: Walks, levels: list[Floats], linear: Linear) -> Moved:

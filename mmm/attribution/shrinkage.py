@@ -1,6 +1,7 @@
 """Shrinkage: where deals are few, a model is drawn towards the rule that has to estimate less."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -164,14 +165,15 @@ def _blend(
 ) -> Influence:
     assert model.sampling is not None
     assert rule.sampling is not None
-    left, right = model.sampling.influence, rule.sampling.influence
+    return partial(_blended, model.sampling.influence, rule.sampling.influence, of_model, of_rule)
 
-    def influence(rows: Integers) -> tuple[Floats, Floats]:
-        pairs = zip(left(rows), right(rows), strict=True)
-        null, won = (of_model * own + of_rule * other for own, other in pairs)
-        return null, won
 
-    return influence
+def _blended(
+    left: Influence, right: Influence, of_left: float, of_right: float, rows: Integers
+) -> tuple[Floats, Floats]:
+    pairs = zip(left(rows), right(rows), strict=True)
+    null, won = (of_left * own + of_right * other for own, other in pairs)
+    return null, won
 
 
 def _interval(

@@ -97,7 +97,8 @@ def share_interval(
     level : float
         Coverage.
     signed : bool, default False
-        Whether shares may leave 0-1, as Shapley values of rates do: symmetric intervals then.
+        Whether shares may leave 0-1, as Shapley values of rates do: symmetric intervals then, as
+        with refunds.
 
     Returns
     -------
@@ -122,7 +123,7 @@ def share_interval(
     spread = value_spread(journeys, of)
     squares = sum_of_squares(journeys, influence, len(share), spread)
     squares += _unattributed(journeys, of, share)
-    scale = signed_interval if signed else logit_interval
+    scale = signed_interval if signed or (of.amount < 0).any() else logit_interval
     lower, upper = scale(share, np.sqrt(squares), level, won)
     few = [journeys.channels[i] for i in np.flatnonzero(won.touched < FEW_CLUSTERS)]
     if not few:
@@ -147,6 +148,8 @@ def refusal(journeys: Journeys, of: Measured) -> str | None:
     n_won = float(journeys.conversions.sum())
     if n_won == 0:
         return "No conversion with a touch: no credit to any channel, and no interval."
+    if of.attributed == 0 and (of.amount < 0).any():
+        return "Sales and refunds with a touch cancel: there are no shares, and no interval."
     if of.attributed == 0:
         return "The won deals with a touch have no value: no credit to any channel, no interval."
     if n_won <= 1:

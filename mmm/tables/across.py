@@ -163,9 +163,11 @@ def read_months(raw: Raw, months: Mapping[str, str], how: How) -> Reading:
 def _refuse_nameless(how: How, kept: Sequence[str], rest: Sequence[str]) -> None:
     labels = how.spec.one_of[0]
     if not set(labels) & {*kept, *how.columns}:
+        others = [name for name in rest if not _TOTAL.fullmatch(name)]
+        name = others[0] if len(others) == 1 else "your name"
         raise InputError(
             f"spend has no column {quoted([' or '.join(labels)])}; found {quoted(rest, 20)}. "
-            "Rename it, or pass columns={'channel': 'your name'}."
+            f"Rename it, or pass columns={{'channel': {name!r}}}."
         )
 
 

@@ -161,3 +161,11 @@ def test_a_workbook_with_a_title_and_dates_for_headings_is_read(tmp_path):
     found = read_spend(tmp_path / "piano.xlsx", CHANNEL)
     assert found["spend"].sum() == Decimal("7.60")
     assert "row 3 of piano.xlsx, sheet row 5 is left out" in found.attrs["notes"][-1]
+
+
+def test_a_plan_of_which_no_column_is_the_channel_names_the_one_that_may_be():
+    plan = pd.DataFrame({"Canale": ["A"], "gen 2025": [1], "feb 2025": [2], "Totale": [3]})
+    with pytest.raises(InputError, match=r"found 'Canale', 'Totale'. .*\{'channel': 'Canale'\}\.$"):
+        read_spend(plan)
+    with pytest.raises(InputError, match=r"\{'channel': 'your name'\}\.$"):
+        read_spend(plan.assign(Note="x"))

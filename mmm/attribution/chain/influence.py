@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -200,24 +201,31 @@ def chain_influence(
     >>> null.tolist(), won.tolist()
     ([[2.0]], [[3.0]])
     """
-    each = per_conversion(journeys, of)
-    first, last = walks.first, walks.last
-    tables: list[Moved] = []
+    return _AlongChain(per_conversion(journeys, of), walks, moved)
 
-    def influence(rows: Integers) -> tuple[Floats, Floats]:
-        if not tables:
-            tables.append(moved())
-        table = tables[0]
+
+@dataclass(frozen=True, eq=False)
+class _AlongChain:
+    """The influence of journeys by what their steps do; a class, so that it can be pickled."""
+
+    each: Floats
+    walks: Walks
+    moved: Callable[[], Moved]
+
+    @cached_property
+    def table(self) -> Moved:
+        return self.moved()
+
+    def __call__(self, rows: Integers) -> tuple[Floats, Floats]:
+        walks, table = self.walks, self.table
         null = sums_along(table.steps, walks.step, walks.start, rows)
-        null += table.first[first[rows]]
-        paid = np.flatnonzero(each[rows])
+        null += table.first[walks.first[rows]]
+        paid = np.flatnonzero(self.each[rows])
         if not len(paid):
             return null, null
         won = null.copy()
-        won[paid] += each[rows[paid], None] * table.last[last[rows[paid]]]
+        won[paid] += self.each[rows[paid], None] * table.last[walks.last[rows[paid]]]
         return null, won
-
-    return influence
 
 
 def sums_along(
@@ -295,14 +303,20 @@ def participation_influence(
     >>> influence(np.array([0]))[1].tolist()
     [[-0.25, 0.25]]
     """
-    each = per_conversion(journeys, of)
+    each = per_conversion(journeys, of) / of.attributed
+    return partial(_by_participation, journeys, each, effect, linear)
 
-    def influence(rows: Integers) -> tuple[Floats, Floats]:
-        touches, first = touches_of(journeys.start, rows)
-        row = np.repeat(np.arange(len(rows)), np.diff(np.append(first, len(touches))))
-        held = np.zeros((len(rows), len(effect)))
-        held[row, journeys.touch[touches]] = 1.0
-        won = linear(each[rows, None] * (held - effect) / of.attributed)
-        return np.zeros_like(won), won
 
-    return influence
+def _by_participation(
+    journeys: Journeys,
+    each: Floats,
+    effect: Floats,
+    linear: Callable[[Floats], Floats],
+    rows: Integers,
+) -> tuple[Floats, Floats]:
+    touches, first = touches_of(journeys.start, rows)
+    row = np.repeat(np.arange(len(rows)), np.diff(np.append(first, len(touches))))
+    held = np.zeros((len(rows), len(effect)))
+    held[row, journeys.touch[touches]] = 1.0
+    won = linear(each[rows, None] * (held - effect))
+    return np.zeros_like(won), won

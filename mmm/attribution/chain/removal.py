@@ -181,9 +181,10 @@ def remove_each(chain: AbsorbingChain) -> Removal:
     else:
         worth = solve_columns(chain.moves, (~holds).astype(np.float64), chain.payoff)
         solved = Removal(chain.rate - chain.start @ worth, worth, None)
-    # Never below 0 but for rounding; nothing is lost with a channel that nothing visits.
+    # Below 0 only by refunds, or by rounding; nothing is lost with a channel that nothing visits.
     visited_at_all = (chain.visits @ holds) > 0
-    lost = np.where(visited_at_all, np.maximum(solved.lost, 0.0), 0.0)
+    least = 0.0 if (chain.payoff >= 0).all() else -np.inf
+    lost = np.where(visited_at_all, np.maximum(solved.lost, least), 0.0)
     return Removal(lost, solved.worth, solved.reached)
 
 
@@ -289,7 +290,7 @@ def solve_columns(
         # The changes shrink geometrically: what is still to come is change / (1 - ratio).
         ratio = min(change / before, 1.0) if before else 0.0
         close = max(precision * (1 - ratio), ROUNDING)
-        if change <= close * float(solution.max(initial=0.0)):
+        if change <= close * float(np.abs(solution).max(initial=0.0)):
             return solution
         before = change
     return _by_factors(moves, factor, gain)
@@ -317,7 +318,7 @@ def _reaching(moves: "csr_array", gain: Floats) -> Integers:
     from scipy.sparse.csgraph import breadth_first_order
 
     n_states = len(gain)
-    final = np.flatnonzero(gain > 0)
+    final = np.flatnonzero(gain)
     ways = moves.tocoo()
     # Backwards, from an end of its own behind every state with a gain.
     source = np.concatenate([ways.col, np.full(len(final), n_states)])
