@@ -402,7 +402,9 @@ def report(rows):
         print(f"joined less {other}: {value:+.2f} ({error:.2f}) points")
     if any("untested" in row for row in rows):
         price, lost, without = price_of_tests(rows)
-        print(f"price of tests: {price:.2f} points; {lost} lose over {SMALL}%, without it {without}")
+        print(
+            f"price of tests: {price:.2f} points; {lost} lose over {SMALL}%, without it {without}"
+        )
     trials = [row["trials"] for row in rows]
     seconds = [row["cpu_seconds"] for row in rows]
     print(f"pilots a company: {np.mean(trials):.1f}; CPU-seconds: {np.mean(seconds):.0f}")
