@@ -159,7 +159,7 @@ def test_good_and_bad_follow_the_indicator_not_the_sign():
 def test_cards_show_the_periods_that_are_compared():
     kpis = [Kpi("cac", 90.0, "money", 9, 80.0, 100.0), Kpi("average_deal", 5.0, "money", 9, 4, 6)]
     cards = print_cards(health([explained(100.0, 130.0)], kpis), "EUR", "en")
-    assert [card["value"] for card in cards] == ["€130", "€5"]
+    assert [card["value"] for card in cards] == ["€130", "€5.00"]
     assert cards[0]["before"] == "before: €100"
     assert cards[0]["change"] == "+30%"
     assert [card["tone"] for card in cards] == ["worse", "none"]
@@ -224,6 +224,26 @@ def test_a_channel_on_hold_that_moves_follows():
     assert set(followed(table.assign(change=moved))) == {"follow"}
     assert set(followed(table.assign(change=0.0))) == {"hold"}
     assert set(followed(table.assign(change=moved, verdict="cut"))) == {"cut"}
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_budget_in_thousands_is_told_with_decimals_and_moves_the_same(lang):
+    whole = made_up(stance="move")
+    columns = ["current", "proposed", "recommended", "change", "low", "high"]
+    table = whole.table.assign(**(whole.table[columns] / 1000.0))
+    small = replace(whole, table=table, total=whole.total / 1000.0)
+    names = ("more", "less")
+    said, as_whole = budget_sentence(small), budget_sentence(whole)
+    assert [said.facts[name] for name in names] == [as_whole.facts[name] for name in names]
+    moved = said.facts["moved"]
+    assert moved < 1
+    written = f"{moved:.2f}".replace(".", "," if lang == "it" else ".")
+    assert written in said.sentence(lang)
+    printed = print_budget(small, lang)
+    now = [re.sub(r"[^0-9,.-]", "", line["current"]).replace(",", ".") for line in printed["lines"]]
+    assert [float(one) for one in now] == pytest.approx(table["current"].tolist(), abs=0.01)
+    total = re.sub(r"[^0-9,.-]", "", printed["total"]["current"]).replace(",", ".")
+    assert sum(map(float, now)) == pytest.approx(float(total))
 
 
 def test_every_part_of_the_appendix_can_be_folded():
