@@ -149,14 +149,15 @@ def total_besides(budget: BudgetAdvice) -> tuple[Finding, ...]:
     Returns
     -------
     tuple of Finding
-        None where the last euro of every channel that gets more is expected to pay, and no other
-        total to leave more.
+        None where the total forces more on no channel that gets more, and no other total is
+        expected to leave more.
     """
     table, said = budget.table, []
     moved = table["recommended"] - table["current"]
-    poor = table[(moved > _prints(table)) & (table["marginal_romi"] < 0)]
+    poor = table[(moved > _prints(table)) & table["channel"].isin(budget.forced)]
     if len(poor):
         facts: dict[str, object] = {"channels": poor["channel"].tolist(), "n": len(poor)}
+        facts["money"] = budget.currency
         said.append(Finding("answer.fixed_total", len(poor), facts=facts))
     clear = other_total(budget)
     less = _scenario(budget, budget.scenarios, below=True)
