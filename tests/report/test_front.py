@@ -449,6 +449,21 @@ def test_what_gets_more_only_since_the_total_is_fixed_is_named_in_the_first_answ
         assert gone not in keys(budget_answer(turned))
 
 
+@pytest.mark.parametrize(
+    ("currency", "en", "it"),
+    [
+        ("EUR", "the last euro there", "l’ultimo euro perda"),
+        ("USD", "the last dollar there", "l’ultimo dollaro perda"),
+        ("SEK", "the last SEK there", "l’ultimo SEK perda"),
+    ],
+)
+def test_the_last_unit_is_of_the_currency_of_the_company(currency, en, it):
+    advice = made_up(currency=currency, forced=("Search", "Social", "Fairs", "Radio"))
+    said = budget_answer(advice).because[0]
+    assert en in said.sentence("en")
+    assert it in said.sentence("it")
+
+
 def test_every_channel_whose_change_is_printed_is_named_or_counted():
     names = [f"c{i}" for i in range(8)]
     table = made_up(names).table.assign(current=1000.0, change=0.0)
