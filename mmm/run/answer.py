@@ -24,14 +24,16 @@ def places(table: pd.DataFrame) -> int:
     Parameters
     ----------
     table : DataFrame
-        A row a channel; `current` is its spend today.
+        A row a channel; `current` is its spend today, and `change` what the plan adds.
 
     Examples
     --------
-    >>> places(pd.DataFrame({"current": [1200.0, 3.0]})), places(pd.DataFrame({"current": [1.2]}))
-    (0, 2)
+    >>> places(pd.DataFrame({"current": [1200.0, 3.0], "change": 0.5}))
+    0
+    >>> places(pd.DataFrame({"current": [4.0, 3.0], "change": [-0.5, 0.5]}))
+    2
     """
-    return money_digits(table["current"])
+    return money_digits([*table["current"], *(table["current"] + table["change"])])
 
 
 def _prints(table: pd.DataFrame) -> float:

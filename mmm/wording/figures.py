@@ -67,16 +67,20 @@ def format_money(
 def money_digits(amounts: Iterable[object]) -> int:
     """Return how many decimals show two digits of the largest of amounts told together.
 
-    None from ten on, cents below, as many as it takes below a tenth; what is missing has no say.
+    None from ten on or where all are whole, cents below ten, as many as it takes below a tenth;
+    what is missing has no say.
 
     Examples
     --------
     >>> money_digits([1200, 0.4]), money_digits([0.4, -3.2]), money_digits([0.012, 0.0])
     (0, 2, 3)
+    >>> money_digits([1, 5.0])
+    0
     """
     known = [abs(exact(amount)) for amount in amounts if not is_missing(amount)]
     largest = max(known, default=Decimal(0))
-    if largest < _NOTHING or largest >= Decimal("9.5"):
+    whole = all(amount == amount.to_integral_value() for amount in known)
+    if whole or largest < _NOTHING or largest >= Decimal("9.5"):
         return 0
     return max(2, 1 - largest.adjusted())
 
