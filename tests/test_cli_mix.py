@@ -1,14 +1,19 @@
 """`mmm mix` as a user meets it: real processes, files, exit codes, one line an error."""
 
+import ast
 import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from mmm import mix
+from mmm.cli.cures import as_options
+from mmm.cli.shell import for_shell
 from mmm.errors import InputError
 from mmm.mix.table.inputs import start_clock
 
@@ -241,6 +246,48 @@ def test_bad_cells_are_named_by_row(folder):
     )
     assert "'fairs' is missing" in error
     assert "6" in error
+
+
+def test_a_likelihood_that_does_not_fit_is_answered_with_the_option(folder):
+    arguments = (*OPTIONS, "--likelihood", "poisson", "--margin", 9, "--out", "refused")
+    error = one_line_of_error(mmm(*arguments, cwd=folder))
+    assert error.startswith("mmm: --likelihood poisson explains counts")
+    assert error.endswith("or --likelihood auto for money and averages.")
+
+
+def _texts(path):
+    """Return what a module may say: its texts, of docstrings none, with 7 or 'x' for a figure."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)
+             for part in node.values}  # fmt: skip
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr):
+            parts.add(id(node.value))
+        elif isinstance(node, ast.JoinedStr):
+            yield "".join(
+                str(part.value) if isinstance(part, ast.Constant)
+                else "'x'" if part.conversion == ord("r") else "7"
+                for part in node.values
+            )  # fmt: skip
+        elif id(node) not in parts and isinstance(getattr(node, "value", None), str):
+            yield node.value
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["inference/diagnostics", "inference/counts", "table/adequacy", "table/ends", "budget/money",
+     "budget/optimize", "company"],
+)  # fmt: skip
+def test_every_cure_of_a_fit_can_be_carried_out_from_the_command_line(module):
+    path = Path(mix.__file__).parent / f"{module}.py"
+    said = [text.partition(" Otherwise ")[0] for text in _texts(path) if " " in text.strip()]
+    shown = [for_shell(as_options(text), with_file=False) for text in said]
+    for text in shown:
+        others = re.sub(r"in Python pass MixModel\(.*?\)\)", "", text)
+        assert not re.search(r"\b(?!n_samples)[a-z_]+=|\bevents\b|mmm\.toml", others), text
+    if module == "inference/diagnostics":
+        assert any("in Python pass MixModel(priors=Priors(media_share=...))" in t for t in shown)
+        assert any(t.endswith("pass --likelihood negative_binomial.") for t in shown)
 
 
 def test_a_table_that_was_read_is_not_replaced(folder):

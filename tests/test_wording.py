@@ -186,6 +186,28 @@ def test_dates_days_counts_and_lists():
     assert format_list(["a"], "it") == "a"
 
 
+@pytest.mark.parametrize(
+    ("lower", "value", "upper", "en", "it"),
+    [
+        (0.2, 0.31, 0.44, ["€0.20", "€0.31", "€0.44"], ["0,20", "0,31", "0,44"]),
+        (-0.004, 0.012, 0.031, ["-€0.004", "€0.012", "€0.031"], ["-0,004", "0,012", "0,031"]),
+        (0.3, 4.0, 12.0, ["€0", "€4", "€12"], ["0", "4", "12"]),
+        (0.0, 1e-12, 0.0, ["€0", "€0", "€0"], ["0", "0", "0"]),
+        (1, 2.0, 5, ["€1", "€2", "€5"], ["1", "2", "5"]),
+    ],
+)
+def test_small_sums_are_told_with_two_digits_of_the_largest(lower, value, upper, en, it):
+    facts = {"lower": lower, "upper": upper, "probability": 0.8, "level": 0.9, "period": "week"}
+    plan = Finding("mix.plan", value, facts=facts | {"currency": "EUR"})
+    for written in ("gain {1} a week", "interval: {0} to {2})"):
+        assert written.format(*en) in plan.sentence("en")
+    italian = plan.sentence("it").replace("\u00a0", " ")
+    for written in ("guadagno di {1} € a", "da {0} € a {2} €)"):
+        assert written.format(*it) in italian
+    beside = Finding("mix.plan", 40.0, facts=plan.facts | {"digits": 2})  # of its table
+    assert "gain €40.00 a week" in beside.sentence("en")
+
+
 def test_rounded_parts_add_up_to_the_rounded_total():
     rng = np.random.default_rng(3)
     for n in (1, 2, 7, 60):

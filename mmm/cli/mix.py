@@ -11,9 +11,10 @@ from typing import Annotated, Any
 
 import typer
 
+from mmm.cli.cures import as_options
 from mmm.cli.options import Json, Locale
 from mmm.cli.shell import begin, in_language, print_json, print_notes, records, speak, told
-from mmm.errors import ConfigError, ConvergenceError, check_level, quoted
+from mmm.errors import ConfigError, ConvergenceError, InputError, check_level, quoted
 
 _TABLES = ("contributions.csv", "response_curves.csv", "budget.csv", "diagnostics.json")
 _BY_PANEL = ("contributions_by_panel.csv", "budget_by_panel.csv")
@@ -123,7 +124,7 @@ def mix(
     if not columns.channels:
         raise ConfigError("--channels names no channel. Write the columns of spend, as in a,b,c.")
     _refuse_to_replace(data, out)
-    with told(in_language, lang):
+    with told(lambda text: in_language(as_options(text)), lang):
         frame = _read(data, locale, columns)
         _check_room(frame, columns, budget, limits)
         _check_worth(frame, columns, likelihood, margin)
@@ -138,7 +139,8 @@ def mix(
             begin("drawing")
             files |= _write_figures(model, plan, out, look, limits)
         findings = mix_findings(model, plan, outcome=outcome, currency=currency)
-    print_notes([*frame.attrs["notes"], *_worth(outcome, margin, currency), *plan.notes])
+    limited = [as_options(note) for note in plan.notes]
+    print_notes([*frame.attrs["notes"], *_worth(outcome, margin, currency), *limited])
     said = [finding.sentence(lang) for finding in findings]
     if as_json:
         print_json({"files": files, **_content(model, plan), "findings": said})
@@ -260,7 +262,10 @@ def _check_worth(frame: Any, columns: Columns, likelihood: str, margin: float) -
 
     if likelihood in _COUNTS:
         spend = float(frame[columns.channels].to_numpy().sum())
-        check_worth(float(frame[columns.outcome].sum()), spend, margin)
+        try:
+            check_worth(float(frame[columns.outcome].sum()), spend, margin)
+        except ConfigError as error:
+            raise ConfigError(as_options(str(error))) from error
 
 
 def _fitted(frame: Any, columns: Columns, likelihood: str, *, seed: int, draws: int) -> Any:
@@ -286,10 +291,12 @@ def _fitted(frame: Any, columns: Columns, likelihood: str, *, seed: int, draws: 
     try:
         model.fit(frame.drop(columns=columns.outcome), frame[columns.outcome].to_numpy())
     except ConvergenceError as error:
-        cause = str(error).partition(" Otherwise ")[0]
+        cause = as_options(str(error).partition(" Otherwise ")[0])
         raise ConvergenceError(
             f"{cause} Nothing was written. Mend the data, or sample longer: --draws {4 * draws}."
         ) from error
+    except InputError as error:
+        raise InputError(as_options(str(error))) from error
     begin("fitted", seconds=model.diagnostics_.seconds)
     return model
 
@@ -335,6 +342,7 @@ def _diagnostics(model: Any) -> dict[str, Any]:
     """Return the diagnostics without the time taken: the same run writes the same bytes."""
     found = asdict(model.diagnostics_)
     del found["seconds"]
+    found["warnings"] = [as_options(warning) for warning in found["warnings"]]
     return {"converged": model.diagnostics_.converged} | _plain(found)
 
 

@@ -36,8 +36,9 @@ _OPTIONS = frozenset({"locale", "tz"})
 _VALUE = r"(?:\{[^{}]*\}|\[[^\[\]]*\]|'[^']*'|True|False)"
 _ASIDE = r"(?: \([^()]*\))?"
 _CHOICE = rf"{_VALUE}{_ASIDE}(?:,? or {_VALUE}{_ASIDE})*"
-_SETTING = re.compile(rf"(\w+)=({_CHOICE}|)")
-_SETTINGS = rf"\w+=(?:{_CHOICE}|)(?:(?:, | and | or )\w+=(?:{_CHOICE}|))*"
+_NONE = r"(?!\w)"  # a call of Python is no choice, and no setting without one
+_SETTING = re.compile(rf"(\w+)=({_CHOICE}|{_NONE})")
+_SETTINGS = rf"\w+=(?:{_CHOICE}|{_NONE})(?:(?:, | and | or )\w+=(?:{_CHOICE}|{_NONE}))*"
 _IN_FILE = re.compile(r"in .+?: ")
 _CURE = re.compile(rf"\b(p)ass ({_SETTINGS})(?: to read_\w+)?", re.IGNORECASE)
 

@@ -142,7 +142,7 @@ def _whole_plan(plan: BudgetPlan, common: dict[str, Any]) -> Finding:
             # Below 1 the plan is unlikely to pay at what is assumed.
             only = plan.tipping_tau < 1
             because.append("mix.hidden_demand_below" if only else "mix.hidden_demand")
-        because += _only_fixed(plan)
+        because += _of_fixed(plan, common)
     return Finding(
         "mix.stay" if plan.advice == "stay" else "mix.plan",
         plan.expected_profit,
@@ -159,28 +159,38 @@ def _whole_plan(plan: BudgetPlan, common: dict[str, Any]) -> Finding:
     )
 
 
-def _only_fixed(plan: BudgetPlan) -> list[Finding]:
+def _of_fixed(plan: BudgetPlan, common: dict[str, Any]) -> list[Finding]:
     """Name the channels that get more though the last euro there is expected to lose money."""
-    names = [name for name, forced in zip(plan.channels, _forced(plan), strict=True) if forced]
+    names = forced_channels(plan)
     if not names:
         return []
     key = "mix.fixed_total" if plan.advice in _MOVES else "mix.fixed_total_later"
-    return [Finding(key, len(names), facts={"channels": names, "n": len(names)})]
+    facts = {"channels": list(names), "n": len(names), "money": common["currency"]}
+    return [Finding(key, len(names), facts=facts)]
 
 
-def _forced(plan: BudgetPlan) -> list[bool]:
-    """Tell which channels get more only because the total is fixed, so that it has to go somewhere.
+def forced_channels(plan: BudgetPlan) -> tuple[str, ...]:
+    """Name the channels that get more only because the total is fixed and has to go somewhere.
 
     Their last euro loses money both today and in the plan; a curve that first rises ever faster
     may lose on the next euro and pay on many.
+
+    Parameters
+    ----------
+    plan : BudgetPlan
+
+    Returns
+    -------
+    tuple of str
+        Those that the plan in full gives more.
     """
     loses = ~(plan.marginal_romi >= 0) & (plan.marginal_romi_after < 0)
     forced = loses & (plan.proposed - plan.current > _STILL * plan.current) & (plan.multiplier < 0)
-    return [bool(one) for one in forced]
+    return tuple(name for name, one in zip(plan.channels, forced, strict=True) if one)
 
 
 def _verdicts(plan: BudgetPlan, common: dict[str, Any]) -> list[Finding]:
-    forced = _forced(plan)
+    forced = forced_channels(plan)
     advised = plan.recommended
     rules = plan.binding or ("",) * len(plan.channels)
     return [
@@ -189,7 +199,7 @@ def _verdicts(plan: BudgetPlan, common: dict[str, Any]) -> list[Finding]:
             if plan.current[i] == 0
             else "mix.suspected"
             if rule == NOT_RAISED
-            else _verdict_key(verdict, plan, i, forced[i]),
+            else _verdict_key(verdict, plan, i, channel in forced),
             plan.marginal_romi[i],
             facts=common
             | {

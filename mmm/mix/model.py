@@ -32,6 +32,7 @@ from mmm.mix.panel import by_panel, sample_together, set_up_panels, tests_togeth
 from mmm.mix.priors import Priors
 from mmm.mix.table.adequacy import check_size, spend_warnings
 from mmm.mix.table.dates import dates_of, find_order, with_dates
+from mmm.mix.table.ends import end_warnings
 from mmm.mix.table.inputs import (
     Axis,
     Clock,
@@ -290,7 +291,8 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             problem = replace(self.scaled_.problem, lifts=lifts)
             self.scaled_ = replace(self.scaled_, problem=problem)
         notes = spend_warnings(self.spend_, self.channels_, len(self.recipe_.columns))
-        return notes + (hint(outcome) if self.likelihood == "auto" else [])
+        notes += hint(outcome) if self.likelihood == "auto" else []
+        return notes + end_warnings(self.spend_, outcome, table.dates)
 
     def _judge(self, found: Diagnostics, notes: list[str], began: float) -> None:
         """Keep what was found of the chains; tell it, and stop where they do not agree."""

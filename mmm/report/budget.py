@@ -1,5 +1,6 @@
 """What to do with the budget, as the texts of its part of the page."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -10,7 +11,7 @@ from mmm import wording
 from mmm.mix.budget.optimize import PUSH
 from mmm.report.names import sentence
 from mmm.run.advice import BudgetAdvice
-from mmm.run.answer import certainty_sentence, no_test_pays
+from mmm.run.answer import certainty_sentence, no_test_pays, places
 from mmm.wording import Finding
 
 _OF_ALL = ("mix.media", "mixholdout.")  # what is said of all media; each channel has a table
@@ -69,7 +70,7 @@ def _asks(finding: Finding) -> bool:
 
 
 def _lines(advice: BudgetAdvice, lang: str) -> list[dict[str, Any]]:
-    money = partial(wording.format_money, currency=advice.currency, lang=lang)
+    money, signed = _writers(advice, lang)
     rows: list[Any] = list(advice.table.itertuples(index=False))
     columns = {name: _rounded(advice, name) for name in ("current", "proposed", "recommended")}
     widest = max([float(x) for name in columns for x in columns[name]], default=0.0)
@@ -81,12 +82,8 @@ def _lines(advice: BudgetAdvice, lang: str) -> list[dict[str, Any]]:
             "current": money(columns["current"][i]),
             "proposed": money(columns["proposed"][i]),
             "now": money(columns["recommended"][i]),
-            "change": signed_money(
-                columns[_to_do(advice)][i] - columns["current"][i], advice.currency, lang
-            ),
-            "split": signed_money(
-                columns["proposed"][i] - columns["current"][i], advice.currency, lang
-            ),
+            "change": signed(columns[_to_do(advice)][i] - columns["current"][i]),
+            "split": signed(columns["proposed"][i] - columns["current"][i]),
             "marginal": signed_share(row.marginal_romi, lang),
             "interval": _between(row.marginal_romi_lower, row.marginal_romi_upper, lang),
             "romi": signed_share(row.romi, lang),
@@ -97,6 +94,15 @@ def _lines(advice: BudgetAdvice, lang: str) -> list[dict[str, Any]]:
         }
         for i, row in enumerate(rows)
     ]
+
+
+def _writers(advice: BudgetAdvice, lang: str) -> tuple[Callable[[Any], str], Callable[[Any], str]]:
+    """Return what writes spend, and changes of it, with the decimals of the table."""
+    currency, digits = advice.currency, places(advice.table)
+    return (
+        partial(wording.format_money, currency=currency, lang=lang, digits=digits),
+        partial(signed_money, currency=currency, lang=lang, digits=digits),
+    )
 
 
 def stance_of(advice: BudgetAdvice) -> str:
@@ -115,7 +121,7 @@ def _part(amount: Decimal, whole: float) -> str:
 
 def _rounded(advice: BudgetAdvice, column: str) -> list[Decimal]:
     """Round a column so that what is printed adds up to its total."""
-    return wording.round_to_total(advice.table[column].tolist(), 0)
+    return wording.round_to_total(advice.table[column].tolist(), places(advice.table))
 
 
 def _others(advice: BudgetAdvice, lang: str) -> dict[str, str]:
@@ -124,15 +130,12 @@ def _others(advice: BudgetAdvice, lang: str) -> dict[str, str]:
 
 
 def _sums(advice: BudgetAdvice, rows: slice, lang: str) -> dict[str, str]:
-    money = partial(wording.format_money, currency=advice.currency, lang=lang)
+    money, signed = _writers(advice, lang)
     sums = {
         name: sum(_rounded(advice, name)[rows], Decimal(0))
         for name in ("current", "proposed", "recommended")
     }
-    change, split = (
-        signed_money(sums[name] - sums["current"], advice.currency, lang)
-        for name in (_to_do(advice), "proposed")
-    )
+    change, split = (signed(sums[name] - sums["current"]) for name in (_to_do(advice), "proposed"))
     return {
         "current": money(sums["current"]),
         "proposed": money(sums["proposed"]),
@@ -145,13 +148,15 @@ def _sums(advice: BudgetAdvice, rows: slice, lang: str) -> dict[str, str]:
 def _scenarios(advice: BudgetAdvice, lang: str) -> list[dict[str, Any]]:
     if advice.scenarios is None:
         return []
-    money = partial(wording.format_money, currency=advice.currency, lang=lang)
     rows: list[Any] = list(advice.scenarios.itertuples(index=False))
+    gains = advice.scenarios[["profit", "profit_lower", "profit_upper"]]
+    digits = wording.money_digits(gains.to_numpy().ravel())
+    money, _ = _writers(advice, lang)
     return [
         {
             "scenario": row.scenario,
             "total": money(row.total),
-            "profit": signed_money(row.profit, advice.currency, lang),
+            "profit": signed_money(row.profit, advice.currency, lang, digits),
             "interval": wording.say(
                 "page.money_between",
                 lang,
@@ -169,7 +174,8 @@ def print_pilots(advice: BudgetAdvice | None, lang: str) -> list[dict[str, Any]]
     """Return the tests proposed, as text."""
     if advice is None or advice.pilots is None:
         return []
-    money = partial(wording.format_money, currency=advice.currency, lang=lang)
+    worth = wording.money_digits([*advice.pilots["value"], *advice.pilots["net_value"]])
+    money = partial(wording.format_money, currency=advice.currency, lang=lang, digits=worth)
     rows: list[Any] = list(advice.pilots.itertuples(index=False))
     return [
         {
@@ -205,7 +211,8 @@ def print_decisions(
     """
     if decisions is None:
         return []
-    money = partial(wording.format_money, currency=currency, lang=lang)
+    known = wording.money_digits([*decisions["expected_profit"], *decisions["profit"]])
+    money = partial(wording.format_money, currency=currency, lang=lang, digits=known)
     rows: list[Any] = list(decisions.itertuples(index=False))
     return [
         {
@@ -220,7 +227,7 @@ def print_decisions(
     ]
 
 
-def signed_money(amount: Any, currency: str, lang: str) -> str:
+def signed_money(amount: Any, currency: str, lang: str, digits: int = 0) -> str:
     """Write a change of money, with its sign.
 
     Examples
@@ -228,7 +235,7 @@ def signed_money(amount: Any, currency: str, lang: str) -> str:
     >>> signed_money(1200, "EUR", "en"), signed_money(-3, "EUR", "en"), signed_money(0, "EUR", "en")
     ('+€1,200', '-€3', '€0')
     """
-    written = wording.format_money(amount, currency, lang)
+    written = wording.format_money(amount, currency, lang, digits=digits)
     return f"+{written}" if pd.notna(amount) and amount > 0 else written
 
 

@@ -1,5 +1,6 @@
 """Whom to call first, as the texts of its part of the page."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -29,7 +30,8 @@ def print_calls(calls: Calls, lang: str) -> dict[str, Any]:
         metrics, findings, notes, and which columns are known: has_value, has_owner, has_channel.
     """
     table = calls.table
-    lines = [_line(row, calls, lang) for row in table.to_dict("records")]
+    money = _worth(table, calls, lang)
+    lines = [_line(row, money, lang) for row in table.to_dict("records")]
     facts = {"n": len(lines), "total": calls.n_open, "horizon": calls.horizon_days}
     return {
         "lines": lines,
@@ -50,14 +52,20 @@ def _any(table: pd.DataFrame, column: str) -> bool:
     return column in table.columns and bool(table[column].notna().any())
 
 
-def _line(row: dict[Any, Any], calls: Calls, lang: str) -> dict[str, Any]:
+def _worth(table: pd.DataFrame, calls: Calls, lang: str) -> Callable[[Any], str]:
+    """Return what writes the worth of leads, with decimals where all are worth little."""
+    digits = wording.money_digits(table["expected_value"])
+    return partial(wording.format_money, currency=calls.currency, lang=lang, digits=digits)
+
+
+def _line(row: dict[Any, Any], money: Callable[[Any], str], lang: str) -> dict[str, Any]:
     return {
         "lead": str(row["lead_id"]),
         "channel": "" if pd.isna(row["channel"]) else str(row["channel"]),
         "owner": "" if pd.isna(row["owner"]) else str(row["owner"]),
         "grade": row["grade"],
         "chance": wording.format_chance(row["probability"], lang),
-        "worth": wording.format_money(row["expected_value"], calls.currency, lang),
+        "worth": money(row["expected_value"]),
         "next": row["next_action"],
         "reason": row["reason"][lang],
         "because": row["because"][lang],
@@ -67,7 +75,7 @@ def _line(row: dict[Any, Any], calls: Calls, lang: str) -> dict[str, Any]:
 
 def _grades(calls: Calls, lang: str) -> list[dict[str, Any]]:
     count = partial(wording.format_count, lang=lang)
-    money = partial(wording.format_money, currency=calls.currency, lang=lang)
+    money = _worth(calls.by_grade, calls, lang)
     past = calls.every.drop_duplicates("grade").set_index("grade")
     rows: list[Any] = list(calls.by_grade.itertuples(index=False))
     return [

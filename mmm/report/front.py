@@ -204,13 +204,14 @@ def _card(kpi: Kpi, health: Health, currency: str, lang: str) -> dict[str, Any]:
         value = print_value(kpi.value, kpi.unit, currency, lang)
         return _bare(kpi.name, value, lang)
     unit = why.formula.unit
-    before = print_value(why.before, unit, currency, lang)
+    both = [why.before, why.after]
+    before, after = (print_value(one, unit, currency, lang, both) for one in both)
     finding = why.finding(currency=currency)
     tone = tone_of(why)
     terms = [] if tone == "noise" else [sentence(one, lang) for one in _terms(why, currency)[:2]]
     return {
         "name": kpi.name,
-        "value": print_value(why.after, unit, currency, lang),
+        "value": after,
         "before": _was(kpi, health, before, lang),
         "change": _signed(why.change / why.before, lang) if why.before else "",
         "up": why.change > 0,

@@ -1,6 +1,6 @@
 """The health of the funnel, as the texts of its part of the page."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from functools import partial
 from typing import Any
@@ -16,7 +16,7 @@ from mmm.run.health import Health
 from mmm.wording import Finding
 
 Sentence = Callable[[Finding], Any]
-Write = Callable[[float, str], str]
+Write = Callable[..., str]
 MOST_MENDS = 5
 MOST_OWNERS = 12
 
@@ -76,18 +76,32 @@ def print_health(
     }
 
 
-def print_value(value: float, unit: str, currency: str, lang: str) -> str:
+def print_value(
+    value: float, unit: str, currency: str, lang: str, beside: Sequence[float] = ()
+) -> str:
     """Write the value of an indicator in its unit.
+
+    Parameters
+    ----------
+    value : float
+    unit : str
+    currency : str
+    lang : {"en", "it"}
+    beside : sequence of float
+        Values of the same indicator that stand beside it, with as many decimals.
 
     Examples
     --------
+    >>> print_value(0.4, "money", "EUR", "en"), print_value(0.4, "money", "EUR", "en", [12.0])
+    ('€0.40', '€0')
     >>> print_value(0.328, "share", "EUR", "it"), print_value(12.4, "days", "EUR", "en")
     ('33%', '12 days')
     """
     if unit == "share":
         return wording.format_share(value, lang)
     if unit == "money":
-        return wording.format_money(value, currency, lang)
+        digits = wording.money_digits([value, *beside])
+        return wording.format_money(value, currency, lang, digits=digits)
     if unit == "money_per_day":
         return wording.say("page.money_a_day", lang, value=value, currency=currency)
     if unit == "days":
@@ -108,7 +122,8 @@ def _compared(health: Health, write: Write, lang: str) -> dict[str, dict[str, st
             if why.within_noise
             else wording.say("page.ratio", lang, change=ratio)
         )
-        before, after = write(why.before, unit), write(why.after, unit)
+        both = [why.before, why.after]
+        before, after = (write(one, unit, beside=both) for one in both)
         rows[name] = {"before": before, "after": after, "change": said}
     return rows
 
@@ -127,12 +142,12 @@ def _indicator(
     kpi: Kpi, write: Write, lang: str, compared: dict[str, dict[str, str]]
 ) -> dict[str, Any]:
     known = kpi.lower == kpi.lower and kpi.upper == kpi.upper
+    all_three = [kpi.value, kpi.lower, kpi.upper]
+    value, lower, upper = (write(one, kpi.unit, beside=all_three) for one in all_three)
     return {
         "name": kpi.name,
-        "value": write(kpi.value, kpi.unit),
-        "interval": _between(write(kpi.lower, kpi.unit), write(kpi.upper, kpi.unit), lang)
-        if known
-        else "",
+        "value": value,
+        "interval": _between(lower, upper, lang) if known else "",
         "n": wording.format_count(kpi.n, lang),
         **compared.get(kpi.name, {"before": "", "after": "", "change": ""}),
     }

@@ -18,7 +18,7 @@ from mmm.run.advice import BudgetAdvice
 UNATTRIBUTED = "(unattributed)"
 MAX_CHANNELS = 60
 
-Write = Callable[[Any], str]
+Write = Callable[..., str]
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ def print_costs(
         channel, spend, customers, cac, and where known leads, cost_per_lead, cac_lower, cac_upper
         and credit.
     write : callable
-        Writes an amount of money, or that it is missing.
+        Writes an amount of money, with `digits` if told, or that it is missing.
     lang : {"en", "it"}
         Language.
     advice : BudgetAdvice, optional
@@ -192,13 +192,15 @@ def print_costs(
     known = known.sort_values(["spend", "channel"], ascending=[False, True], kind="stable")
     customers = _present(known, "customers")
     ranges = list(zip(_present(known, "cac_lower"), _present(known, "cac_upper"), strict=True))
+    costs = _present(known, "cost_per_lead")
+    digits = wording.money_digits(costs)
     columns = {
         "spend": _adding_up(_present(known, "spend"), 0, write),
         "customers": _adding_up(customers, 1, partial(wording.format_count, lang=lang, digits=1)),
         "credit": _adding_up(_present(known, "credit"), 0, write),
         "cac": [write(cac) for cac in [*_present(known, "cac"), _mean_cac(known)]],
         "leads": _adding_up(_present(known, "leads"), 0, partial(wording.format_count, lang=lang)),
-        "cost_per_lead": [*(write(cost) for cost in _present(known, "cost_per_lead")), ""],
+        "cost_per_lead": [*(write(cost, digits=digits) for cost in costs), ""],
         "payback": [*(_months(n, lang) for n in _present(known, "payback_months")), ""],
         **_advised(known["channel"].tolist(), advice, lang),
     }

@@ -1,5 +1,6 @@
 """What the models say together, as the texts of its part of the page."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -14,6 +15,8 @@ from mmm.run.advice import BudgetAdvice, Signal
 from mmm.run.answer import STILL
 from mmm.signal.triangulation import BASELINE, against_test
 from mmm.wording import Finding
+
+_BROUGHT = ("attributed", "incremental", "experiment", "plan")
 
 
 def print_together(signal: Signal, lang: str) -> dict[str, Any]:
@@ -45,7 +48,7 @@ def print_together(signal: Signal, lang: str) -> dict[str, Any]:
         "summary": [say(one) for one in signal.findings],
         "pipeline": lines,
         "total": total,
-        "models": [] if table is None else [_line(r, signal, lang) for r in _rows(table)],
+        "models": [] if table is None else _models(table, signal.currency, lang),
         "has_experiment": table is not None and bool(table["experiment"].notna().any()),
         "judged": [say(one) for one in signal.judged],
         "mixes": [say(one) for one in signal.mixes],
@@ -100,9 +103,14 @@ def _rows(table: pd.DataFrame) -> list[dict[Any, Any]]:
     return pd.concat([ordered, table[last]]).to_dict("records")
 
 
-def _line(row: dict[Any, Any], signal: Signal, lang: str) -> dict[str, str]:
-    money = partial(wording.format_money, currency=signal.currency, lang=lang)
+def _models(table: pd.DataFrame, currency: str, lang: str) -> list[dict[str, str]]:
+    """Print a line a channel, with decimals where all that channels brought is small."""
+    digits = wording.money_digits(table[list(_BROUGHT)].to_numpy(dtype=np.float64).ravel())
+    money = partial(wording.format_money, currency=currency, lang=lang, digits=digits)
+    return [_line(row, money, lang) for row in _rows(table)]
 
+
+def _line(row: dict[Any, Any], money: Callable[[Any], str], lang: str) -> dict[str, str]:
     def of(name: str) -> str:
         return money(row[name]) if np.isfinite(row[name]) else ""
 
@@ -112,11 +120,10 @@ def _line(row: dict[Any, Any], signal: Signal, lang: str) -> dict[str, str]:
             return ""
         return wording.say("brief.from_to", lang, lower=money(ends[0]), upper=money(ends[1]))
 
-    names = ("attributed", "incremental", "experiment", "plan")
     return {
         "channel": "" if row["channel"] == BASELINE else str(row["channel"]),
-        **{name: of(name) for name in names},
-        **{f"{name}_interval": between(name) for name in names},
+        **{name: of(name) for name in _BROUGHT},
+        **{f"{name}_interval": between(name) for name in _BROUGHT},
         "verdict": str(row["verdict"]).replace(" ", "_"),
         "grade": str(row["grade"]),
     }

@@ -13,7 +13,7 @@ from scipy.interpolate import PchipInterpolator
 from mmm import wording
 from mmm.mix.budget.certainty import HALF, LOSS_SHARE, MOVE
 from mmm.run.advice import BudgetAdvice
-from mmm.run.answer import STILL, counts, no_test_pays
+from mmm.run.answer import STILL, counts, no_test_pays, places
 
 N_KNOTS, FEW_KNOTS = 11, 7  # of a draw; fewer where channels are many
 MANY = 12
@@ -27,7 +27,7 @@ Floats = npt.NDArray[np.float64]
 def has_room(advice: BudgetAdvice) -> bool:
     """Tell whether any channel may get another spend than today's."""
     spend = advice.curves.spend
-    return bool(((spend[:, -1] - spend[:, 0]) > STILL * max(advice.total, 1.0)).any())
+    return bool(((spend[:, -1] - spend[:, 0]) > STILL * max(advice.total, _unit(advice))).any())
 
 
 def whatif_data(advice: BudgetAdvice, lang: str) -> dict[str, Any]:
@@ -73,7 +73,8 @@ def whatif_data(advice: BudgetAdvice, lang: str) -> dict[str, Any]:
         "scale": _short(scale),
         "tau": _short(curves.tau[order]),
         "margin": advice.margin,
-        "step": nice_step(float((spend[:, -1] - spend[:, 0]).sum()) / _STEPS),
+        "digits": places(table),
+        "step": nice_step(float((spend[:, -1] - spend[:, 0]).sum()) / _STEPS, _unit(advice)),
         "move": MOVE,
         "half": HALF,
         "loss": LOSS_SHARE,
@@ -96,16 +97,21 @@ def whatif_script(data: dict[str, Any]) -> Markup:
     return Markup(text)
 
 
-def nice_step(least: float) -> float:
-    """Return the smallest of 1, 2, 5, 10, 20, 50, ... that is not below an amount.
+def _unit(advice: BudgetAdvice) -> float:
+    """Return the least amount of money that is printed."""
+    return float(10.0 ** -places(advice.table))
+
+
+def nice_step(least: float, unit: float = 1.0) -> float:
+    """Return the smallest of 1, 2, 5, 10, 20, 50, ... units that is not below an amount.
 
     Examples
     --------
-    >>> nice_step(0.3), nice_step(13.0), nice_step(50.0)
-    (1.0, 20.0, 50.0)
+    >>> nice_step(0.3), nice_step(13.0), nice_step(50.0), nice_step(0.13, 0.01)
+    (1.0, 20.0, 50.0, 0.2)
     """
-    if least <= 1.0:
-        return 1.0
+    if least <= unit:
+        return unit
     power = 10.0 ** math.floor(math.log10(least))
     return next(by * power for by in (1, 2, 5, 10) if by * power >= least * (1 - 1e-12))
 

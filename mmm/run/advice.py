@@ -129,6 +129,8 @@ class BudgetAdvice:
         As `mmm.mix.MixModel.contributions` returns them, in units of the outcome.
     tested : tuple of str
         Channels whose experiments the mix was fitted with.
+    forced : tuple of str
+        Channels that the plan gives more only because the total is fixed.
     """
 
     table: pd.DataFrame
@@ -165,6 +167,7 @@ class BudgetAdvice:
     notes: tuple[Finding, ...] = ()
     contributions: pd.DataFrame | None = None
     tested: tuple[str, ...] = ()
+    forced: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

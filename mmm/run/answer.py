@@ -9,13 +9,36 @@ import pandas as pd
 
 from mmm.mix.budget.certainty import MOVE
 from mmm.run.advice import BudgetAdvice, Calls, Gap
-from mmm.wording import Finding
+from mmm.wording import Finding, money_digits
 
 LEVEL = 0.9  # coverage of the intervals on the card of a model
 STILL = 0.005  # of the total: a smaller change of a channel is none
-PRINTS = 0.5  # of a unit of money: less is printed as no change
+_PRINTS = 0.5  # of the last digit of money: less is printed as no change
 _NAMED = 3
 _CHANCE = {"auc": 0.5, "lift": 1.0}  # of an order drawn by lot
+
+
+def places(table: pd.DataFrame) -> int:
+    """Return the decimals of money in a table of the budget.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A row a channel; `current` is its spend today, and `change` what the plan adds.
+
+    Examples
+    --------
+    >>> places(pd.DataFrame({"current": [1200.0, 3.0], "change": 0.5}))
+    0
+    >>> places(pd.DataFrame({"current": [4.0, 3.0], "change": [-0.5, 0.5]}))
+    2
+    """
+    return money_digits([*table["current"], *(table["current"] + table["change"])])
+
+
+def _prints(table: pd.DataFrame) -> float:
+    """Return the smallest change that is printed as one."""
+    return float(_PRINTS * 10.0 ** -places(table))
 
 
 def answer(
@@ -87,6 +110,7 @@ def budget_sentence(budget: BudgetAdvice) -> Finding:
     facts: dict[str, object] = {
         "period": budget.every,
         "currency": budget.currency,
+        "digits": places(table),
         "total": today,
         "new_total": float(table["recommended"].sum()),
     }
@@ -101,7 +125,8 @@ def budget_sentence(budget: BudgetAdvice) -> Finding:
         return Finding(f"answer.{kind}", today, because=total, facts=facts)
     change = table["recommended"] - table["current"]
     names = table["channel"].loc[change.abs().sort_values(ascending=False).index]
-    more, less = names[change > PRINTS].tolist(), names[change < -PRINTS].tolist()
+    least = _prints(table)
+    more, less = names[change > least].tolist(), names[change < -least].tolist()
     facts |= {
         "more": more,
         "less": less,
@@ -126,14 +151,15 @@ def total_besides(budget: BudgetAdvice) -> tuple[Finding, ...]:
     Returns
     -------
     tuple of Finding
-        None where the last euro of every channel that gets more is expected to pay, and no other
-        total to leave more.
+        None where the total forces more on no channel that gets more, and no other total is
+        expected to leave more.
     """
     table, said = budget.table, []
     moved = table["recommended"] - table["current"]
-    poor = table[(moved > PRINTS) & (table["marginal_romi"] < 0)]
+    poor = table[(moved > _prints(table)) & table["channel"].isin(budget.forced)]
     if len(poor):
         facts: dict[str, object] = {"channels": poor["channel"].tolist(), "n": len(poor)}
+        facts["money"] = budget.currency
         said.append(Finding("answer.fixed_total", len(poor), facts=facts))
     clear = other_total(budget)
     less = _scenario(budget, budget.scenarios, below=True)
@@ -223,7 +249,7 @@ def followed(table: pd.DataFrame) -> pd.Series:
     ['follow', 'hold']
     """
     # Of its own spend: half of a small channel is little of the total, and much of the channel.
-    moves = table["change"].abs() > np.maximum(STILL * table["current"], PRINTS)
+    moves = table["change"].abs() > np.maximum(STILL * table["current"], _prints(table))
     return table["verdict"].mask(table["verdict"].eq("hold") & moves, "follow")
 
 
@@ -245,7 +271,7 @@ def moved_by(budget: BudgetAdvice | None) -> dict[str, str]:
     moves = (budget.table["recommended"] - budget.table["current"]).abs()
     if not (moves > STILL * float(budget.table["current"].sum())).any():
         return {}
-    return dict.fromkeys(budget.table["channel"][moves > PRINTS], budget.stance)
+    return dict.fromkeys(budget.table["channel"][moves > _prints(budget.table)], budget.stance)
 
 
 def pay_off(budget: BudgetAdvice | None) -> dict[str, bool]:

@@ -32,6 +32,7 @@ from mmm.mix import (
 from mmm.mix.budget.limits import NOT_RAISED, find_room
 from mmm.mix.budget.optimize import hidden_bias
 from mmm.mix.effects.contributions import MEDIA
+from mmm.mix.findings import forced_channels
 from mmm.mix.fitted import Fitted
 from mmm.mix.table.adequacy import constant
 from mmm.mix.table.outcomes import OUTCOMES
@@ -410,6 +411,7 @@ def _advice(
         horizon=plan.horizon,
         currency=currency,
         diagnostics=_diagnostics(model, plan),
+        forced=forced_channels(plan),
         notes=notes_of(weeks, plan, config),
         contributions=model.contributions(level=plan.level, margin=margin),
     )

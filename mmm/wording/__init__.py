@@ -40,6 +40,7 @@ from mmm.wording.figures import (
     format_money,
     format_share,
     is_missing,
+    money_digits,
     round_to_total,
 )
 from mmm.wording.sentences import KINDS, Finding, Mark, say, split_kind
@@ -62,6 +63,7 @@ __all__ = [
     "format_money",
     "format_share",
     "is_missing",
+    "money_digits",
     "round_to_total",
     "say",
     "split_kind",

@@ -15,14 +15,30 @@ Number = Decimal | float | int
 _SEPARATORS = {"en": (",", "."), "it": (".", ",")}
 _SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
 _WITHOUT_CENTS = frozenset({"JPY", "KRW", "ISK", "CLP", "VND"})
+_NOTHING = Decimal("1e-6")  # a smaller amount is what computing leaves of none
 _SPACE = "\u00a0"
 _EXACT = Context(prec=400)
 
 
 def format_money(
-    amount: Number | None, currency: str = "EUR", lang: str = "en", cents: bool = False
+    amount: Number | None,
+    currency: str = "EUR",
+    lang: str = "en",
+    cents: bool = False,
+    digits: int = 0,
 ) -> str:
     """Write an amount of money; halves round away from zero, Decimals stay exact.
+
+    Parameters
+    ----------
+    amount : number or None
+    currency : str
+        Three letters.
+    lang : {"en", "it"}
+    cents : bool
+        Whether to write two decimals, where the currency has cents.
+    digits : int
+        Decimals to write without `cents`, as `money_digits` finds them for amounts told together.
 
     Examples
     --------
@@ -40,12 +56,33 @@ def format_money(
         raise MmmError(f"Currency {currency!r} is not a three-letter code; write it as in 'EUR'.")
     if is_missing(amount):
         return text("format.missing", lang)
-    digits = 2 if cents and currency not in _WITHOUT_CENTS else 0
+    digits = digits if not cents else 0 if currency in _WITHOUT_CENTS else 2
     sign, figure = _figure(exact(amount), digits, lang)
     symbol = _SYMBOLS.get(currency, currency)
     if lang == "it":
         return f"{sign}{figure}{_SPACE}{symbol}"
     return f"{sign}{symbol}{_SPACE if symbol == currency else ''}{figure}"
+
+
+def money_digits(amounts: Iterable[object]) -> int:
+    """Return how many decimals show two digits of the largest of amounts told together.
+
+    None from ten on or where all are whole, cents below ten, as many as it takes below a tenth;
+    what is missing has no say.
+
+    Examples
+    --------
+    >>> money_digits([1200, 0.4]), money_digits([0.4, -3.2]), money_digits([0.012, 0.0])
+    (0, 2, 3)
+    >>> money_digits([1, 5.0])
+    0
+    """
+    known = [abs(exact(amount)) for amount in amounts if not is_missing(amount)]
+    largest = max(known, default=Decimal(0))
+    whole = all(amount == amount.to_integral_value() for amount in known)
+    if whole or largest < _NOTHING or largest >= Decimal("9.5"):
+        return 0
+    return max(2, 1 - largest.adjusted())
 
 
 def format_share(share: Number | None, lang: str = "en", digits: int | None = None) -> str:

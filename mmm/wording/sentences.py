@@ -4,6 +4,8 @@ import re
 import string
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
+from numbers import Real
 from typing import Any
 
 from mmm.errors import MmmError, quoted
@@ -19,6 +21,7 @@ from mmm.wording.figures import (
     format_money,
     format_share,
     is_missing,
+    money_digits,
 )
 
 Mark = Callable[[str], str]
@@ -59,7 +62,7 @@ def say(key: str, /, lang: str = "en", *, mark: Mark | None = None, **facts: obj
     >>> say("channel.(unattributed)", "it")
     '(non attribuito)'
     """
-    return _Speaker(key, lang, mark, facts).said()
+    return _Speaker(key, lang, mark, facts, _digits([key], lang, facts)).said()
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ class Finding:
     action : str or None
         Key of the sentence that says what to do.
     facts : mapping of str to object
-        What the placeholders ask for.
+        What the placeholders ask for; `digits` where money stands beside a table with decimals.
 
     Examples
     --------
@@ -104,19 +107,39 @@ Before moving budget, pause webinar in one region for a few weeks and compare.
         """Join statement, reasons and action, in a language; `mark` as in `say`."""
         facts = {"value": self.value, "change": self.change, **self.facts}
         own = [self.metric, *self.because, *([self.action] if self.action else [])]
+        digits = _digits([part for part in own if isinstance(part, str)], lang, facts)
         return " ".join(
             part.sentence(lang, mark)
             if isinstance(part, Finding)
-            else _Speaker(part, lang, mark, facts).said()
+            else _Speaker(part, lang, mark, facts, digits).said()
             for part in own
         )
+
+
+def _digits(keys: Sequence[str], lang: str, facts: Mapping[str, object]) -> int:
+    """Return the decimals of money in sentences said together, so that small sums are told.
+
+    As many as the fact `digits` asks for at least, where they stand beside a table.
+    """
+    told = {
+        name
+        for key in keys
+        for _, name, spec, _ in string.Formatter().parse(text(key, lang))
+        if name and split_kind(spec or "")[1] in ("money", "difference")
+    }
+    amounts = [facts[name] for name in told if name in facts]
+    own = money_digits(amount for amount in amounts if isinstance(amount, Real | Decimal))
+    asked = facts.get("digits", 0)
+    return max(own, asked if isinstance(asked, int) else 0)
 
 
 class _Speaker(string.Formatter):
     """Fills one sentence; the kind behind the colon of a placeholder chooses the format."""
 
-    def __init__(self, key: str, lang: str, mark: Mark | None, facts: Mapping[str, object]) -> None:
-        self.key, self.lang, self.facts = key, lang, facts
+    def __init__(
+        self, key: str, lang: str, mark: Mark | None, facts: Mapping[str, object], digits: int
+    ) -> None:
+        self.key, self.lang, self.facts, self.digits = key, lang, facts, digits
         self.mark = mark or str
 
     def said(self) -> str:
@@ -162,7 +185,7 @@ def split_kind(spec: str) -> tuple[str, str, str]:
 
 
 def _say_money(speaker: _Speaker, value: Any, detail: str) -> str:
-    return format_money(value, speaker.fact("currency"), speaker.lang)
+    return format_money(value, speaker.fact("currency"), speaker.lang, digits=speaker.digits)
 
 
 def _say_cents(speaker: _Speaker, value: Any, detail: str) -> str:

@@ -117,6 +117,20 @@ def test_it_opens_with_the_proposal(opened, advice):
     assert f"{advice.probability_better:.0%}" in said.text_content()
 
 
+def test_small_sums_have_decimals_as_in_the_table(opened):
+    whole = made_up(stance="move")
+    columns = ["current", "proposed", "recommended", "change", "low", "high"]
+    table = whole.table.assign(**(whole.table[columns] / 1000.0))
+    curves = replace(whole.curves, spend=whole.curves.spend / 1000.0)
+    page = opened(replace(whole, table=table, curves=curves, total=whole.total / 1000.0), "it")
+    page.locator("#whatif-total").focus()
+    page.keyboard.press("ArrowRight")
+    found, n = state(page), "\u00a0"
+    assert found["total"] > whole.total / 1000.0
+    written = page.locator("#whatif .best").all_text_contents()
+    assert written == [f"{x:.2f}{n}€".replace(".", ",") for x in found["spend"]]
+
+
 def test_the_keyboard_moves_the_total_and_the_locks(opened, advice):
     page = opened(advice)
     before = state(page)

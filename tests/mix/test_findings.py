@@ -181,6 +181,9 @@ def test_more_where_the_last_euro_is_lost_is_said_to_come_from_the_fixed_total(
     assert "A smaller total may do better. " in first
     assert search.startswith(begins)
     assert "looks worth it" not in search
+    abroad = plan_findings(losing(advice=advice), period="week", currency="USD")[0]
+    assert "the last dollar there" in abroad.sentence("en")
+    assert "l’ultimo dollaro perda" in abroad.sentence("it")
     first, search, _ = said(losing(advice=advice), "it")
     assert "solo perché il totale è fisso" in first
     assert "solo perché il totale è fisso" in search

@@ -11,10 +11,12 @@ from scipy.special import ndtr
 from mmm.channels import ChannelMap
 from mmm.journeys import Journeys
 from mmm.mix import BudgetPlan, LiftTest, Limits, MixModel, Sampling, optimize_budget
+from mmm.run.answer import total_besides
 from mmm.run.budgeting import LEAST, advise_budget, what_if
 from mmm.run.caution import NOTHING, Beside, careful, patient
 from mmm.run.gaps import NoAnswer
 from mmm.run.outcome import known_on, new_business, unit_value, weeks_of
+from mmm.wording import Finding
 from tests.run.companies import AS_OF, config_of, deals_from, lead_tables, silent, spend_table
 
 RETURNS = {"Fairs": 8.0, "Banner": 0.1}
@@ -134,6 +136,16 @@ def test_a_channel_without_touches_is_not_told_by_paths():
     own = {"channels": ("Fairs", "Banner"), **spend, "advice": "move half, then test"}
     _, (note,) = patient(BudgetPlan(**{**facts, **own}), beside, pd.Timestamp("2025-06-01"))
     assert note.metric == "budget_note.waits"
+
+
+def test_the_mix_and_the_answer_lay_the_same_on_a_fixed_total(known):
+    poor, _ = advised(company(), funnel={"margin": 0.05})  # even the better channel loses
+    by_mix = [part for part in poor.findings[0].because if isinstance(part, Finding)]
+    in_answer = total_besides(poor)[0]
+    assert by_mix[0].facts["channels"] == in_answer.facts["channels"]
+    assert poor.forced == ("Fairs",)
+    assert (by_mix[0].metric, in_answer.metric) == ("mix.fixed_total", "answer.fixed_total")
+    assert known[0].forced == ()
 
 
 def test_the_table_adds_up(known):

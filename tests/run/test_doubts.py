@@ -53,6 +53,27 @@ def test_numbers_hundreds_of_times_the_others_are_asked_about(fitted, times, ask
     assert not asked or "Banner" in found[0].sentence("en")
 
 
+def test_records_that_stop_before_the_page_does_are_named_with_their_last_day(tables, fitted):
+    model, weeks = fitted
+    assert not {"ends_early", "low_last"} & set(metrics(doubts_of(model, weeks, AS_OF)))
+    deals = tables["deals"]
+    early = deals[deals["closed_at"] < pd.Timestamp("2024-12-25", tz="UTC")]
+    early.attrs = deals.attrs
+    weeks = weeks_of(tables | {"deals": early}, ChannelMap(), config_of().mix, AS_OF)
+    found = doubts_of(model, weeks, AS_OF)
+    assert metrics(found)[0] == "ends_early"
+    assert "24 dicembre 2024" in found[0].sentence("it")
+    assert "29 December 2024" in found[0].sentence("en")
+
+
+def test_a_table_whose_ends_are_low_in_spend_and_outcome_is_asked_about(fitted):
+    model, weeks = fitted
+    frame = weeks.frame.copy()
+    frame.loc[frame.index[[0, -1]], [*weeks.channels, weeks.outcome]] = 1.0
+    found = metrics(doubts_of(model, dataclasses.replace(weeks, frame=frame), AS_OF))
+    assert found[:2] == ["low_last", "low_first"]
+
+
 def test_what_a_notebook_is_warned_of_stands_in_the_notes_of_the_advice(tables, fitted):
     model, weeks = fitted
     heavy = dataclasses.replace(model.diagnostics_, residual_kurtosis=15.0)

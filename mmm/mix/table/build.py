@@ -12,6 +12,7 @@ import pandas as pd
 
 from mmm.channels import UNMATCHED, ChannelMap
 from mmm.errors import ConfigError, DataWarning, InputError, quoted
+from mmm.mix.table.ends import Recorded, recorded_ends
 from mmm.mix.table.outcomes import OUTCOMES, Counted, count_outcome
 from mmm.mix.table.periods import calendar, next_start, period_start, spread
 from mmm.tables import read_deals, read_leads, read_spend
@@ -70,7 +71,9 @@ def mix_table(
         ``date`` (first day of the period), a column a channel (float, in the currency; largest
         first), and the outcome (float). Money is added up exactly before it becomes float.
         ``attrs["notes"]`` says what was decided; ``attrs["currency"]`` is None where no table names
-        one; ``attrs["immature"]`` lists the last periods of which deals are still open.
+        one; ``attrs["immature"]`` lists the last periods of which deals are still open;
+        ``attrs["recorded"]`` has the first and the last day of records that begin or end within a
+        period, None where they do not.
 
     Raises
     ------
@@ -84,7 +87,8 @@ def mix_table(
     -----
     DataWarning
         Where the data limit a model: channels without spend (left out), of constant spend, of equal
-        course, that begin or end within the table; spend spread over shorter periods; open deals.
+        course, that begin or end within the table; spend spread over shorter periods; open deals;
+        records that begin or end within a period.
 
     Notes
     -----
@@ -122,7 +126,9 @@ def mix_table(
         )
     channels, limits = _channels(paid, dates, every)
     _check_names(channels, outcome)
-    warned = [*paid.warned, *limits, *_immature_said(counted, dates, every)]
+    recorded = recorded_ends(counted.days, dates[0], next_start(dates[-1], every))
+    cut = _cut_said(recorded, counted, dates, every)
+    warned = [*paid.warned, *limits, *_immature_said(counted, dates, every), *cut]
     for said in warned:
         warnings.warn(said, DataWarning, stacklevel=2)
     frame = pd.DataFrame(
@@ -136,6 +142,7 @@ def mix_table(
         "outcome": outcome,
         "currency": currency,
         "immature": _immature(counted, dates),
+        "recorded": (recorded.since, recorded.until),
     }
     return frame
 
@@ -298,6 +305,28 @@ def _immature_said(counted: Counted, dates: pd.DatetimeIndex, every: str) -> lis
         f"(since {late[0].date()}) are still open: {counted.name} will grow there. Leave those "
         f"{every}s out, or count at the close."
     ]
+
+
+def _cut_said(
+    recorded: Recorded, counted: Counted, dates: pd.DatetimeIndex, every: str
+) -> list[str]:
+    """Say that the first or the last period is covered only in part."""
+    said, table = [], OUTCOMES[counted.name].table
+    if recorded.since is not None:
+        said.append(
+            f"the {table} begin on {recorded.since.date()}, the first {every} on "
+            f"{dates[0].date()}: {counted.name} looks incomplete there. Export the {table} from "
+            f"{dates[0].date()} on, or pass spend from {next_start(dates[0], every).date()} on."
+        )
+    if recorded.until is not None:
+        day = pd.Timedelta(days=1)
+        said.append(
+            f"the {table} end on {recorded.until.date()}, the last {every} on "
+            f"{(next_start(dates[-1], every) - day).date()}: {counted.name} looks incomplete "
+            f"there. Export the {table} again, or leave out what they do not cover with "
+            f"as_of='{(recorded.until + day).date()}'."
+        )
+    return said
 
 
 def _check_names(channels: dict[str, list[float]], outcome: str) -> None:

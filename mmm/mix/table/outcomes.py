@@ -64,6 +64,8 @@ class Counted:
         By start of period; periods in which nothing counted are missing.
     first, end : Timestamp
         What the records cover: from the period of the first row that is dated to before `end`.
+    days : Series of datetime64
+        Day of each record, whether it counts or not; of deals at their close, of the ended ones.
     immature_from : Timestamp or None
         From this period on many deals are still open; None where the outcome does not ripen.
     n_open, n_late : int
@@ -75,6 +77,7 @@ class Counted:
     amount: dict[pd.Timestamp, Decimal]
     first: pd.Timestamp
     end: pd.Timestamp
+    days: "pd.Series[Any]"
     immature_from: pd.Timestamp | None = None
     n_open: int = 0
     n_late: int = 0
@@ -129,9 +132,10 @@ def count_outcome(
     if at.isna().all():
         raise InputError(f"{spec.table} have no {spec.at}. Fill it in, or choose another outcome.")
     first, end = period_start(at, every).min(), _last_day(records, tz, as_of)
-    if not spec.ripens:
-        return Counted(name, spec.money, amount, first, end)
-    return Counted(name, spec.money, amount, first, end, *_immature(records, at, every, end))
+    # The close of an open deal is hoped for, and records nothing.
+    days = at[records["won"].notna()] if spec.at == "closed_at" else at
+    late = _immature(records, at, every, end) if spec.ripens else ()
+    return Counted(name, spec.money, amount, first, end, days, *late)
 
 
 def _check_columns(records: pd.DataFrame, spec: OutcomeSpec, name: str) -> None:

@@ -131,12 +131,16 @@
     return found.chance >= data.move && found.loss < data.loss * found.profit ? data.most : "half";
   };
 
+  // Small sums have decimals, as in the table.
+  const unit = 10 ** -data.digits;
+  const units = x => Math.round(x / unit);
   const digits = x => {
-    const plain = String(Math.round(Math.abs(x))).replace(/\B(?=(\d{3})+$)/g, data.group);
+    const [whole, part] = (units(Math.abs(x)) * unit).toFixed(data.digits).split(".");
+    const plain = whole.replace(/\B(?=(\d{3})+$)/g, data.group) + (part ? data.point + part : "");
     return data.money.replace("0", () => plain);
   };
-  const money = x => (Math.round(x) < 0 ? "-" : "") + digits(x);
-  const signed = x => (Math.round(x) > 0 ? "+" : "") + money(x);
+  const money = x => (units(x) < 0 ? "-" : "") + digits(x);
+  const signed = x => (units(x) > 0 ? "+" : "") + money(x);
   const percent = x => {
     const size = Math.abs(x * 100);
     const text = size >= 9.95 || size < .05 ? String(Math.round(size)) : size.toFixed(1).replace(".", data.point);
@@ -156,7 +160,7 @@
     const widest = Math.max(...data.high);
     rows.forEach((row, c) => {
       row.querySelector(".best").textContent = money(spend[c]);
-      row.querySelector(".moved").textContent = signed(Math.round(spend[c]) - Math.round(data.today[c]));
+      row.querySelector(".moved").textContent = signed((units(spend[c]) - units(data.today[c])) * unit);
       row.querySelector("rect.bar-now").setAttribute("width", 100 * spend[c] / widest + "%");
     });
     box.querySelector(".best-total").textContent = money(total);
@@ -181,13 +185,13 @@
     const total = origin + steps * data.step;
     slider.value = total;
     amount.textContent = fill(data.words.amount, {
-      total: money(total), change: (total > today + .5 ? "+" : "") + percent(total / today - 1),
+      total: money(total), change: (total > today + .5 * unit ? "+" : "") + percent(total / today - 1),
     });
     slider.setAttribute("aria-valuetext", amount.textContent);
     const spend = split(total, low, high);
     const found = judge(spend);
     show(spend, total);
-    const asIs = spend.every((x, c) => Math.abs(x - data.today[c]) < .5);
+    const asIs = spend.every((x, c) => Math.abs(x - data.today[c]) < .5 * unit);
     const proposal = fits && steps === 0 && !kept.includes(true);
     if (proposal) written.forEach((cell, i) => { cell.textContent = first[i]; });
     Object.assign(box.dataset, {
