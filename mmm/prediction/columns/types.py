@@ -243,6 +243,10 @@ def read_kind(
         read, fill = (numbers_of(words, style) if kind == "number" else _flags_of(words)), np.nan
     known = np.append(read, np.array([fill], dtype=read.dtype))
     typed = known[codes]
+    if kind == "number" and values.dtype == object:  # 1.234 as stored is never 1234
+        stored = np.array([pd.api.types.is_number(value) for value in values], dtype=bool)
+        typed[stored] = values[stored].astype("float64")
+        typed[np.isinf(typed)] = np.nan
     bad = (codes >= 0) & pd.isna(typed)
     return pd.Series(typed, index=values.index, name=values.name), bad
 

@@ -110,6 +110,12 @@ def test_a_part_of_a_table_is_read_as_the_whole(values, data):
             assert one == other or (pd.isna(one) and pd.isna(other))
 
 
+def test_a_number_that_is_stored_is_no_text_with_a_decimal_comma():
+    frame = pd.DataFrame({"fee": [1.234, "2,5", "3,5"]})
+    columns = describe_columns(frame)
+    assert clean_frame(frame, columns)["fee"].tolist() == [1.234, 2.5, 3.5]
+
+
 words = st.sampled_from(["a", "b", "3", "4.5", "Select", "no", "yes", "2025-01-31", "", None, "é"])
 
 
