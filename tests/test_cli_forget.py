@@ -52,6 +52,20 @@ def test_what_was_taken_out_is_said_and_where_scores_still_stand(folder, quick):
     assert "was given scores" not in said.err
 
 
+def test_nothing_found_is_said_and_the_lead_is_left_alone_all_the_same(folder, quick):
+    quick(*to_run(to="file:kept.csv"))
+    said = quick("forget", "NOPE")
+    assert f"{LEDGER}: nothing found; a keyed hash of the id is kept all the same, so" in said.out
+    assert "note: nothing was found under NOPE. Check how it is written" in said.err
+    looks = json.loads(quick("forget", "NOPE", "--json").out)["looked_at"]
+    assert not any(look["found"] or look["removed"] for look in looks)
+    assert [look["file"] for look in looks if look.get("hash_kept")] == [LEDGER]
+    assert "nothing was found" not in quick("forget", "L0004").err
+    leads = pd.read_csv(folder / "new.csv").replace({"lead_id": {"L0005": "NOPE"}})
+    leads.to_csv(folder / "new.csv", index=False)
+    assert json.loads(quick(*to_run("--json", to="file:kept.csv")).out)["n_forgotten"] == 2
+
+
 def test_a_person_in_a_model_is_said(folder, quick):
     path = folder / "model" / "card.json"
     path.write_text(path.read_text().replace('"', '"anna@example.com, ', 1))

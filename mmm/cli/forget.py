@@ -60,6 +60,9 @@ def forget(
             f"these words, or that cannot be read, such as {others[0].file}. Take the person out "
             "where the table comes from, and make again, or delete, what was made of it"
         )
+    if not (any(emptied.values()) or others or any(look.found for look in looks)):
+        words = ", ".join([lead, *(also or [])])
+        notes.print(f"note: nothing was found under {words}. Check how it is written")
     for name in sorted({name for look in looks for name in look.systems} - emptied.keys()):
         notes.print(f"note: {name} was given scores of the lead; empty them there, or pass --to")
     if kept:
@@ -73,7 +76,8 @@ def forget(
 def _content(emptied: dict[str, bool], looks: Sequence[Any], others: Sequence[Any]) -> Any:
     return {
         "looked_at": [
-            {"file": look.file, "found": look.found, "removed": look.removed}
+            {"file": look.file, "found": look.found, "removed": look.removed and look.found > 0}
+            | ({"hash_kept": True} if look.what == "entries" else {})
             | ({"systems": look.systems} if look.systems else {})
             for look in looks
         ],
@@ -95,8 +99,12 @@ def _told(look: Any) -> str:
     """Say what was taken out of a file, or is still in it."""
     if not look.removed:
         return f"found in {counted(look.found, 'place')}, still there"
-    stays = "; a keyed hash of the id stays" if look.what == "entries" else ""
-    return (f"{look.found} {look.what} taken out" if look.found else "nothing found") + stays
+    said = f"{look.found} {look.what} taken out" if look.found else "nothing found"
+    if look.what != "entries":
+        return said
+    # Of an id that was never seen too: it may stand in the leads of tomorrow.
+    stays = "stays" if look.found else "is kept all the same"
+    return f"{said}; a keyed hash of the id {stays}, so that later runs leave the lead alone"
 
 
 def _untouched(look: Any) -> str:

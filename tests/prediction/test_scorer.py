@@ -88,6 +88,37 @@ def test_probabilities_are_inside_and_each_lead_stands_alone(fitted, seed):
     np.testing.assert_allclose(scorer.predict_proba(new.iloc[[7]])[0], p[7], atol=1e-15)
 
 
+@pytest.fixture(scope="module")
+def coded():
+    """Return a scorer of columns whose cells are of several types, and their leads."""
+    rng = np.random.default_rng(4)
+    frame, won = make_leads(200)
+    columns = {
+        "zip": [20100, 30100, "V6 1AA", "SW1", None],
+        "seen_on": ["13/02/2025", "01/02/2025", "02/03/2025"],
+        "fee": ["1.234,5", "12,25", "1.500"],
+        "plan": [True, "trial", 1],
+    }
+    for name, cells in columns.items():
+        frame[name] = np.array(cells, dtype=object)[rng.integers(0, len(cells), 200)]
+    scorer = LeadScorer(seed=0).fit(frame, won)
+    return scorer, frame, scorer.predict_proba(frame)[:, 1]
+
+
+@given(st.lists(st.integers(0, 199), min_size=1, max_size=20, unique=True))
+@settings(max_examples=25)
+def test_some_leads_are_scored_as_among_all(coded, rows):
+    scorer, frame, p = coded
+    for part in (frame.iloc[rows], frame.iloc[rows].infer_objects()):
+        np.testing.assert_allclose(scorer.predict_proba(part)[:, 1], p[rows], atol=1e-12)
+
+
+def test_the_first_leads_of_training_can_be_scored(coded):
+    _, frame, _ = coded
+    scorer = LeadScorer(seed=0).fit(frame[:100], [0, 1] * 50)
+    assert len(scorer.predict_proba(frame[:3])) == 3
+
+
 def test_labels_of_any_kind():
     frame, won = make_leads(200)
     words = np.where(won == 1, "yes", "no")

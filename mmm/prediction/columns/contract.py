@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from mmm.errors import InputError, quoted
+from mmm.errors import InputError, counted, quoted
 from mmm.prediction.columns.types import (
     KINDS,
     Column,
@@ -19,7 +19,7 @@ from mmm.prediction.columns.types import (
     to_frame,
     unlike,
 )
-from mmm.prediction.columns.written import STYLES
+from mmm.prediction.columns.written import STYLES, Style, numbers_of
 
 _WEEK = pd.Timedelta(days=7)
 
@@ -168,10 +168,10 @@ def schema_difference(contract: DataContract, X: Any) -> pd.DataFrame:
     for column in contract.columns:
         if column.name not in frame.columns:
             rows.append((column.name, "missing", column.kind, "nothing"))
-        elif unlike(frame[column.name], column.kind, column.style):
-            found = describe_columns(frame[[column.name]])[0].kind
-            said = found if found != column.kind else str(frame[column.name].dtype)
-            rows.append((column.name, "retyped", column.kind, said))
+        elif unlike(frame[column.name], column.kind, column.style, column.levels):
+            rows.append(
+                (column.name, "retyped", column.kind, _unlike_cells(frame[column.name], column))
+            )
     known = {column.name for column in contract.columns} | set(contract.ignored)
     rows += [(str(name), "extra", "nothing", "a column") for name in frame if name not in known]
     return pd.DataFrame(rows, columns=["column", "problem", "expected", "found"], dtype="str")
@@ -202,8 +202,24 @@ def check_schema(contract: DataContract, X: Any) -> None:
             said.append(f"{problem} {quoted(rows['column'], limit=40)}")
     raise InputError(
         f"The table differs from the one the model was trained on: {'; '.join(said)}. "
-        "Give the same columns, or train again on the new ones."
+        "Give the same columns with values of the same type, or train again on the new ones."
     )
+
+
+def _unlike_cells(values: "pd.Series[Any]", column: Column) -> str:
+    """Name what does not fit into a column, and how often it stands there."""
+    there = values.notna().to_numpy(dtype=bool)
+    category = column.kind == "category"
+    bad = there if category else read_kind(values, column.kind, column.style)[1]
+    first = str(values.iloc[int(np.flatnonzero(bad)[0])])
+    said = f"{first!r} and its like" if bad.sum() > 1 else repr(first)
+    said += f" in {int(bad.sum()):,} of {counted(int(there.sum()), 'value')}"
+    if category:
+        return f"{said}, none of them known"
+    styles: tuple[Style, ...] = (".", ",")
+    read = [numbers_of([first], style)[0] for style in styles]
+    either = column.kind == "number" and np.isfinite(read).all()
+    return f"{said}, {read[0]:g} or {read[1]:g} as a locale says" if either else said
 
 
 def admit(contract: DataContract, X: Any, *, lead_id: Any = None, whole: bool = True) -> Admission:

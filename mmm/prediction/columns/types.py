@@ -1,8 +1,12 @@
 """Columns of a mixed frame: which kind each one is, and its values typed accordingly."""
 
+import datetime as dt
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -38,6 +42,8 @@ _MANY = 20  # different values, above which such a column holds people and no fe
 # Ids of our own tables identify at any number of repeats: a person with two leads is no category.
 _OWN_IDS = frozenset({"id", "lead_id", "person_id", "account_id", "deal_id", "touch_id", "mql_id"})
 _ENOUGH = 10  # values, below which nothing is called an identifier by its values alone
+_NUMBER = re.compile(r"-?\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?")
+_EITHER = re.compile(r"-?[1-9]\d{0,2}[.,]\d{3}")  # 1.500 may be 1500
 
 
 @dataclass(frozen=True)
@@ -130,7 +136,8 @@ def clean_frame(X: Any, columns: Sequence[Column] | None = None) -> pd.DataFrame
             "Give the columns that the model was trained on."
         )
     typed = {
-        column.name: as_kind(frame[column.name], column.kind, column.style) for column in columns
+        column.name: as_kind(frame[column.name], column.kind, column.style, column.levels)
+        for column in columns
     }
     return pd.DataFrame(typed, index=frame.index)
 
@@ -169,8 +176,13 @@ def to_frame(X: Any) -> pd.DataFrame:
     return frame if names == list(frame.columns) else frame.set_axis(names, axis="columns")
 
 
-def as_kind(values: "pd.Series[Any]", kind: Kind, style: Style = "") -> "pd.Series[Any]":
-    """Return the values of one column as a kind; see `clean_frame`. `style` is that of `Column`.
+def as_kind(
+    values: "pd.Series[Any]", kind: Kind, style: Style = "", levels: Sequence[str] = ()
+) -> "pd.Series[Any]":
+    """Return the values of one column as a kind; see `clean_frame`.
+
+    `style` and `levels` are those of `Column`: what a column stores as a number, a day, or true or
+    false is the one level of a category that means it. 1.5 is the level 1.50, and 118 is 00118.
 
     Raises
     ------
@@ -194,7 +206,7 @@ def as_kind(values: "pd.Series[Any]", kind: Kind, style: Style = "") -> "pd.Seri
                 "Correct those values, or leave them empty."
             )
         return typed
-    return _categories(values) if kind == "category" else _text(values)
+    return _categories(values, levels) if kind == "category" else _text(values)
 
 
 def read_kind(
@@ -231,30 +243,48 @@ def read_kind(
         read, fill = (numbers_of(words, style) if kind == "number" else _flags_of(words)), np.nan
     known = np.append(read, np.array([fill], dtype=read.dtype))
     typed = known[codes]
+    if kind == "number" and values.dtype == object:  # 1.234 as stored is never 1234
+        stored = np.array([pd.api.types.is_number(value) for value in values], dtype=bool)
+        typed[stored] = values[stored].astype("float64")
+        typed[np.isinf(typed)] = np.nan
     bad = (codes >= 0) & pd.isna(typed)
     return pd.Series(typed, index=values.index, name=values.name), bad
 
 
-def unlike(values: "pd.Series[Any]", kind: Kind, style: Style = "") -> bool:
+def unlike(
+    values: "pd.Series[Any]", kind: Kind, style: Style = "", levels: Sequence[str] = ()
+) -> bool:
     """Tell whether a column cannot be of the kind it had in training.
 
-    A few cells that resist are bad rows, not another type: more than one in twenty is.
+    A few cells that resist are bad rows, not another type: more than one in twenty is. Anything can
+    be a category that was never seen. Only ten or more values that are stored as numbers, dates, or
+    true and false are another type, where none is a level and most are not even written like one.
 
     Examples
     --------
-    >>> unlike(pd.Series([1.5, 2.0]), "category"), unlike(pd.Series(["a", None]), "category")
+    >>> numbers = pd.Series(range(20))
+    >>> unlike(numbers, "category", levels=("fair", "web")), unlike(numbers[:1], "category")
     (True, False)
     """
     if kind in {"constant", "identifier"}:
         return False
     nature = _nature(values)
-    if nature == "empty":
+    n_known = int(values.notna().sum())
+    if not n_known:
         return False
     if kind == "category":
-        return nature != "text"
+        return nature != "text" and _strange(values, levels)
     _, bad = read_kind(values, kind, style)
-    n_known = int(values.notna().sum())
-    return bool(bad.sum() > max(1, n_known // 20) or bad.sum() == n_known > 0)
+    return bool(bad.sum() > max(1, n_known // 20) or bad.sum() == n_known)
+
+
+def _strange(values: "pd.Series[Any]", levels: Sequence[str]) -> bool:
+    """Tell whether values are no levels, and most of them not written like one."""
+    codes, words = _coded(values, levels)
+    if (codes >= 0).sum() < _ENOUGH or not set(levels).isdisjoint(words):
+        return False
+    forms = {re.sub(r"\d", "0", level) for level in levels}
+    return sum(re.sub(r"\d", "0", word) in forms for word in words) < len(words) / 2
 
 
 def _describe(name: str, values: "pd.Series[Any]") -> Column:
@@ -372,28 +402,61 @@ def _naive(values: "pd.Series[Any]") -> "pd.Series[Any]":
     return instants.dt.tz_localize(None).astype("datetime64[us]")
 
 
-def _coded(values: "pd.Series[Any]") -> tuple["np.ndarray[Any, Any]", "np.ndarray[Any, Any]"]:
+def _coded(
+    values: "pd.Series[Any]", levels: Sequence[str] = ()
+) -> tuple["np.ndarray[Any, Any]", "np.ndarray[Any, Any]"]:
     """Return a code a row, -1 where missing, and the distinct texts behind the codes, sorted."""
+    say = _speller(levels)
     try:
         codes, found = pd.factorize(values)
     except TypeError:  # a list or another thing that has no hash
         raise _foreign(values, "nested") from None
-    said = [_said(value) for value in found]
+    if values.dtype == object and not all(isinstance(value, str) for value in found):
+        # True equals 1: which of the two stands first must not decide what is read.
+        codes, found = pd.factorize(values.map(say, na_action="ignore"))
+    said = [say(value) for value in found]
     words = sorted({word for word in said if word is not None})
     place = {word: i for i, word in enumerate(words)}
     lookup = np.array([-1 if word is None else place[word] for word in said] + [-1], dtype=np.int64)
     return lookup[codes], np.array(words, dtype=object)
 
 
-def _said(value: object) -> str | None:
-    """Return the text of a cell, None where it is a placeholder."""
-    text = value if isinstance(value, str) else f"{value:g}" if _whole(value) else str(value)
-    text = text.strip()
-    return None if text.lower() in MISSING_WORDS else text
+def _speller(levels: Sequence[str]) -> Callable[[object], str | None]:
+    """Return what tells the text of a cell, None where it is a placeholder."""
+    exact = frozenset(levels)
+
+    @cache
+    def meant() -> dict[float | str, str]:
+        plain = [level for level in levels if not _EITHER.fullmatch(level)]
+        counts = Counter(map(_meaning, plain))
+        return {_meaning(level): level for level in plain if counts[_meaning(level)] == 1}
+
+    def say(value: object) -> str | None:
+        text = (value if isinstance(value, str) else _plain(value)).strip()
+        if text.lower() in MISSING_WORDS:
+            return None
+        if not exact or isinstance(value, str) or text in exact:
+            return text
+        return meant().get(_meaning(text), text)
+
+    return say
 
 
-def _whole(value: object) -> bool:
-    return isinstance(value, float) and value.is_integer() and abs(value) < 1e5
+def _plain(value: object) -> str:
+    """Return the text of what is stored, without the zeros that its type adds: 20100.0 is 20100."""
+    if isinstance(value, float | np.floating | Decimal):
+        number = float(value)
+        if number.is_integer() and abs(number) < 2**53:
+            return str(int(number))
+    text = str(value)
+    return text.removesuffix(" 00:00:00") if isinstance(value, dt.datetime) else text
+
+
+def _meaning(text: str) -> float | str:
+    """Return what equal texts of numbers, days, or true and false have in common."""
+    if _NUMBER.fullmatch(text):
+        return float(text.replace(",", "."))
+    return text.lower().removesuffix(" 00:00:00")
 
 
 def _text(values: "pd.Series[Any]") -> "pd.Series[str]":
@@ -402,8 +465,8 @@ def _text(values: "pd.Series[Any]") -> "pd.Series[str]":
     return pd.Series(filled, index=values.index, name=values.name, dtype="str")
 
 
-def _categories(values: "pd.Series[Any]") -> "pd.Series[Any]":
-    codes, words = _coded(values)
+def _categories(values: "pd.Series[Any]", levels: Sequence[str] = ()) -> "pd.Series[Any]":
+    codes, words = _coded(values, levels)
     coded = pd.Categorical.from_codes(codes, categories=pd.Index(words, dtype="str"))
     return pd.Series(coded, index=values.index, name=values.name)
 

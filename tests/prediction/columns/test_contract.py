@@ -42,8 +42,8 @@ def test_bad_input_27_the_error_lists_the_whole_difference(trained):
     said = str(caught.value)
     assert "missing 'demo'" in said
     assert "extra 'colour'" in said
-    assert "'pages' (number, now constant)" in said
-    assert "'source' (category, now identifier)" in said
+    assert "'pages' (number, now 'many' and its like in 300 of 300 values)" in said
+    assert "'source' (category, now '0' and its like in 300 of 300 values, none of them" in said
     assert said.endswith("train again on the new ones.")
     assert len(schema_difference(contract, other)) == 4
 
@@ -71,6 +71,36 @@ def test_bad_input_26_unseen_categories_are_counted(trained):
     assert admission.unseen.values.tolist() == [["source", "fax", 3], ["source", "post", 1]]
     assert len(admission.frame) == 10
     assert admission.quarantine.empty
+
+
+def test_a_category_is_read_as_in_training_whatever_the_batch_stores():
+    day = pd.Timestamp("2025-01-05")
+    cells = [20100, 30100.0, "V6 1AA", "1.50", "00118", "TRUE", day, None] * 4
+    contract = freeze_contract(pd.DataFrame({"zip": cells}))
+    wanted = ["20100", "30100", "1.50", "00118", "TRUE", "2025-01-05"]
+    for cell, level in zip([20100.0, 30100, 1.5, 118, True, day], wanted, strict=True):
+        batch = pd.DataFrame({"zip": [cell, None]}).infer_objects()
+        found = admit(contract, batch)
+        assert found.frame["zip"].tolist()[0] == level
+        assert found.unseen.empty
+    for missing in (np.nan, None, pd.NA, pd.NaT, "Select"):
+        assert admit(contract, pd.DataFrame([{"zip": missing}])).frame["zip"].isna().all()
+
+
+def test_bad_input_26_new_codes_are_no_category_of_training():
+    contract = freeze_contract(pd.DataFrame({"zip": ["20100", "30100", "V6 1AA"] * 5}))
+    for new in ([0.5], [99999], range(40000, 40020)):
+        found = admit(contract, pd.DataFrame({"zip": new}))
+        assert len(found.frame) == found.unseen["n"].sum() == len(new)
+    for other in (np.linspace(0.1, 0.9, 20), range(20), pd.date_range("2025-01-01", periods=20)):
+        with pytest.raises(InputError, match=r"'zip' \(category.* 20 of 20 values, none of them"):
+            check_schema(contract, pd.DataFrame({"zip": other}))
+
+
+def test_bad_input_31_a_number_that_can_be_read_in_two_ways_is_said():
+    contract = freeze_contract(pd.DataFrame({"hours": [0.125, 1.5, 2.25]}))
+    with pytest.raises(InputError, match=r"now '1\.500' in 1 of 1 value, 1\.5 or 1500 as"):
+        check_schema(contract, pd.DataFrame({"hours": ["1.500"]}))
 
 
 def test_bad_rows_are_quarantined_and_nothing_is_lost(trained):

@@ -10,7 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmm.errors import InputError
-from mmm.prediction.columns.contract import DataContract, admit, freeze_contract
+from mmm.prediction.columns.contract import (
+    DataContract,
+    admit,
+    freeze_contract,
+    schema_difference,
+)
 from mmm.prediction.columns.special import special_category
 from mmm.prediction.columns.types import clean_frame, describe_columns, unlike
 
@@ -83,6 +88,32 @@ def test_every_frame_reads_the_same(form):
     assert clean["a"].isna().tolist() == [False, True, False]
     assert clean["b"].cat.categories.tolist() == ["x", "y"]
     assert clean["c"].tolist() == [1.0, 0.0, 1.0]
+
+
+stored = st.sampled_from([
+    20100, 20100.0, 150000.0, 1, 0, True, False, 1.0, 2.5, -0.0, 1e-7, Decimal("1.50"), DAYS[0],
+    pd.Timestamp(DAYS[0]), pd.Timestamp("2025-01-13 10:00"), "V6 1AA", "20100", "1.50", "2,5",
+    "€ 5", "yes", "no", "2025-01-05", "13/02/2025", "Select", None, np.nan, pd.NA, pd.NaT,
+])  # fmt: skip
+
+
+@given(st.lists(stored, min_size=1, max_size=12), st.data())
+def test_a_part_of_a_table_is_read_as_the_whole(values, data):
+    frame = pd.DataFrame({"z": pd.Series(values, dtype=object)})
+    rows = data.draw(st.lists(st.sampled_from(range(len(values))), min_size=1, unique=True))
+    contract = freeze_contract(frame)
+    whole = clean_frame(frame, contract.columns)["z"].iloc[rows].astype(object).tolist()
+    for part in (frame.iloc[rows], frame.iloc[rows].infer_objects()):
+        assert schema_difference(contract, part).empty
+        typed = clean_frame(part, contract.columns)["z"].astype(object)
+        for one, other in zip(whole, typed, strict=True):
+            assert one == other or (pd.isna(one) and pd.isna(other))
+
+
+def test_a_number_that_is_stored_is_no_text_with_a_decimal_comma():
+    frame = pd.DataFrame({"fee": [1.234, "2,5", "3,5"]})
+    columns = describe_columns(frame)
+    assert clean_frame(frame, columns)["fee"].tolist() == [1.234, 2.5, 3.5]
 
 
 words = st.sampled_from(["a", "b", "3", "4.5", "Select", "no", "yes", "2025-01-31", "", None, "é"])
