@@ -261,15 +261,18 @@ def _part_of_spend(result: RunResult) -> Iterator[Finding]:
 def _shared_costs(economics: pd.DataFrame, currency: str) -> Iterator[Finding]:
     """Say how costs of no channel are split, and who looks cheap because of it."""
     shared = economics.attrs.get("shared")
-    if not shared or not shared["amount"] or not shared["without"]:
+    if not shared or not shared["without"]:
+        return
+    amount = Decimal(shared["amount"])
+    if not amount:
         return
     facts = {
-        "value": shared["amount"],
+        "value": amount,
         "rule": f"by_{shared['rule']}",
         "channels": list(shared["without"]),
         "currency": currency,
     }
-    yield Finding("limits.shared_costs", float(shared["amount"]), facts=facts)
+    yield Finding("limits.shared_costs", float(amount), facts=facts)
 
 
 def _origin_or_credit(result: RunResult) -> Iterator[Finding]:

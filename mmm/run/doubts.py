@@ -57,11 +57,11 @@ def _incomplete(weeks: Weeks) -> list[Finding]:
     end = next_start(days.iloc[-1], weeks.every) - pd.Timedelta(days=1)
     said = []
     if until is not None:
-        said.append(_end("ends_early", on=until.date(), end=end.date()))
+        said.append(_end("ends_early", on=date.fromisoformat(until), end=end.date()))
     elif -1 in low:
         said.append(_end("low_last", on=days.iloc[-1].date()))
     if since is not None:
-        said.append(_end("begins_late", on=since.date(), start=days.iloc[0].date()))
+        said.append(_end("begins_late", on=date.fromisoformat(since), start=days.iloc[0].date()))
     elif 0 in low:
         said.append(_end("low_first", on=days.iloc[0].date()))
     return said

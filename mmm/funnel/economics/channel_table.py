@@ -88,7 +88,7 @@ def channel_table(
 
         The total of media and of other_costs is that of the tables to the cent, or None where an
         amount in them is missing. ``attrs["notes"]`` says what is unknown or was not split;
-        ``attrs["shared"]`` holds the rule, the amount split and the channels that got nothing.
+        ``attrs["shared"]`` holds the rule, the amount split (text) and the channels without.
 
     Raises
     ------
@@ -242,7 +242,8 @@ def _shared(
     bare = [
         name for name, cost in full.items() if cost and name != SHARED and not weights.get(name)
     ]
-    return {"rule": rule, "amount": booked.get(SHARED) or Decimal(0), "without": tuple(bare)}
+    # Exact as text: what `attrs` hold is written as JSON where the frame is kept as Parquet.
+    return {"rule": rule, "amount": str(booked.get(SHARED) or 0), "without": tuple(bare)}
 
 
 def _full(name: str, media: Money, other: Money) -> Decimal | None:

@@ -71,7 +71,7 @@ def mix_table(
         ``date`` (first day of the period), a column a channel (float, in the currency; largest
         first), and the outcome (float). Money is added up exactly before it becomes float.
         ``attrs["notes"]`` says what was decided; ``attrs["currency"]`` is None where no table names
-        one; ``attrs["immature"]`` lists the last periods of which deals are still open;
+        one; ``attrs["immature"]`` lists the first days of periods with many deals still open;
         ``attrs["recorded"]`` has the first and the last day of records that begin or end within a
         period, None where they do not.
 
@@ -142,7 +142,7 @@ def mix_table(
         "outcome": outcome,
         "currency": currency,
         "immature": _immature(counted, dates),
-        "recorded": (recorded.since, recorded.until),
+        "recorded": tuple(_day(day) for day in (recorded.since, recorded.until)),
     }
     return frame
 
@@ -291,9 +291,14 @@ def _alike_said(columns: dict[str, list[float]]) -> list[str]:
     return said
 
 
-def _immature(counted: Counted, dates: pd.DatetimeIndex) -> tuple[pd.Timestamp, ...]:
+def _immature(counted: Counted, dates: pd.DatetimeIndex) -> tuple[str, ...]:
     since = counted.immature_from
-    return () if since is None else tuple(dates[dates >= since])
+    return () if since is None else tuple(str(day.date()) for day in dates[dates >= since])
+
+
+def _day(at: pd.Timestamp | None) -> str | None:
+    # Text: what `attrs` hold is written as JSON where the frame is kept as Parquet.
+    return None if at is None else str(at.date())
 
 
 def _immature_said(counted: Counted, dates: pd.DatetimeIndex, every: str) -> list[str]:
@@ -302,7 +307,7 @@ def _immature_said(counted: Counted, dates: pd.DatetimeIndex, every: str) -> lis
         return []
     return [
         f"{counted.n_open} of {counted.n_late} deals created in the last {len(late)} {every}s "
-        f"(since {late[0].date()}) are still open: {counted.name} will grow there. Leave those "
+        f"(since {late[0]}) are still open: {counted.name} will grow there. Leave those "
         f"{every}s out, or count at the close."
     ]
 

@@ -59,7 +59,8 @@ def test_unknown_spend_and_no_customer_have_no_cost():
 )
 def test_scaling_spend_scales_the_cost(amounts, factor):
     money, customers = np.array(amounts), np.arange(1.0, len(amounts) + 1)
-    np.testing.assert_allclose(cac(money * factor, customers), cac(money, customers) * factor)
+    scaled, expected = cac(money * factor, customers), cac(money, customers) * factor
+    np.testing.assert_allclose(scaled, expected, atol=1e-300)  # nearer 0, floats lose digits
 
 
 def tables():
@@ -203,7 +204,7 @@ def test_each_rule_splits_what_is_shared_by_hand_and_says_who_gets_nothing():
         rows = table.set_index("channel")
         split[rule] = [int(rows.loc[name, "other_costs"]) for name in ("Events", "Email")]
         bare = ("Email",) if rule == "media" else ()
-        assert table.attrs["shared"] == {"rule": rule, "amount": Decimal(60), "without": bare}
+        assert table.attrs["shared"] == {"rule": rule, "amount": "60", "without": bare}
         assert any("split" in note for note in table.attrs["notes"])
     assert split == {"media": [60, 5], "leads": [20, 45], "touches": [50, 15], "equal": [30, 35]}
     with pytest.raises(ConfigError, match="Pass touches="):

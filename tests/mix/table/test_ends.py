@@ -25,7 +25,7 @@ def test_records_that_stop_within_the_last_month_are_named_with_their_last_day()
     said = r"deals end on 2024-12-09, the last month on 2024-12-31.*as_of='2024-12-10'"
     with pytest.warns(DataWarning, match=said):
         table = mix_table(spend, deals, every="month", as_of="2025-01-01")
-    assert table.attrs["recorded"] == (None, pd.Timestamp("2024-12-09"))
+    assert table.attrs["recorded"] == (None, "2024-12-09")
     cured = mix_table(spend, deals, every="month", as_of="2024-12-10")  # warnings are errors
     assert cured["date"].iloc[-1] == pd.Timestamp("2024-11-01")
     assert cured.attrs["recorded"] == (None, None)
