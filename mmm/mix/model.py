@@ -10,14 +10,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, RegressorMixin, clone
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from mmm.errors import (
-    ConfigError,
-    ConvergenceError,
-    DataWarning,
-    check_level,
-)
+from mmm.errors import ConvergenceError, DataWarning, check_level
 from mmm.mix.calibration import LiftTest, place_tests
 from mmm.mix.company import add_up
 from mmm.mix.effects.statements import stated_conflicts
@@ -32,12 +27,12 @@ from mmm.mix.panel import by_panel, sample_together, set_up_panels, tests_togeth
 from mmm.mix.priors import Priors
 from mmm.mix.table.adequacy import check_size, spend_warnings
 from mmm.mix.table.dates import dates_of, find_order, with_dates
+from mmm.mix.table.given import check_outcome, check_settings, read_numbers
 from mmm.mix.table.inputs import (
     Axis,
     Clock,
     Table,
     check_numbers,
-    check_outcome,
     check_roles,
     check_spend,
     pick_again,
@@ -185,10 +180,7 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             If the chains do not agree after running on.
         """
         began = time.perf_counter()
-        if self.on_nonconvergence not in ("raise", "warn"):
-            raise ConfigError(
-                f"on_nonconvergence is {self.on_nonconvergence!r}; pass 'raise' or 'warn'."
-            )
+        check_settings(self.seed, self.on_nonconvergence)
         self.__dict__.pop("panels_", None)
         if self.panel is None:
             models, notes = [self], self.set_up(X, y)
@@ -219,14 +211,8 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self._day_first = find_order(X, self.date)
         dates = dates_of(X, self.date, self._day_first)
         check_outcome(y)
-        values, outcome = validate_data(
-            self,
-            pick_columns(X, self.date, self.channels, self.controls or ()),
-            y,
-            dtype=np.float64,
-            y_numeric=True,
-            ensure_all_finite=False,
-        )
+        used = pick_columns(X, self.date, self.channels, self.controls or ())
+        values, outcome = read_numbers(self, used, y)
         outcome = np.asarray(outcome, dtype=np.float64)
         names = list(getattr(self, "feature_names_in_", [f"x{i}" for i in range(values.shape[1])]))
         self.controls_ = tuple(self.controls or ())
@@ -322,7 +308,7 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         dates = dates_of(X, self.date, getattr(self, "_day_first", None))
         fitted = getattr(self, "feature_names_in_", None)
         used = pick_again(X, self.date, self.channels is not None, fitted)
-        values = validate_data(self, used, reset=False, dtype=np.float64, ensure_all_finite=False)
+        values = read_numbers(self, used, reset=False)
         index = X.index if isinstance(X, pd.DataFrame) else None
         table = self._sorted_roles(values, dates, index)
         return table, place_rows(self.clock_, dates, index, len(values))

@@ -247,6 +247,19 @@ def test_unused_columns_are_ignored_and_the_others_found_by_name(model):
         named.predict(frame.drop(columns="fairs"))
 
 
+def test_columns_that_the_fit_did_not_see_are_named(model):
+    frame, _ = company()
+    with pytest.raises(InputError, match="no column 'price', which the fit used, among 'search'"):
+        model.predict(frame.drop(columns="price"))
+    with pytest.raises(InputError, match=r"no column 'search'.* among 'week'. Add it"):
+        model.predict(frame[["week"]])
+    with pytest.raises(InputError, match=r"'event', which the fit did not see. Drop it, or name"):
+        model.predict(frame.assign(event=1.0))
+    with pytest.raises(InputError, match="'search' stands there twice"):
+        model.predict(pd.concat([frame, frame["search"]], axis=1))
+    np.testing.assert_array_equal(model.predict(frame.iloc[:, ::-1]), model.predict(frame))
+
+
 def test_columns_of_text_or_there_twice_are_named():
     frame, outcome = company()
     with pytest.raises(InputError, match=r"'event' holds text \('na'\) in rows 1, 2, .*channels="):
@@ -282,9 +295,12 @@ def test_wrong_columns_are_refused(options, message):
         MixModel(**{"date": "week", "controls": ["price"], **options}).fit(*company())
 
 
-@pytest.mark.parametrize("options", [{"likelihood": "cauchy"}, {"on_nonconvergence": "shrug"}])
+@pytest.mark.parametrize(
+    "options",
+    [{"likelihood": "cauchy"}, {"on_nonconvergence": "shrug"}, {"seed": -1}, {"seed": None}],
+)
 def test_wrong_options_are_refused(options):
-    with pytest.raises(ConfigError, match=r"pass|fit each"):
+    with pytest.raises(ConfigError, match=r"[Pp]ass|fit each"):
         MixModel(date="week", **options).fit(*company())
 
 
