@@ -27,7 +27,7 @@ from mmm.mix.panel import by_panel, sample_together, set_up_panels, tests_togeth
 from mmm.mix.priors import Priors
 from mmm.mix.table.adequacy import check_size, spend_warnings
 from mmm.mix.table.dates import dates_of, find_order, with_dates
-from mmm.mix.table.given import check_outcome, check_settings, read_numbers
+from mmm.mix.table.given import as_pandas, check_outcome, check_settings, read_numbers
 from mmm.mix.table.inputs import (
     Axis,
     Clock,
@@ -163,9 +163,9 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : frame or array, shape (n_rows, n_columns)
+        X : pandas, Polars or pyarrow frame, or array, shape (n_rows, n_columns)
             Spend, controls and dates, one row a period.
-        y : array, shape (n_rows,)
+        y : column of such a frame, or array, shape (n_rows,)
             Outcome per period.
 
         Returns
@@ -197,9 +197,10 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def _set_up_panels(self, X: Any, y: Any) -> tuple[list[Any], list[str]]:
         one = clone(self).set_params(panel=None, tests=None)
-        self._day_first = find_order(X, self.date)
-        table = with_dates(X, self.date, self._day_first)
-        self.panels_, notes = set_up_panels(table, y, self, lambda: clone(one))
+        frame = as_pandas(X)
+        self._day_first = find_order(frame, self.date)
+        table = with_dates(frame, self.date, self._day_first)
+        self.panels_, notes = set_up_panels(table, as_pandas(y), self, lambda: clone(one))
         models: list[Any] = list(self.panels_.values())
         self.channels_: tuple[str, ...] = models[0].channels_
         self.__dict__.update(add_up(self.panels_))
@@ -207,6 +208,7 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def _read_fit(self, X: Any, y: Any) -> tuple[Table, Floats]:
         """Sort columns into roles, and rows by date."""
+        X, y = as_pandas(X), as_pandas(y)
         frame = X if isinstance(X, pd.DataFrame) else None
         self._day_first = find_order(X, self.date)
         dates = dates_of(X, self.date, self._day_first)
@@ -305,6 +307,7 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         axis : Axis
         """
         check_is_fitted(self, "posterior_")
+        X = as_pandas(X)
         dates = dates_of(X, self.date, getattr(self, "_day_first", None))
         fitted = getattr(self, "feature_names_in_", None)
         used = pick_again(X, self.date, self.channels is not None, fitted)
@@ -318,7 +321,7 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : frame or array
+        X : pandas, Polars or pyarrow frame, or array
             Like that of `fit`. Rows with dates are placed by them, rows of a frame by its index
             where that counted rows in the fit; other rows start at the first fitted period.
             Periods that are not in `X` keep their fitted spend. Dates as text are read in the
@@ -383,7 +386,7 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def _by_panel(self, X: Any, ask: Callable[..., Any]) -> Floats:
         check_is_fitted(self, "diagnostics_")
-        table = with_dates(X, self.date, getattr(self, "_day_first", None))
+        table = with_dates(as_pandas(X), self.date, getattr(self, "_day_first", None))
         return by_panel(table, str(self.panel), self.panels_, ask)
 
     def contributions(self, level: float = 0.9, margin: float = 1.0) -> pd.DataFrame:

@@ -4,6 +4,8 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 
 from mmm.errors import ConfigError, ConvergenceError, DataWarning, InputError
@@ -245,6 +247,22 @@ def test_unused_columns_are_ignored_and_the_others_found_by_name(model):
     np.testing.assert_array_equal(named.predict(wide.assign(event="?")), model.predict(frame))
     with pytest.raises(InputError, match="no column 'fairs', which the fit used, among 'search'"):
         named.predict(frame.drop(columns="fairs"))
+
+
+@pytest.mark.parametrize(
+    ("frame_of", "column_of"),
+    [(pl.from_pandas, pl.Series), (pa.Table.from_pandas, pa.array)],
+    ids=["polars", "pyarrow"],
+)
+def test_frames_of_other_libraries_are_read_as_those_of_pandas(model, frame_of, column_of):
+    """To the bit, dates without a time included."""
+    frame, outcome = company()
+    other = frame_of(frame.assign(week=frame["week"].dt.date))
+    again = fitted(other, column_of(outcome))
+    pd.testing.assert_frame_equal(again.contributions(), model.contributions(), check_exact=True)
+    np.testing.assert_array_equal(again.predict(other), model.predict(frame))
+    np.testing.assert_array_equal(model.predict_interval(other), model.predict_interval(frame))
+    assert model.score(other, column_of(outcome)) == model.score(frame, outcome)
 
 
 def test_columns_that_the_fit_did_not_see_are_named(model):

@@ -1,4 +1,4 @@
-"""What a mix model is handed: numbers, the outcome and settings, checked."""
+"""What a mix model is handed: frames of any library, the outcome and settings, checked."""
 
 from typing import Any
 
@@ -9,6 +9,18 @@ from sklearn.utils.validation import validate_data
 
 from mmm.errors import ConfigError, InputError, name_rows
 from mmm.mix.table.inputs import check_numbers
+
+
+def as_pandas(table: Any) -> Any:
+    """Return a frame or column of Polars or pyarrow as one of pandas, and all else as it is.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> as_pandas(pa.table({"tv": [1.0, 2.0]}))["tv"].tolist()
+    [1.0, 2.0]
+    """
+    return table.to_pandas() if hasattr(table, "to_pandas") else table
 
 
 def read_numbers(model: Any, *given: Any, reset: bool = True) -> Any:
