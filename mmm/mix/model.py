@@ -412,6 +412,11 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             the data say nothing, below it does better without. Where having no effect cannot be
             excluded at `level`, lower ends are those of no effect; means, upper ends and the
             interval of the total stay as they are.
+
+        Raises
+        ------
+        ConfigError
+            If `level` is no coverage, or `margin` is not above 0.
         """
         from mmm.mix.effects.contributions import contribution_frame
 
@@ -429,6 +434,11 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         ResponseCurves
+
+        Raises
+        ------
+        ConfigError
+            If `margin` is not above 0.
         """
         from mmm.mix.effects.curves import response_curves
 

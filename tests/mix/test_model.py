@@ -156,6 +156,13 @@ def test_intervals_of_predictions_hold_the_outcome(model):
     assert (narrow[1] - narrow[0] < upper - lower).all()
 
 
+@pytest.mark.parametrize("margin", [0, -1, float("nan"), "all"])
+def test_a_margin_that_is_none_is_refused(model, margin):
+    for ask in (model.contributions, model.response_curves):
+        with pytest.raises(ConfigError, match=r"margin is .* as a share of the outcome"):
+            ask(margin=margin)
+
+
 def test_a_marginal_return_is_missing_where_nothing_is_spent(model):
     rows = model.response_curves().to_frame()
     nothing = rows["spend"] == 0
