@@ -11,6 +11,7 @@ from mmm.errors import InputError, name_rows, quoted
 from mmm.mix.transforms import Floats
 
 _DAYS_WITHOUT_DATES = 7.0
+_TAKEN = {"(media)": "all channels together", "(baseline)": "what no channel brought"}
 _UNEVEN = 0.35  # of a period: months differ in length, and weeks do not
 
 
@@ -338,7 +339,7 @@ def check_spend(spend: Floats, names: Sequence[str]) -> None:
 
 
 def check_roles(names: Sequence[str], channels: Sequence[str], controls: Sequence[str]) -> None:
-    """Refuse columns that are absent, in two roles, or none.
+    """Refuse columns that are absent, in two roles, or none, and channels called as results are.
 
     Raises
     ------
@@ -354,6 +355,10 @@ def check_roles(names: Sequence[str], channels: Sequence[str], controls: Sequenc
     if both or len(set(channels)) < len(channels):
         raise InputError(
             f"{quoted(both or channels)} stand in more than one role; name each column once."
+        )
+    for name in [one for one in channels if one in _TAKEN]:
+        raise InputError(
+            f"A channel is called {name!r}, which names {_TAKEN[name]} in every result. Rename it."
         )
     if not channels:
         raise InputError("There is no channel; name the columns of spend with channels=.")

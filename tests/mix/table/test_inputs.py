@@ -145,3 +145,9 @@ def test_arrays_that_are_no_numbers_or_of_another_width_are_refused():
         model.fit(spend, outcome)
     with pytest.raises(InputError, match=r"expecting 2 features as input. Pass .* of the fit"):
         model.predict(spend[:, :1])
+
+
+@pytest.mark.parametrize("name", ["(media)", "(baseline)"])
+def test_a_channel_called_as_a_row_of_results_is_refused(name):
+    frame, outcome = company()
+    refused(frame.rename(columns={"fairs": name}), outcome, f"called '[(]{name[1:-1]}.*Rename it")
