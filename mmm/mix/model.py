@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, RegressorMixin, clone
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mmm.errors import ConvergenceError, DataWarning, check_level
 from mmm.mix.calibration import LiftTest, place_tests
@@ -214,7 +214,7 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         dates = dates_of(X, self.date, self._day_first)
         check_outcome(y)
         used = pick_columns(X, self.date, self.channels, self.controls or ())
-        values, outcome = read_numbers(self, used, y)
+        values, outcome = read_numbers(validate_data, self, used, y)
         outcome = np.asarray(outcome, dtype=np.float64)
         names = list(getattr(self, "feature_names_in_", [f"x{i}" for i in range(values.shape[1])]))
         self.controls_ = tuple(self.controls or ())
@@ -311,7 +311,7 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         dates = dates_of(X, self.date, getattr(self, "_day_first", None))
         fitted = getattr(self, "feature_names_in_", None)
         used = pick_again(X, self.date, self.channels is not None, fitted)
-        values = read_numbers(self, used, reset=False)
+        values = read_numbers(validate_data, self, used, reset=False)
         index = X.index if isinstance(X, pd.DataFrame) else None
         table = self._sorted_roles(values, dates, index)
         return table, place_rows(self.clock_, dates, index, len(values))

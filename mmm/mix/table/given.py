@@ -1,11 +1,11 @@
 """What a mix model is handed: frames of any library, the outcome and settings, checked."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.utils.validation import validate_data
 
 from mmm.errors import ConfigError, InputError, name_rows
 from mmm.mix.table.inputs import check_numbers
@@ -23,11 +23,13 @@ def as_pandas(table: Any) -> Any:
     return table.to_pandas() if hasattr(table, "to_pandas") else table
 
 
-def read_numbers(model: Any, *given: Any, reset: bool = True) -> Any:
+def read_numbers(validate: Callable[..., Any], model: Any, *given: Any, reset: bool = True) -> Any:
     """Return X, and y where it is given, as scikit-learn reads them, its errors as ours.
 
     Parameters
     ----------
+    validate : callable
+        scikit-learn's `validate_data`.
     model : MixModel
     *given
         X, or X and y.
@@ -41,7 +43,7 @@ def read_numbers(model: Any, *given: Any, reset: bool = True) -> Any:
     """
     how = {"y_numeric": True} if len(given) > 1 else {}
     try:
-        return validate_data(
+        return validate(
             model, *given, reset=reset, dtype=np.float64, ensure_all_finite=False, **how
         )
     except ValueError as error:
