@@ -92,6 +92,23 @@ def test_attribute_writes_the_stated_columns_and_json(tmp_path):
     assert sum(float(row["credit"]) for row in said["credit"]) == pytest.approx(frame.credit.sum())
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("attribute", "--touches", "t.csv", "--deals", "d.csv", "--out", "credit.csv"),
+        ("diff", "one", "two"),
+        ("mix", "--data", "weeks.csv"),
+    ],
+)
+def test_an_error_is_json_on_stdout_where_json_was_asked_for(tmp_path, arguments):
+    done = mmm(*arguments, "--json", cwd=tmp_path)
+    assert done.returncode == 2
+    said = [line for line in done.stderr.splitlines() if line.startswith("mmm: ")]
+    assert said
+    assert json.loads(done.stdout) == {"mistakes": [line.removeprefix("mmm: ") for line in said]}
+    assert mmm(*arguments, cwd=tmp_path).stdout == ""
+
+
 def test_check_and_run_name_every_mistake_of_every_table(tmp_path):
     (tmp_path / "touches.csv").write_text("person_id,touched_at,source,cost\np,2025-13-45,g,abc\n")
     (tmp_path / "deals.csv").write_text("deal,closed_at,value,won\nd,yesterday,12x,true\n")
@@ -216,7 +233,10 @@ def test_check_reads_a_configuration_and_names_the_mistakes_of_every_table(tmp_p
     assert "Records to mend are looked for once" in done.stdout
     (tmp_path / "mmm.toml").write_text(f'company.language = "it"\n{config}')
     assert "I dati da correggere si cercano" in mmm("check", cwd=tmp_path).stdout
-    assert json.loads(mmm("check", "--json", cwd=tmp_path).stdout)["hygiene"] is None
+    done = mmm("check", "--json", cwd=tmp_path)
+    answer = json.loads(done.stdout)
+    assert answer["hygiene"] is None
+    assert [f"mmm: {line}" for line in answer["mistakes"]] == done.stderr.splitlines()[-2:]
     assert "names the tables" in one_line_of_error(
         mmm("check", "mmm.toml", "--deals", "d.csv", cwd=tmp_path)
     )

@@ -73,11 +73,12 @@ def test_the_log_is_json_lines_and_the_summary_one_object(system):
     assert {"planned", "batch", "chunk", "done"} <= {line["event"] for line in lines}
     assert all(line["at"].endswith("+00:00") for line in lines)
     assert "L0005" not in done.stderr
-    wrong = mmm(*to_run("--within-days", "30", to=SYSTEM), cwd=system)
+    wrong = mmm(*to_run("--within-days", "30", "--json", to=SYSTEM), cwd=system)
     assert wrong.returncode == 2
     last = json.loads(wrong.stderr.splitlines()[-1])
     assert (last["level"], last["event"]) == ("error", "stopped")
     assert "--within-days needs a model" in last["text"]
+    assert json.loads(wrong.stdout) == {"mistakes": [last["text"]]}
 
 
 def test_a_dry_run_shows_the_difference(system, quick):

@@ -107,6 +107,18 @@ def test_the_cure_of_an_unknown_end_is_said_in_italian():
             "measure='conversions'.",
             "trattative vinte senza valore, contate come 0: 1 ('d1'). Completatele",
         ),
+        (
+            "deals column 'created_at' mixes times without a zone (row 2 of d.csv, line 3) and "
+            "with one (rows 1, 3 of d.csv, lines 2, 4). Write all of them in UTC (…Z).",
+            "orari senza fuso (riga 2 di d.csv, riga del file 3) e orari con il fuso (righe 1, 3 "
+            "di d.csv, righe del file 2, 4). Scriveteli tutti in UTC",
+        ),
+        (
+            "deals column 'created_at' mixes time zones: offsets '+02:00', '-05:00'. Write all of "
+            "them in UTC (…Z), or pass tz= where one zone has all these offsets.",
+            "con gli scarti '+02:00', '-05:00'. Scriveteli tutti in UTC (…Z), oppure scrivete tz "
+            "sotto [deals] in mmm.toml, se un solo fuso li ha tutti.",
+        ),
         ("deals: 1 rows repeat a deal_id; the first one of each is kept", "deal_id: 1; di"),
     ],
 )

@@ -17,7 +17,7 @@ from mmm.cli.mix import mix
 from mmm.cli.report import report
 from mmm.cli.run import demo, run_command
 from mmm.cli.score import score
-from mmm.cli.shell import complain, fail, for_shell, leave
+from mmm.cli.shell import fail, for_shell, leave
 from mmm.errors import MmmError
 
 app = typer.Typer(
@@ -133,20 +133,17 @@ def main() -> None:
         with_file = any(argument.endswith(".toml") for argument in sys.argv[1:])
         # Commands whose mmm.toml may go unsaid.
         with_file = with_file or sys.argv[1:2] in (["report"], ["run"])
-        *others, last = [for_shell(line, with_file=with_file) for line in str(error).splitlines()]
-        for line in others:
-            complain(line)
-        fail(last, 2)
+        fail(2, *[for_shell(line, with_file=with_file) for line in str(error).splitlines()])
     except typer.Exit as done:
         leave(done.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        fail("stopped", 1)
+        fail(1, "stopped")
     except Exception as error:
         if type(error).__name__ == "NoArgsIsHelpError":  # a group of commands, and none of them
             print(error, file=sys.stderr)
             leave(2)
         if hasattr(error, "format_message"):  # what typer says of a wrong option
-            fail(f"{error.format_message()} Try --help.", 2)
+            fail(2, f"{error.format_message()} Try --help.")
         if type(error).__module__.startswith("mmm") or "--debug" in sys.argv:
             raise
-        fail(f"unexpected {type(error).__name__}: {error}. This is a bug; please report it.", 1)
+        fail(1, f"unexpected {type(error).__name__}: {error}. This is a bug; please report it.")

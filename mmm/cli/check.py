@@ -49,8 +49,7 @@ def check(
 
     with told(in_language, lang):
         tables, mistakes = _read_each(settings)
-    for mistake in mistakes:
-        complain(for_shell(mistake, with_file=deals is None))
+    mistakes = [complain(for_shell(one, with_file=deals is None)) for one in mistakes]
     foreign = unmatched(tables, settings.channels.to_map())
     state = None if mistakes else _hygiene(tables, settings.company.currency)
     if as_json:

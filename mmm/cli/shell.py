@@ -7,7 +7,7 @@ import re
 import shlex
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -43,16 +43,23 @@ _IN_FILE = re.compile(r"in .+?: ")
 _CURE = re.compile(rf"\b(p)ass ({_SETTINGS})(?: to read_\w+)?", re.IGNORECASE)
 
 
-def fail(message: str, code: int) -> NoReturn:
-    """Say what is wrong in one line, and end the process."""
-    complain(message)
+def fail(code: int, *messages: str) -> NoReturn:
+    """Say what is wrong, a line each, and end the process."""
+    print_mistakes([complain(message) for message in messages])
     leave(code)
 
 
-def complain(message: str) -> None:
-    """Say what is wrong in one line."""
+def complain(message: str) -> str:
+    """Say what is wrong in one line; return it."""
     line = " ".join(in_language(message).split())
     notes.print(f"mmm: {line}", overflow="ignore", no_wrap=True, crop=False)
+    return line
+
+
+def print_mistakes(lines: Sequence[str]) -> None:
+    """Print what is wrong on stdout too, where JSON was asked for there."""
+    if "--json" in sys.argv[1:]:
+        print_json({"mistakes": lines})
 
 
 def in_language(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mmm.cli.shell import begin, for_shell, notes, spoken
+from mmm.cli.shell import begin, for_shell, notes, print_mistakes, spoken
 from mmm.errors import ConfigError, MmmError
 
 CHOICES = ("auto", "text", "json")
@@ -83,7 +83,9 @@ def as_json_lines(scrub: Callable[[str], str]) -> Iterator[Callable[..., None]]:
     try:
         yield lines.tell
     except MmmError as error:
-        lines.tell("stopped", level="error", text=for_shell(str(error), with_file=False))
+        said = for_shell(str(error), with_file=False)
+        lines.tell("stopped", level="error", text=said)
+        print_mistakes([scrub(said)])
         raise typer.Exit(2) from error
     finally:
         notes.file = None  # type: ignore[assignment]

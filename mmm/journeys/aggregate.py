@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mmm.channels import ChannelMap
-from mmm.errors import DataWarning
+from mmm.errors import DataWarning, counted
 from mmm.journeys.build import (
     as_of_instant,
     check_days,
@@ -290,8 +290,9 @@ def _short(log: Log, cutoff: int, deals: pd.DataFrame, lookback_days: float) -> 
     span = (min(log.last, cutoff) - log.first) / DAY
     if span < lookback_days:
         yield (
-            f"touches span {max(span, 0):.0f} days, less than lookback_days={lookback_days:g}: the "
-            "first journeys are cut short. Pass a longer log or fewer days."
+            f"touches span {counted(round(max(span, 0)), 'day')}, less than "
+            f"lookback_days={lookback_days:g}: the first journeys are cut short. Pass a longer "
+            "log or fewer days."
         )
     ended = deals["closed"] != NEVER
     without = ended & (deals["created"] == NEVER)
@@ -301,8 +302,8 @@ def _short(log: Log, cutoff: int, deals: pd.DataFrame, lookback_days: float) -> 
         yield (
             f"{int(without.sum())} deals have no created_at, so their window opens "
             f"{lookback_days:g} days before the close, while the median cycle is "
-            f"{cycle.median():.0f} days: early touches are lost. Map created_at, or raise "
-            "lookback_days."
+            f"{counted(round(cycle.median()), 'day')}: early touches are lost. Map created_at, or "
+            "raise lookback_days."
         )
 
 

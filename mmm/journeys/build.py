@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from mmm.channels import ChannelMap
-from mmm.errors import ConfigError, DataWarning, InputError, quoted
+from mmm.errors import ConfigError, DataWarning, InputError, counted, quoted
 from mmm.journeys.columnar import STAGES, Integers, Journeys, Unattributed, UntouchedDeals
 from mmm.journeys.expression import run
 from mmm.journeys.inputs import (
@@ -280,8 +280,9 @@ def _short_window(coded: Coded, lookback_days: float) -> Iterator[str]:
     if len(at) and at.max() - at.min() < lookback_days * DAY:
         span = (at.max() - at.min()) / DAY
         yield (
-            f"touches span {span:.0f} days, less than lookback_days={lookback_days:g}: the first "
-            "journeys are cut short. Pass a longer log or fewer days."
+            f"touches span {counted(round(span), 'day')}, less than "
+            f"lookback_days={lookback_days:g}: the first journeys are cut short. Pass a longer "
+            "log or fewer days."
         )
     deals = coded.deals
     ended = deals["closed"] != NEVER
@@ -298,8 +299,8 @@ def _short_window(coded: Coded, lookback_days: float) -> Iterator[str]:
         yield (
             f"{int(without.sum())} deals have no created_at, so their window opens "
             f"{lookback_days:g} days before the close, while the median cycle is "
-            f"{cycle.median():.0f} days: early touches are lost. Map created_at, or raise "
-            "lookback_days."
+            f"{counted(round(cycle.median()), 'day')}: early touches are lost. Map created_at, or "
+            "raise lookback_days."
         )
 
 

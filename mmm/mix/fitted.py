@@ -1,5 +1,7 @@
 """What the answers of a mix model are made from, whoever fitted it."""
 
+import math
+from numbers import Real
 from typing import Protocol
 
 import numpy as np
@@ -52,6 +54,24 @@ def check_fitted(model: object) -> None:
     """
     if not (hasattr(model, "posterior_") or getattr(model, "panels_", None)):
         raise ConfigError("The model is not fitted; call fit first.")
+
+
+def check_margin(margin: object) -> None:
+    """Raise where `margin` is no part of the outcome, nor money a deal.
+
+    Raises
+    ------
+    ConfigError
+        If it is not above 0.
+
+    Examples
+    --------
+    >>> check_margin(0)
+    Traceback (most recent call last):
+    mmm.errors.ConfigError: margin is 0. Pass the margin as a share of the outcome.
+    """
+    if not (isinstance(margin, Real) and 0 < float(margin) < math.inf):
+        raise ConfigError(f"margin is {margin!r}. Pass the margin as a share of the outcome.")
 
 
 def check_one(model: object) -> None:

@@ -12,12 +12,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mmm.errors import (
-    ConfigError,
-    ConvergenceError,
-    DataWarning,
-    check_level,
-)
+from mmm.errors import ConvergenceError, DataWarning, check_level
 from mmm.mix.calibration import LiftTest, place_tests
 from mmm.mix.company import add_up
 from mmm.mix.effects.statements import stated_conflicts
@@ -33,12 +28,12 @@ from mmm.mix.priors import Priors
 from mmm.mix.table.adequacy import check_size, spend_warnings
 from mmm.mix.table.dates import dates_of, find_order, with_dates
 from mmm.mix.table.ends import end_warnings
+from mmm.mix.table.given import as_pandas, check_outcome, check_settings, read_numbers
 from mmm.mix.table.inputs import (
     Axis,
     Clock,
     Table,
     check_numbers,
-    check_outcome,
     check_roles,
     check_spend,
     pick_again,
@@ -169,9 +164,9 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : frame or array, shape (n_rows, n_columns)
+        X : pandas, Polars or pyarrow frame, or array, shape (n_rows, n_columns)
             Spend, controls and dates, one row a period.
-        y : array, shape (n_rows,)
+        y : column of such a frame, or array, shape (n_rows,)
             Outcome per period.
 
         Returns
@@ -186,10 +181,7 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             If the chains do not agree after running on.
         """
         began = time.perf_counter()
-        if self.on_nonconvergence not in ("raise", "warn"):
-            raise ConfigError(
-                f"on_nonconvergence is {self.on_nonconvergence!r}; pass 'raise' or 'warn'."
-            )
+        check_settings(self.seed, self.on_nonconvergence)
         self.__dict__.pop("panels_", None)
         if self.panel is None:
             models, notes = [self], self.set_up(X, y)
@@ -206,9 +198,10 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def _set_up_panels(self, X: Any, y: Any) -> tuple[list[Any], list[str]]:
         one = clone(self).set_params(panel=None, tests=None)
-        self._day_first = find_order(X, self.date)
-        table = with_dates(X, self.date, self._day_first)
-        self.panels_, notes = set_up_panels(table, y, self, lambda: clone(one))
+        frame = as_pandas(X)
+        self._day_first = find_order(frame, self.date)
+        table = with_dates(frame, self.date, self._day_first)
+        self.panels_, notes = set_up_panels(table, as_pandas(y), self, lambda: clone(one))
         models: list[Any] = list(self.panels_.values())
         self.channels_: tuple[str, ...] = models[0].channels_
         self.__dict__.update(add_up(self.panels_))
@@ -216,18 +209,13 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def _read_fit(self, X: Any, y: Any) -> tuple[Table, Floats]:
         """Sort columns into roles, and rows by date."""
+        X, y = as_pandas(X), as_pandas(y)
         frame = X if isinstance(X, pd.DataFrame) else None
         self._day_first = find_order(X, self.date)
         dates = dates_of(X, self.date, self._day_first)
         check_outcome(y)
-        values, outcome = validate_data(
-            self,
-            pick_columns(X, self.date, self.channels, self.controls or ()),
-            y,
-            dtype=np.float64,
-            y_numeric=True,
-            ensure_all_finite=False,
-        )
+        used = pick_columns(X, self.date, self.channels, self.controls or ())
+        values, outcome = read_numbers(validate_data, self, used, y)
         outcome = np.asarray(outcome, dtype=np.float64)
         names = list(getattr(self, "feature_names_in_", [f"x{i}" for i in range(values.shape[1])]))
         self.controls_ = tuple(self.controls or ())
@@ -321,10 +309,11 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         axis : Axis
         """
         check_is_fitted(self, "posterior_")
+        X = as_pandas(X)
         dates = dates_of(X, self.date, getattr(self, "_day_first", None))
         fitted = getattr(self, "feature_names_in_", None)
         used = pick_again(X, self.date, self.channels is not None, fitted)
-        values = validate_data(self, used, reset=False, dtype=np.float64, ensure_all_finite=False)
+        values = read_numbers(validate_data, self, used, reset=False)
         index = X.index if isinstance(X, pd.DataFrame) else None
         table = self._sorted_roles(values, dates, index)
         return table, place_rows(self.clock_, dates, index, len(values))
@@ -334,7 +323,7 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : frame or array
+        X : pandas, Polars or pyarrow frame, or array
             Like that of `fit`. Rows with dates are placed by them, rows of a frame by its index
             where that counted rows in the fit; other rows start at the first fitted period.
             Periods that are not in `X` keep their fitted spend. Dates as text are read in the
@@ -399,7 +388,7 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def _by_panel(self, X: Any, ask: Callable[..., Any]) -> Floats:
         check_is_fitted(self, "diagnostics_")
-        table = with_dates(X, self.date, getattr(self, "_day_first", None))
+        table = with_dates(as_pandas(X), self.date, getattr(self, "_day_first", None))
         return by_panel(table, str(self.panel), self.panels_, ask)
 
     def contributions(self, level: float = 0.9, margin: float = 1.0) -> pd.DataFrame:
@@ -425,6 +414,11 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             the data say nothing, below it does better without. Where having no effect cannot be
             excluded at `level`, lower ends are those of no effect; means, upper ends and the
             interval of the total stay as they are.
+
+        Raises
+        ------
+        ConfigError
+            If `level` is no coverage, or `margin` is not above 0.
         """
         from mmm.mix.effects.contributions import contribution_frame
 
@@ -442,6 +436,11 @@ class MixModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         ResponseCurves
+
+        Raises
+        ------
+        ConfigError
+            If `margin` is not above 0.
         """
         from mmm.mix.effects.curves import response_curves
 

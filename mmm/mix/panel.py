@@ -42,7 +42,10 @@ def split_panels(X: Any, panel: str) -> tuple[pd.DataFrame, Rows]:
     (['tv'], {'north': [1], 'south': [0, 2]})
     """
     if not isinstance(X, pd.DataFrame):
-        raise InputError(f"panel={panel!r} names a column; pass a frame, not an array.")
+        raise InputError(
+            f"panel={panel!r} names a column, and X is of the type {type(X).__name__}; pass a "
+            "frame of pandas, pyarrow or Polars (collected)."
+        )
     if panel not in X.columns:
         raise InputError(
             f"There is no panel column {panel!r} among {quoted(X.columns)}; name one with panel=."

@@ -141,7 +141,7 @@ def triangulate(
     Raises
     ------
     InputError
-        If a frame lacks a column.
+        If a frame lacks a column, or has a channel called "(baseline)".
 
     Examples
     --------
@@ -165,6 +165,10 @@ def triangulate(
     rest = whole - float(credit.loc[credit["channel"] != UNATTRIBUTED, "attributed"].sum())
     table = credit[credit["channel"] != UNATTRIBUTED]
     table = table.merge(_mix(contributions), on="channel", how="outer")
+    if (table["channel"] == BASELINE).any():
+        raise InputError(
+            f"A channel is called {BASELINE!r}, which names what no channel brought. Rename it."
+        )
     table = table.merge(_tests(experiments, contributions, level), on="channel", how="left")
     if hints is not None:
         table = table.merge(hints, on="channel", how="left")

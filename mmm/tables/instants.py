@@ -248,8 +248,8 @@ def _read_text(words: Any, context: Context, days: list[Any] | None = None) -> A
     naive_rows = true_rows(pc.and_(filled, pc.invert(zoned)))
     if naive_rows:
         raise InputError(
-            f"{context.where} mixes time zones: {context.rows.name(naive_rows)} name none, "
-            f"{context.rows.name(true_rows(zoned))} do. Write all of them in UTC (…Z)."
+            f"{context.where} mixes times without a zone ({context.rows.name(naive_rows)}) and "
+            f"with one ({context.rows.name(true_rows(zoned))}). Write all of them in UTC (…Z)."
         )
     return _from_offsets(stamps, zone, words, context)
 

@@ -65,7 +65,7 @@ def _part(name: str, text: str, lang: str) -> str | None:
         return _MANY.get(text, text)
     if name == "periods":
         return _BY.sub(lambda found: f"per {_PERIODS[found[1]]} in", text)
-    return _ROWS.sub(_row_words, text) if name == "rows" else text
+    return _ROWS.sub(_row_words, text) if name.endswith("rows") else text
 
 
 def _row_words(found: re.Match[str]) -> str:

@@ -249,7 +249,7 @@ def test_channels_come_from_source_and_medium_by_the_companys_rules():
 
 
 def test_bad_input_37_lookback_longer_than_the_data_warns():
-    with pytest.warns(DataWarning, match="span 1 days, less than lookback_days=180"):
+    with pytest.warns(DataWarning, match="span 1 day, less than lookback_days=180"):
         build_journeys(
             touches_frame([("p1", None, f"2024-04-0{d}", "Email") for d in (1, 2)]),
             deals_frame(ONE_DEAL),
@@ -305,6 +305,8 @@ def test_won_deals_without_value_are_named():
 def test_warnings_are_lines_in_the_result():
     journeys = build([("p1", None, "2024-04-01", "Email")], ONE_DEAL)
     assert any("touches span 0 days" in note for note in journeys.about["notes"])
+    two = build([("p1", None, f"2024-04-0{day}", "Email") for day in (1, 2)], ONE_DEAL)
+    assert any("touches span 1 day, less" in note for note in two.about["notes"])
 
 
 @pytest.mark.parametrize("as_of", [20240501, "", "01/05/2024", float("nan"), pd.NaT])

@@ -4,6 +4,8 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 
 from mmm.errors import ConfigError, ConvergenceError, DataWarning, InputError
@@ -154,6 +156,13 @@ def test_intervals_of_predictions_hold_the_outcome(model):
     assert (narrow[1] - narrow[0] < upper - lower).all()
 
 
+@pytest.mark.parametrize("margin", [0, -1, float("nan"), "all"])
+def test_a_margin_that_is_none_is_refused(model, margin):
+    for ask in (model.contributions, model.response_curves):
+        with pytest.raises(ConfigError, match=r"margin is .* as a share of the outcome"):
+            ask(margin=margin)
+
+
 def test_a_marginal_return_is_missing_where_nothing_is_spent(model):
     rows = model.response_curves().to_frame()
     nothing = rows["spend"] == 0
@@ -247,6 +256,35 @@ def test_unused_columns_are_ignored_and_the_others_found_by_name(model):
         named.predict(frame.drop(columns="fairs"))
 
 
+@pytest.mark.parametrize(
+    ("frame_of", "column_of"),
+    [(pl.from_pandas, pl.Series), (pa.Table.from_pandas, pa.array)],
+    ids=["polars", "pyarrow"],
+)
+def test_frames_of_other_libraries_are_read_as_those_of_pandas(model, frame_of, column_of):
+    """To the bit, dates without a time included."""
+    frame, outcome = company()
+    other = frame_of(frame.assign(week=frame["week"].dt.date))
+    again = fitted(other, column_of(outcome))
+    pd.testing.assert_frame_equal(again.contributions(), model.contributions(), check_exact=True)
+    np.testing.assert_array_equal(again.predict(other), model.predict(frame))
+    np.testing.assert_array_equal(model.predict_interval(other), model.predict_interval(frame))
+    assert model.score(other, column_of(outcome)) == model.score(frame, outcome)
+
+
+def test_columns_that_the_fit_did_not_see_are_named(model):
+    frame, _ = company()
+    with pytest.raises(InputError, match="no column 'price', which the fit used, among 'search'"):
+        model.predict(frame.drop(columns="price"))
+    with pytest.raises(InputError, match=r"no column 'search'.* among 'week'. Add it"):
+        model.predict(frame[["week"]])
+    with pytest.raises(InputError, match=r"'event', which the fit did not see. Drop it, or name"):
+        model.predict(frame.assign(event=1.0))
+    with pytest.raises(InputError, match="'search' stands there twice"):
+        model.predict(pd.concat([frame, frame["search"]], axis=1))
+    np.testing.assert_array_equal(model.predict(frame.iloc[:, ::-1]), model.predict(frame))
+
+
 def test_columns_of_text_or_there_twice_are_named():
     frame, outcome = company()
     with pytest.raises(InputError, match=r"'event' holds text \('na'\) in rows 1, 2, .*channels="):
@@ -282,9 +320,12 @@ def test_wrong_columns_are_refused(options, message):
         MixModel(**{"date": "week", "controls": ["price"], **options}).fit(*company())
 
 
-@pytest.mark.parametrize("options", [{"likelihood": "cauchy"}, {"on_nonconvergence": "shrug"}])
+@pytest.mark.parametrize(
+    "options",
+    [{"likelihood": "cauchy"}, {"on_nonconvergence": "shrug"}, {"seed": -1}, {"seed": None}],
+)
 def test_wrong_options_are_refused(options):
-    with pytest.raises(ConfigError, match=r"pass|fit each"):
+    with pytest.raises(ConfigError, match=r"[Pp]ass|fit each"):
         MixModel(date="week", **options).fit(*company())
 
 

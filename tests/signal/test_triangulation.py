@@ -196,6 +196,13 @@ def test_a_frame_that_lacks_a_column_is_refused():
         triangulate(pd.DataFrame({"channel": ["Ads"]}))
 
 
+def test_a_channel_called_as_the_last_row_is_refused():
+    named = {"Fairs": "(baseline)"}
+    for given in ((credit().replace(named), mix()), (credit(), mix().replace(named))):
+        with pytest.raises(InputError, match=r"called '[(]baseline.*Rename it"):
+            triangulate(*given)
+
+
 @pytest.mark.filterwarnings("ignore::mmm.errors.DataWarning")
 def test_hints_come_from_the_journeys_and_the_spend():
     touches, deals = datasets.load("touches"), datasets.load("deals")

@@ -17,7 +17,7 @@ from mmm.mix.budget.plan import BudgetPlan
 from mmm.mix.company import company_notes, largest_seen, quarter_of
 from mmm.mix.effects.contributions import what_it_rests_on
 from mmm.mix.effects.curves import marginal_response, simulate_response, steady_response
-from mmm.mix.fitted import Fitted, check_fitted, panels_of
+from mmm.mix.fitted import Fitted, check_fitted, check_margin, panels_of
 from mmm.mix.transforms import Floats
 
 _KNOTS = 201
@@ -130,8 +130,7 @@ def optimize_budget(
     """
     check_fitted(model)
     level = check_level(level)
-    if not (np.isfinite(margin) and margin > 0):
-        raise ConfigError(f"margin is {margin!r}. Pass the margin as a share of the outcome.")
+    check_margin(margin)
     today = current_spend(model, current)
     check_money(model, margin)
     known = what_it_rests_on(model)

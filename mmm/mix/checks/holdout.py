@@ -14,6 +14,7 @@ from mmm.mix.inference.design import YEAR, build_design, learn_recipe
 from mmm.mix.inference.draws import Posterior
 from mmm.mix.inference.media import lagged
 from mmm.mix.table.dates import with_dates
+from mmm.mix.table.given import as_pandas
 from mmm.mix.transforms import Floats, geometric_weights
 from mmm.wording import Finding
 
@@ -109,7 +110,7 @@ def holdout(
 
 def _in_order(model: "MixModel", X: Any, outcome: Floats) -> tuple[Any, Floats]:
     """Return the rows by date."""
-    order = np.arange(len(outcome))
+    X, order = as_pandas(X), np.arange(len(outcome))
     if model.date is not None and isinstance(X, pd.DataFrame) and model.date in X:
         X = with_dates(X, model.date)
         order = np.argsort(X[model.date].to_numpy(), kind="stable")

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from mmm.mix.effects.effect import effect_evidence
-from mmm.mix.fitted import Fitted, panels_of
+from mmm.mix.fitted import Fitted, check_margin, panels_of
 from mmm.mix.inference.diagnostics import identified
 from mmm.mix.transforms import Floats
 
@@ -62,6 +62,7 @@ def what_it_rests_on(model: Fitted) -> list[str]:
 
 def contribution_frame(model: Fitted, level: float, margin: float) -> pd.DataFrame:
     """Return the frame of `MixModel.contributions`."""
+    check_margin(margin)
     contribution, marginal = contribution_draws(model)
     spend = spend_by_channel(model)
     # All channels raised in proportion: each unit more is shared out as spend is.

@@ -8,7 +8,7 @@ import pandas as pd
 
 from mmm.errors import ConfigError, check_level
 from mmm.mix.company import largest_seen, panel_share
-from mmm.mix.fitted import Fitted, check_fitted, panels_of
+from mmm.mix.fitted import Fitted, check_fitted, check_margin, panels_of
 from mmm.mix.inference.draws import media_by_period, steady_media
 from mmm.mix.transforms import Floats
 from mmm.showing import Shown, as_text
@@ -236,8 +236,14 @@ def response_curves(model: Fitted, margin: float = 1.0) -> ResponseCurves:
     Returns
     -------
     ResponseCurves
+
+    Raises
+    ------
+    ConfigError
+        If `margin` is not above 0.
     """
     check_fitted(model)
+    check_margin(margin)
     current, largest = model.spend_.mean(axis=1), largest_seen(model)
     spend = np.maximum(largest, current)[:, None] * np.linspace(0.0, _REACH, _GRID)
     response, slope = _steady(model, spend)

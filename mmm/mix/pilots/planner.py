@@ -12,6 +12,7 @@ from mmm.errors import ConfigError, quoted
 from mmm.mix.budget.flighting import coming_periods
 from mmm.mix.budget.plan import BudgetPlan
 from mmm.mix.effects.curves import simulate_response
+from mmm.mix.fitted import check_margin
 from mmm.mix.pilots.design import Design, Mode, PilotTerms, design_pilot
 from mmm.mix.pilots.ground import Ground, between, survey
 from mmm.mix.pilots.knowing import (
@@ -264,8 +265,7 @@ def _check(
 
 
 def _check_money(margin: float, threshold: float | None, set_up_cost: float) -> None:
-    if not (math.isfinite(margin) and margin > 0):
-        raise ConfigError(f"margin is {margin!r}. Pass the margin as a share of the outcome.")
+    check_margin(margin)
     if threshold is not None and not math.isfinite(threshold):
         raise ConfigError(f"threshold is {threshold!r}. Pass a marginal ROMI, 0 at break-even.")
     if not (math.isfinite(set_up_cost) and set_up_cost >= 0):

@@ -82,7 +82,10 @@ def dates_of(X: Any, date: str | None, day_first: bool | None = None) -> Days | 
     if date is None:
         return None
     if not isinstance(X, pd.DataFrame):
-        raise InputError(f"date={date!r} names a column; pass a frame, not an array.")
+        raise InputError(
+            f"date={date!r} names a column, and X is of the type {type(X).__name__}; pass a "
+            "frame of pandas, pyarrow or Polars (collected)."
+        )
     return read_dates(X, date, day_first)
 
 

@@ -11,6 +11,7 @@ from mmm.errors import InputError, name_rows, quoted
 from mmm.mix.transforms import Floats
 
 _DAYS_WITHOUT_DATES = 7.0
+_TAKEN = {"(media)": "all channels together", "(baseline)": "what no channel brought"}
 _UNEVEN = 0.35  # of a period: months differ in length, and weeks do not
 
 
@@ -198,7 +199,7 @@ def pick_columns(
     Raises
     ------
     InputError
-        If a column is absent, stands there twice, or holds text.
+        If a column is absent, stands there twice, or holds text, or there is none.
 
     Examples
     --------
@@ -213,34 +214,58 @@ def pick_columns(
         check_roles(list(frame.columns), channels, controls)
         used = frame.columns.isin([*channels, *controls])
         frame = frame.loc[:, used]
-        twice = frame.columns[frame.columns.duplicated()]
-        if len(twice):
-            raise InputError(f"{quoted(twice)} stands there twice; drop or rename one column.")
+        _check_once(frame)
+    if not len(frame.columns):
+        raise InputError(
+            f"X has no column to learn from; it has {quoted(X.columns) or 'none'}. Add the "
+            "columns of spend."
+        )
     check_text(frame)
     return frame
 
 
 def pick_again(X: Any, date: str | None, named: bool, fitted: Sequence[str] | None) -> Any:
-    """Return the columns that the fit read, in its order, where its channels were named.
+    """Return the columns that the fit read, in its order; others where its channels were named.
 
     Raises
     ------
     InputError
-        If one of them is absent or holds text.
+        If one of them is absent, stands there twice or holds text, or there are others and the
+        fit named no channels.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"price": [9.0], "tv": [1.0]})
+    >>> pick_again(frame, None, False, ["tv", "price"]).columns.tolist()
+    ['tv', 'price']
     """
     if not isinstance(X, pd.DataFrame):
         return X
     frame = X if date is None else X.drop(columns=date)
-    if named and fitted is not None:
+    if fitted is not None:
         absent = [name for name in fitted if name not in frame.columns]
         if absent:
             raise InputError(
                 f"There is no column {quoted(absent)}, which the fit used, among "
-                f"{quoted(frame.columns)}. Add it, with 0 where nothing was spent."
+                f"{quoted(frame.columns) or quoted(X.columns)}. Add it, with 0 where nothing was "
+                "spent."
+            )
+        more = [name for name in frame.columns if name not in fitted]
+        if more and not named:
+            raise InputError(
+                f"X has the column {quoted(more)}, which the fit did not see. Drop it, or name "
+                "channels= in the fit, so that other columns are ignored."
             )
         frame = frame.loc[:, list(fitted)]
+        _check_once(frame)
     check_text(frame)
     return frame
+
+
+def _check_once(frame: pd.DataFrame) -> None:
+    twice = frame.columns[frame.columns.duplicated()]
+    if len(twice):
+        raise InputError(f"{quoted(twice)} stands there twice; drop or rename one column.")
 
 
 def check_text(frame: pd.DataFrame) -> None:
@@ -296,27 +321,6 @@ def check_numbers(values: Floats, names: Sequence[str], what: str) -> None:
             )
 
 
-def check_outcome(outcome: Any) -> None:
-    """Refuse a missing or infinite outcome, naming its rows; other faults are left to scikit-learn.
-
-    Raises
-    ------
-    InputError
-
-    Examples
-    --------
-    >>> check_outcome([1.0, float("nan")])
-    Traceback (most recent call last):
-    mmm.errors.InputError: The outcome y contains NaN in 'y', row 2; fill it, with 0 where \
-nothing happened.
-    """
-    if outcome is None:
-        return
-    values = np.asarray(outcome)
-    if values.ndim == 1 and values.dtype.kind == "f":
-        check_numbers(values[:, None].astype(np.float64), ["y"], "outcome y")
-
-
 def check_spend(spend: Floats, names: Sequence[str]) -> None:
     """Refuse negative spend, naming rows and columns.
 
@@ -335,7 +339,7 @@ def check_spend(spend: Floats, names: Sequence[str]) -> None:
 
 
 def check_roles(names: Sequence[str], channels: Sequence[str], controls: Sequence[str]) -> None:
-    """Refuse columns that are absent, in two roles, or none.
+    """Refuse columns that are absent, in two roles, or none, and channels called as results are.
 
     Raises
     ------
@@ -351,6 +355,10 @@ def check_roles(names: Sequence[str], channels: Sequence[str], controls: Sequenc
     if both or len(set(channels)) < len(channels):
         raise InputError(
             f"{quoted(both or channels)} stand in more than one role; name each column once."
+        )
+    for name in [one for one in channels if one in _TAKEN]:
+        raise InputError(
+            f"A channel is called {name!r}, which names {_TAKEN[name]} in every result. Rename it."
         )
     if not channels:
         raise InputError("There is no channel; name the columns of spend with channels=.")

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import scipy.stats
 from sklearn.base import clone
@@ -68,9 +69,10 @@ def test_a_model_that_is_right_beats_last_year(judged):
 
 def test_days_before_months_are_put_in_order():
     days = pd.Series(["07/12/2015", "04/01/2016", "14/12/2015"])
-    table, outcome = _in_order(unfitted(), pd.DataFrame({"week": days}), np.arange(3.0))
-    assert outcome.tolist() == [0.0, 2.0, 1.0]
-    assert table["week"].is_monotonic_increasing
+    for frame in (pd.DataFrame({"week": days}), pa.table({"week": days})):
+        table, outcome = _in_order(unfitted(), frame, np.arange(3.0))
+        assert outcome.tolist() == [0.0, 2.0, 1.0]
+        assert table["week"].is_monotonic_increasing
 
 
 def test_rows_in_any_order_and_a_model_that_stays_unfitted(judged):

@@ -115,3 +115,39 @@ def test_nothing_spent_at_all_and_nothing_sold_at_all():
     frame, outcome = company()
     refused(frame.assign(search=0.0, fairs=0.0), outcome, "no media to measure")
     refused(frame, 0 * outcome, "nothing to explain")
+
+
+def test_an_outcome_that_is_no_number_is_named():
+    frame, outcome = company()
+    words = outcome.astype(object)
+    words[3] = "n/a"
+    refused(frame, words, r"y holds 'n/a', which is no number, in row 4; pass one number a row")
+    words[3] = None
+    refused(frame, words, r"y contains NaN in 'y', row 4; fill it")
+    refused(frame, frame["week"], "which is no number")
+    refused(frame, outcome[:-1], r"samples: \[110, 109\]. Pass numbers, one row a period")
+
+
+def test_a_table_without_a_column_of_spend_is_refused():
+    frame, outcome = company()
+    with pytest.raises(InputError, match=r"no column to learn from; it has 'week'. Add"):
+        MixModel(date="week").fit(frame[["week"]], outcome)
+
+
+def test_arrays_that_are_no_numbers_or_of_another_width_are_refused():
+    frame, outcome = company()
+    spend = frame[["search", "fairs"]].to_numpy()
+    model = MixModel(sampler=QUICK, on_nonconvergence="warn")
+    with pytest.raises(InputError, match=r"to float: 'x'. Pass numbers"):
+        model.fit([["x"]] * len(frame), outcome)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        model.fit(spend, outcome)
+    with pytest.raises(InputError, match=r"expecting 2 features as input. Pass .* of the fit"):
+        model.predict(spend[:, :1])
+
+
+@pytest.mark.parametrize("name", ["(media)", "(baseline)"])
+def test_a_channel_called_as_a_row_of_results_is_refused(name):
+    frame, outcome = company()
+    refused(frame.rename(columns={"fairs": name}), outcome, f"called '[(]{name[1:-1]}.*Rename it")
