@@ -44,7 +44,7 @@ def make_scores(n: int, n_changed: int = 0) -> LeadScores:
     p = np.random.default_rng(0).random(n)
     p[:n_changed] += np.where(p[:n_changed] > 0.5, -0.03, 0.03)
     reasons = np.empty(n, dtype=object)
-    reasons[:] = [("pages: 12. Such leads convert more often.", "source: fair.")] * n
+    reasons[:] = [("pages: 12. Raises the estimated chance.", "source: fair.")] * n
     ids = np.array([f"L{i:07d}" for i in range(n)], dtype=object)
     grade = np.array(list("DCBA"), dtype=object)[(p * 4).astype(int)]
     return LeadScores(ids, p, grade, reasons, pd.Timestamp("2025-03-01", tz="UTC"), "v1")

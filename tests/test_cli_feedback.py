@@ -213,7 +213,7 @@ def test_settings_of_a_file_hold_for_every_command(quick):
     assert 200 < n < 300
     told = json.loads(quick("score", "explain", "L2-0005", *file).out)
     assert told["lead_id"] == "L2-0005"
-    assert any("I lead così" in reason for reason in told["reasons"])
+    assert any("la probabilità stimata" in reason for reason in told["reasons"])
     assert told["past_of_grade"]["lower"] <= told["past_of_grade"]["rate"]
     assert "voto" in told["next_grade"]
     loop = quick("score", "feedback", *file, "--leads", "later.csv")

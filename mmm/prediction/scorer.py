@@ -92,7 +92,7 @@ class LeadScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     >>> bool(scores.probability[0] > scores.probability[1])
     True
     >>> scores.reasons[0][0]
-    'pages: 9. Such leads convert more often, all else equal.'
+    'pages: 9. Raises the estimated chance.'
     """
 
     def __init__(

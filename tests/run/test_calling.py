@@ -70,8 +70,8 @@ def test_reasons_are_said_in_both_languages(calls):
         for said in calls.every[column]:
             assert set(said) == set(LANGUAGES)
             assert said["en"] != said["it"]
-    assert "asked demo: 1. Such leads convert" in calls.every["reason"].iloc[0]["en"]
-    assert "asked demo: 1. I lead così" in calls.every["reason"].iloc[0]["it"]
+    assert "asked demo: 1. Raises" in calls.every["reason"].iloc[0]["en"]
+    assert "asked demo: 1. Alza" in calls.every["reason"].iloc[0]["it"]
 
 
 def test_capacity_bounds_the_calls(tables, calls):

@@ -127,12 +127,9 @@ def test_sentences_follow_the_contributions(plain):
         }
     )
     english, italian = (scorer.score_leads(new, lang=lang) for lang in ("en", "it"))
-    assert "demo: yes. Such leads convert far more often, all else equal." in english.reasons[0]
-    assert (
-        "demo: sì. I lead così diventano clienti molto più spesso, a parità di tutto il resto."
-        in (italian.reasons[0])
-    )
-    assert "visits: 0. Such leads convert far less often, all else equal." in english.reasons[1]
+    assert "demo: yes. Raises the estimated chance a lot." in english.reasons[0]
+    assert "demo: sì. Alza molto la probabilità stimata." in italian.reasons[0]
+    assert "visits: 0. Lowers the estimated chance a lot." in english.reasons[1]
     assert all(1 <= len(reasons) <= 3 for reasons in english.reasons)
     assert (english.probability == italian.probability).all()
 
@@ -148,7 +145,7 @@ def test_a_sentence_speaks_of_leads_that_are_alike_but_for_the_value():
     scorer = LeadScorer().fit(frame, won.astype(int))
     new = pd.DataFrame({"lead_id": ["f"], "visits": [1.0], "source": ["fair"]})
     said = " ".join(scorer.score_leads(new).reasons[0])
-    assert "source: fair. Such leads convert more often, all else equal." in said
+    assert "source: fair. Raises the estimated chance." in said
 
 
 def test_what_would_lift_a_grade_does(plain):
