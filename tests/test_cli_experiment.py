@@ -113,3 +113,11 @@ def test_an_entry_is_not_made_on_a_day_to_come(say):
 
 def test_a_log_without_pilots_says_so(say):
     assert say("list").out == "There is no pilot in experiments.jsonl.\n"
+
+
+def test_entries_are_told_as_json_too(say, configured):
+    said = say("register", "new-1", "--channel", "Podcast", "--new-channel", *PLAN, "--json")
+    told = json.loads(said.out)["registered"]
+    assert (told["channel"], told["spend_change"], told["end"]) == ("Podcast", -8000, "2099-04-26")
+    listed = json.loads(say("list", "--json").out)["experiments"]
+    assert [one["key"] for one in listed] == ["new-1"]

@@ -41,6 +41,7 @@ def register(
     new_channel: Annotated[
         bool, typer.Option("--new-channel", help="Nothing was ever spent on the channel.")
     ] = False,
+    as_json: Json = False,
 ) -> None:
     """Register a pilot."""
     from mmm.signal import ExperimentLog
@@ -56,6 +57,10 @@ def register(
         on=_today(on),
         note=note,
     )
+    if as_json:
+        told = {"name": name, "channel": channel, "start": start, "end": end}
+        print_json({"registered": told | {"spend_change": spend_change, "expected": expected}})
+        return
     print(f"Registered: {name} ({channel}, {start} to {end}).")
 
 
@@ -75,6 +80,7 @@ def read(
     part: Annotated[float, typer.Option(help="Part of the market in which spend changed.")] = 1.0,
     on: On = None,
     log: Log = LOG,
+    as_json: Json = False,
 ) -> None:
     """Read a pilot."""
     from mmm.mix import LiftTest
@@ -92,6 +98,10 @@ def read(
         part,
     )
     book.read(name, test, on=_today(on))
+    if as_json:
+        told = {"name": name, "channel": test.channel, "roas": test.roas}
+        print_json({"read": told | {"roas_error": test.roas_error}})
+        return
     print(f"Read: {name}, {_returns(test.roas, test.roas_error)}.")
 
 

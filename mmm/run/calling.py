@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -269,9 +270,7 @@ def with_actions(
         days_since_touch=_days_since_touch(leads, touches, as_of),
         days_since_contact=_days_since(leads.get("first_contacted_at"), leads, as_of),
     )
-    policy = ActionPolicy(
-        margin=config.funnel.margin or 1.0, capacity=config.scoring.capacity_a_week
-    )
+    policy = policy_of(config)
     acts = {lang: next_actions(asked, policy, lang=lang) for lang in LANGUAGES}
     said = {lang: one.set_index("lead_id")["because"] for lang, one in acts.items()}
     order = acts["en"]["lead_id"]
@@ -280,6 +279,19 @@ def with_actions(
     why = [{lang: said[lang][i] for lang in LANGUAGES} for i in order]
     return table.assign(because=pd.Series(why, index=table.index, dtype=object)).reset_index(
         drop=True
+    )
+
+
+def policy_of(config: Config) -> ActionPolicy:
+    """Return what a call costs, a lead kept warm (a tenth of it), and how many can be made."""
+    usual = ActionPolicy()
+    call = usual.call_cost if config.scoring.call_cost is None else config.scoring.call_cost
+    return replace(
+        usual,
+        call_cost=call,
+        nurture_cost=call * usual.nurture_cost / usual.call_cost,
+        margin=config.funnel.margin or 1.0,
+        capacity=config.scoring.capacity_a_week,
     )
 
 
@@ -355,9 +367,21 @@ def _calls(
         capacity=settings.capacity_a_week,
         currency=config.company.currency,
         as_of=as_of.date(),
-        notes=_notes(rows, trained, left_out, drift, value_known),
+        notes=(
+            *_notes(rows, trained, left_out, drift, value_known),
+            *(_assumed_cost(config) if value_known else ()),
+        ),
     )
     return calls
+
+
+def _assumed_cost(config: Config) -> tuple[Finding, ...]:
+    """Say what a call is taken to cost, where nobody said it."""
+    if config.scoring.call_cost is not None:
+        return ()
+    cost = policy_of(config).call_cost
+    facts = {"cost": cost, "currency": config.company.currency}
+    return (Finding("calls_note.call_cost", cost, facts=facts),)
 
 
 def _by_grade(rows: pd.DataFrame) -> pd.DataFrame:

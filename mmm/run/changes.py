@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mmm.channels import UNMATCHED, ChannelMap
-from mmm.errors import MmmError
+from mmm.errors import MmmError, counted
 from mmm.funnel.because import Explanation, explain_change, explain_sum
 from mmm.funnel.durations import complete
 from mmm.funnel.economics import between, period_of
@@ -196,7 +196,7 @@ def value_change(compared: Compared) -> Explanation:
     for (first, last), rows in zip(compared.periods, _won_deals(compared), strict=True):
         if len(rows) < 2:
             raise MmmError(
-                f"{len(rows)} deals were won with a value from {first} to {last}; "
+                f"{counted(len(rows), 'deal')} won with a value from {first} to {last}; "
                 "it takes two. Wait for more."
             )
         came = names[(day >= first) & (day <= last)].value_counts()
@@ -248,7 +248,8 @@ def _known(kpis: list[Kpi]) -> tuple[Kpi, Kpi]:
     """Return both, where both have a value and an interval."""
     for kpi in kpis:
         if not all(np.isfinite(figure) for figure in (kpi.value, kpi.lower, kpi.upper)):
-            raise MmmError(f"{kpi.name} has no interval in one of the periods. {kpi.note}".strip())
+            named = kpi.name.replace("_", " ")
+            raise MmmError(f"too few records for the {named} of one of them. Wait for more.")
     return kpis[0], kpis[1]
 
 

@@ -183,6 +183,7 @@ class ScoringSection(_Section):
     enabled: bool = True
     horizon_days: float = Field(default=90, gt=0)
     capacity_a_week: int | None = Field(default=None, ge=1)
+    call_cost: float | None = Field(default=None, ge=0)
     value_by: str | None = None
     allow: tuple[str, ...] = ()
     hold_out: float = Field(default=0, ge=0, le=0.5)

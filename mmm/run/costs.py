@@ -12,6 +12,7 @@ import pandas as pd
 from mmm.attribution import compare
 from mmm.channels import UNMATCHED, ChannelMap
 from mmm.funnel.economics import channel_table
+from mmm.funnel.records.as_known import as_known
 from mmm.journeys import Journeys, Unattributed
 from mmm.run.config import Config
 from mmm.tables.lookup import is_among
@@ -36,7 +37,8 @@ def customer_costs(
     spend = until(tables["spend"], as_of)
     if not len(spend):
         return None, None
-    lines = channel_lines(journeys, {**tables, "spend": spend}, channels, config)
+    known = {n: as_known(tables[n], n, as_of) for n in ("leads", "touches") if n in tables}
+    lines = channel_lines(journeys, {**tables, **known, "spend": spend}, channels, config)
     return lines, period_of_spend(spend)
 
 

@@ -74,6 +74,16 @@ def test_reasons_are_said_in_both_languages(calls):
     assert "asked demo: 1. Alza" in calls.every["reason"].iloc[0]["it"]
 
 
+def test_what_a_call_costs_decides_who_is_called_and_is_said_where_it_is_assumed(tables, calls):
+    (said,) = [note for note in calls.notes if note.metric == "calls_note.call_cost"]
+    assert "€150" in said.sentence("en")
+    options = {"scoring": {"horizon_days": 60, "call_cost": 60.0}, "funnel": {"margin": 0.4}}
+    cheap = called(*tables, **options)
+    margin = 0.4 * cheap.every["expected_value"]
+    assert cheap.n_now == (margin >= 60.0).sum() > calls.n_now
+    assert not [note for note in cheap.notes if note.metric == "calls_note.call_cost"]
+
+
 def test_capacity_bounds_the_calls(tables, calls):
     assert calls.n_now > 3
     few = called(*tables, scoring={"horizon_days": 60, "capacity_a_week": 3})

@@ -245,6 +245,7 @@ def test_decisions_of_before_come_to_the_page(tmp_path):
 def test_what_is_said_of_a_channel_follows_the_advice(demo):
     names = a_budget().contributions["channel"].iloc[:5]
     table = pd.DataFrame({"channel": names, "current": 1000.0, "recommended": 1200.0})
+    table["change"] = 400.0
     pilots = pd.DataFrame({"channel": names, "pays": False})
     moved = a_budget(unit_value=50.0, stance="half", table=table, pilots=pilots)
     for budget, end in ((a_budget(unit_value=50.0), ("", "")), (moved, ("_half", "_no_test"))):

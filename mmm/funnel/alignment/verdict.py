@@ -14,6 +14,7 @@ from mmm.errors import ConfigError, InputError, check_level, quoted
 from mmm.funnel.alignment.signs import LIMITS, AlignmentTables, WarningSign, all_signs
 from mmm.funnel.hygiene.overview import currency_of
 from mmm.funnel.opening import opening
+from mmm.funnel.records.as_known import as_known, begun
 from mmm.funnel.records.columns import amounts, total, typed
 from mmm.funnel.records.instants import last_look
 from mmm.funnel.records.links import with_accounts
@@ -148,7 +149,7 @@ def warning_signs(
     spend : pandas.DataFrame, optional
         To price a lead: all spend over all leads of the days it covers.
     as_of : date or text, optional
-        The last look; the latest instant of the tables by default.
+        The last look; the latest instant of the tables by default. What came later is not known.
     currency : str, default "EUR"
         Of the amounts, where the deals name none.
     follow_days : float, default 30
@@ -178,16 +179,18 @@ def warning_signs(
     known, people = typed(leads, "leads"), typed(contacts, "contacts")
     if sold is None:
         raise ConfigError("deals is None; pass the frame of mmm.read_deals.")
+    look = last_look(as_of, *[table for table in (sold, known, met) if table is not None])
+    sold = as_known(sold, "deals", look)
+    known = None if known is None else as_known(known, "leads", look)
     if met is not None:
-        met = with_accounts(met, [people, known])
-    present = [table for table in (sold, known, met) if table is not None]
+        met = with_accounts(as_known(met, "touches", look), [people, known])
     tables = AlignmentTables(
         sold,
         known,
         met,
         amounts(sold["value"]) if "value" in sold.columns else None,
-        _cost_per_lead(spend, known),
-        last_look(as_of, *present),
+        _cost_per_lead(None if spend is None else begun(spend, look), known),
+        look,
         follow_days,
         {**LIMITS, **(limits or {})},
         check_level(level),

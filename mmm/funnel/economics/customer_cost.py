@@ -14,6 +14,7 @@ from mmm.funnel.durations.conversion import LEAST_MATURITY, Every, cohorts
 from mmm.funnel.economics.full_cost import add, between, period_of
 from mmm.funnel.intervals import count_interval, product_interval
 from mmm.funnel.kpi import Kpi
+from mmm.funnel.records.as_known import begun
 from mmm.funnel.records.columns import need
 from mmm.funnel.records.instants import utc
 from mmm.funnel.records.outcomes import first_wins, lead_outcomes
@@ -82,7 +83,7 @@ def cohort_cac(
     leads, deals, as_of
         As in `mmm.funnel.records.outcomes.lead_outcomes`.
     spend : pandas.DataFrame
-        date, spend.
+        date, spend. Periods that begin after `as_of` are plans, and left out; of costs too.
     costs : pandas.DataFrame, optional
         date, cost. Without it the cost is media alone, as the note says.
     every : {"month", "quarter", "year"}, optional
@@ -112,8 +113,12 @@ def cohort_cac(
     [('2024', 107), ('2025', 109)]
     """
     check_level(level)
-    first, last = period_of(spend)
     outcomes = lead_outcomes(leads, deals, as_of=as_of)
+    spend, costs = (
+        begun(spend, outcomes.as_of),
+        None if costs is None else begun(costs, outcomes.as_of),
+    )
+    first, last = period_of(spend)
     names, codes = cohorts(outcomes.start, every)
     day = outcomes.start.astype("datetime64[D]")
     paid = (day >= np.datetime64(first)) & (day <= np.datetime64(last))
