@@ -35,7 +35,7 @@ def test_the_columns_add_up_to_the_probability(trained, new, lang):
     assert shown["pages"] == new.loc[7, "pages"]
     past = found["past_of_grade"]
     assert past["n"] == 0 or past["lower"] <= past["rate"] <= past["upper"]
-    assert ("convert" in found["reasons"][0]) == (lang == "en")
+    assert ("chance" in found["reasons"][0]) == (lang == "en")
     assert found["written"] == []
 
 
