@@ -10,6 +10,7 @@ import pandas as pd
 
 from mmm.channels import ChannelMap
 from mmm.errors import MmmWarning
+from mmm.funnel.records.as_known import as_known
 from mmm.prediction import ActionPolicy, calibration_doubt, hold_out, next_actions
 from mmm.prediction.columns.leakage import DROPPED
 from mmm.prediction.features.ends import lead_ends, link_deals
@@ -19,7 +20,7 @@ from mmm.run.advice import Calls
 from mmm.run.config import Config, ScoringSection
 from mmm.run.deal_value import deal_values
 from mmm.run.gaps import NoAnswer
-from mmm.run.outcome import known_on, new_business
+from mmm.run.outcome import new_business
 from mmm.run.reading import Progress
 from mmm.run.scoring import open_leads, score
 from mmm.run.training import ScoringModel, train_tables
@@ -104,7 +105,7 @@ def _known(tables: Tables, as_of: pd.Timestamp) -> dict[str, pd.DataFrame]:
     Stage and reason of discard are those of the export: on an earlier day nobody knew them.
     """
     given = {name: tables[name] for name in ("leads", "deals")}
-    known = {name: known_on(table, as_of) for name, table in given.items()}
+    known = {name: as_known(table, name, as_of) for name, table in given.items()}
     if last_look(given) > to_instant(as_of):
         known["leads"] = known["leads"].drop(columns=["stage", "discard_reason"], errors="ignore")
     return known

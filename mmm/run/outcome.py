@@ -11,6 +11,7 @@ import pandas as pd
 
 from mmm.channels import ChannelMap
 from mmm.errors import DataWarning
+from mmm.funnel.records.as_known import as_known
 from mmm.mix import mix_table
 from mmm.mix.inference.counts import hint
 from mmm.mix.table.outcomes import OUTCOMES
@@ -110,10 +111,10 @@ def weeks_of(tables: Tables, channels: ChannelMap, mix: MixSection, as_of: pd.Ti
     if not len(spend) or not (spend["spend"] > 0).any():
         raise NoAnswer("budget", "nothing_spent", "check_spend")
     every: Every = mix.every or ("month" if spend.attrs["every"] == "month" else "week")
-    deals, new_only = new_business(known_on(tables["deals"], as_of))
+    deals, new_only = new_business(as_known(tables["deals"], "deals", as_of))
     deals = _zero_filled(deals)
     leads = tables.get("leads")
-    known = {"deals": deals} | ({} if leads is None else {"leads": known_on(leads, as_of)})
+    known = {"deals": deals} | ({} if leads is None else {"leads": as_known(leads, "leads", as_of)})
     outcome, thin = _choice(known, mix, spend, every)
     frame = _built(spend, known, outcome, every, channels, as_of)
     names = tuple(name for name in frame.columns if name not in ("date", outcome))
@@ -132,26 +133,6 @@ def weeks_of(tables: Tables, channels: ChannelMap, mix: MixSection, as_of: pd.Ti
         thin=thin,
         new_only=new_only,
     )
-
-
-def known_on(records: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
-    """Return deals or leads as they stood on a day: later rows are gone, later ends open."""
-    rows = records
-    if "created_at" in rows.columns:
-        rows = rows[~(rows["created_at"] > as_of)]
-    late = {
-        name: rows[name] > as_of
-        for name in rows.columns
-        if name != "created_at" and isinstance(rows[name].dtype, pd.DatetimeTZDtype)
-    }
-    if not any(bool(later.any()) for later in late.values()):
-        return _kept(rows, records)
-    rows = rows.copy()
-    if "won" in rows.columns and "closed_at" in late:
-        rows["won"] = rows["won"].astype("boolean").mask(late["closed_at"])
-    for name, later in late.items():
-        rows[name] = rows[name].mask(later)
-    return _kept(rows, records)
 
 
 def currency_of(deals: pd.DataFrame, default: str) -> str:

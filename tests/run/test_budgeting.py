@@ -9,13 +9,14 @@ from scipy.interpolate import PchipInterpolator
 from scipy.special import ndtr
 
 from mmm.channels import ChannelMap
+from mmm.funnel.records.as_known import as_known
 from mmm.journeys import Journeys
 from mmm.mix import BudgetPlan, LiftTest, Limits, MixModel, Sampling, optimize_budget
 from mmm.run.answer import total_besides
 from mmm.run.budgeting import LEAST, advise_budget, what_if
 from mmm.run.caution import NOTHING, Beside, careful, patient
 from mmm.run.gaps import NoAnswer
-from mmm.run.outcome import known_on, new_business, unit_value, weeks_of
+from mmm.run.outcome import new_business, unit_value, weeks_of
 from mmm.wording import Finding
 from tests.run.companies import AS_OF, config_of, deals_from, lead_tables, silent, spend_table
 
@@ -253,12 +254,12 @@ def test_a_run_knows_nothing_later_than_its_day():
 def test_later_ends_are_open_on_a_day():
     leads, deals = lead_tables(np.random.default_rng(0))
     day = pd.Timestamp("2024-06-30T00:00Z")
-    then = known_on(deals, day)
+    then = as_known(deals, "deals", day)
     assert (then["created_at"] <= day).all()
     late = deals.set_index("deal_id").loc[then["deal_id"], "closed_at"].to_numpy() > day
     assert then.loc[late, "won"].isna().all()
     assert late.any()
-    assert not (known_on(leads, day)["ended_at"] > day).any()
+    assert not (as_known(leads, "leads", day)["ended_at"] > day).any()
 
 
 # What is missing, and what would mend it.

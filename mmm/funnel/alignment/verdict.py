@@ -180,10 +180,11 @@ def warning_signs(
     if sold is None:
         raise ConfigError("deals is None; pass the frame of mmm.read_deals.")
     look = last_look(as_of, *[table for table in (sold, known, met) if table is not None])
-    sold = as_known(sold, "deals", look)
-    known = None if known is None else as_known(known, "leads", look)
+    sold = as_known(sold, "deals", look).reset_index(drop=True)
+    known = None if known is None else as_known(known, "leads", look).reset_index(drop=True)
     if met is not None:
-        met = with_accounts(as_known(met, "touches", look), [people, known])
+        met = as_known(met, "touches", look).reset_index(drop=True)
+        met = with_accounts(met, [people, known])
     tables = AlignmentTables(
         sold,
         known,

@@ -22,7 +22,7 @@ def as_known(table: pd.DataFrame, kind: str, look: pd.Timestamp) -> pd.DataFrame
     Returns
     -------
     pandas.DataFrame
-        The same table where nothing is later.
+        With the index and the notes of the table.
 
     Examples
     --------
@@ -32,25 +32,23 @@ def as_known(table: pd.DataFrame, kind: str, look: pd.Timestamp) -> pd.DataFrame
     >>> len(known) < len(deals), bool((known["closed_at"] > "2025-01-01").any())
     (True, False)
     """
-    begins = _BEGINS[kind]
+    whole, begins = table, _BEGINS[kind]
     if begins in table.columns:
-        # A deal without its first day is known from its close on.
-        first = table[begins]
-        if kind == "deals" and "won" in table.columns:
-            first = first.fillna(table["closed_at"].where(table["won"].notna()))
-        later = (first > look).to_numpy(dtype=bool)
-        table = table[~later].reset_index(drop=True) if later.any() else table
-    at, told = _ENDS.get(kind, ("", ()))
-    instants = [name for name in table.columns if str(name).endswith("_at") and name != begins]
-    for name in instants:
-        if not isinstance(table[name].dtype, pd.DatetimeTZDtype):
-            continue
-        to_come = (table[name] > look).to_numpy(dtype=bool)
-        if not to_come.any():
-            continue
-        table = table.assign(**{name: table[name].mask(to_come)})
-        for fact in (one for one in told if name == at and one in table.columns):
-            table[fact] = table[fact].mask(to_come)
+        table = table[~(table[begins] > look)]
+    later = {
+        str(name): table[name] > look
+        for name in table.columns
+        if name != begins and isinstance(table[name].dtype, pd.DatetimeTZDtype)
+    }
+    later = {name: rows for name, rows in later.items() if rows.any()}
+    end, told = _ENDS.get(kind, ("", ()))
+    if end in later:
+        facts = {name: table[name] for name in told if name in table.columns}
+        if "won" in facts:
+            facts["won"] = facts["won"].astype("boolean")  # which has a word for open
+        table = table.assign(**{name: fact.mask(later[end]) for name, fact in facts.items()})
+    table = table.assign(**{name: table[name].mask(rows) for name, rows in later.items()})
+    table.attrs = dict(whole.attrs)
     return table
 
 

@@ -37,7 +37,7 @@ def test_nothing_of_a_later_day_is_left(full, cut):
 def test_a_table_with_nothing_later_is_the_same(full):
     last = pd.Timestamp("2100-01-01", tz="UTC")
     for name in ("leads", "deals", "touches"):
-        assert as_known(full[name], name, last) is full[name]
+        pd.testing.assert_frame_equal(as_known(full[name], name, last), full[name])
 
 
 @pytest.mark.parametrize("every", [None, "quarter"])
